@@ -1,0 +1,1 @@
+"""Agent data: tools, environments, tasks, trajectories, the user simulator, judges."""

@@ -1,0 +1,1 @@
+"""One Airflow DAG per recipe, made from the recipe."""

@@ -1,0 +1,1 @@
+"""The kernel of arcmill: records, config, datasets, ledger, stages and the engines that run them."""

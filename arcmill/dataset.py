@@ -1,0 +1,208 @@
+"""A dataset: a directory of Parquet parts and a ledger, committed by a `manifest.json` written last (DESIGN section 3)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from arcmill.errors import InputError
+from arcmill.storage import file_sha256, locate, read_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT_VERSION = 1
+MANIFEST, METRICS, STAGING = "manifest.json", "metrics.json", "_staging"
+COUNTS = ("in", "kept", "dropped", "merged", "errored", "created")
+BATCH_ROWS = 1024
+_MANIFEST_KEYS = frozenset(
+    "format_version stage stage_version record schema config inputs files counts fingerprint statistics models".split()
+)
+
+
+def fingerprint(
+    stage: str, version: int, config: Mapping[str, Any], inputs: Sequence[Mapping[str, str]], models: Mapping[str, str]
+) -> str:
+    """sha256 of all that decides a dataset's rows: stage, version, config, input fingerprints, model digests."""
+    identity = {"stage": stage, "stage_version": version, "config": config, "inputs": inputs, "models": models}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+class Dataset:
+    """A committed dataset, opened for reading. Only files that the manifest lists are trusted."""
+
+    def __init__(self, url: str, manifest: dict[str, Any]) -> None:
+        self.url, self.manifest = url, manifest
+        self.filesystem, self.path = locate(url)
+
+    @classmethod
+    def open(cls, url: str) -> Dataset:
+        """Raises InputError where there is no dataset, or one of another format."""
+        filesystem, path = locate(url)
+        try:
+            manifest = read_json(filesystem, f"{path}/{MANIFEST}")
+        except FileNotFoundError:
+            if not filesystem.exists(path):
+                raise InputError(f"{url}: no such dataset") from None
+            if filesystem.exists(f"{path}/{STAGING}"):
+                raise InputError(f"{url}: an unfinished dataset; run the stage that makes it again") from None
+            raise InputError(
+                f"{url}: not an arcmill dataset (no {MANIFEST}); raw files come in by ingest-text or ingest-web"
+            ) from None
+        except OSError as error:
+            raise InputError(f"{url}: cannot be read ({error})") from None
+        if not isinstance(manifest, dict) or not {"format_version", "stage", "files", "counts"} <= manifest.keys():
+            raise InputError(f"{url}: {MANIFEST} is not an arcmill manifest")
+        if manifest["format_version"] != FORMAT_VERSION:
+            raise InputError(
+                f"{url}: dataset format {manifest['format_version']}, this arcmill reads {FORMAT_VERSION}"
+            )
+        return cls(url, manifest)
+
+    @property
+    def record(self) -> str:
+        return str(self.manifest["record"])
+
+    @property
+    def fingerprint(self) -> str:
+        return str(self.manifest["fingerprint"])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return dict(self.manifest["counts"])
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        return dict(self.manifest.get("statistics", {}))
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The data files, in order: path, rows, bytes, sha256."""
+        return [file for file in self.manifest["files"] if file["path"].startswith("part-")]
+
+    @property
+    def ledger_parts(self) -> list[dict[str, Any]]:
+        return [file for file in self.manifest["files"] if file["path"].startswith("ledger/")]
+
+    @property
+    def rows(self) -> int:
+        return sum(part["rows"] for part in self.parts)
+
+    def file(self, name: str) -> str:
+        """The full path of a listed file, on this dataset's filesystem."""
+        return f"{self.path}/{name}"
+
+    def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in order, at most `BATCH_ROWS` at a time."""
+        for part in self.parts:
+            yield from read_part(self, part["path"], columns)
+
+    def ledger(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The ledger rows in order."""
+        for part in self.ledger_parts:
+            yield from read_part(self, part["path"], columns)
+
+    def problems(self, checksums: bool = True) -> Iterator[str]:
+        """What `arcmill verify` finds wrong with the files, schema and counts; nothing where all is well."""
+        import pyarrow.parquet as pq
+
+        from arcmill.ledger import ledger_schema
+        from arcmill.records import RECORDS, schema
+
+        for key in sorted(set(self.manifest) - _MANIFEST_KEYS):
+            yield f"{MANIFEST}: unknown key '{key}'"
+        expected = fingerprint(
+            self.manifest["stage"], self.manifest["stage_version"], self.manifest["config"], self.manifest["inputs"],
+            self.manifest.get("models", {}),
+        )  # fmt: skip
+        if expected != self.fingerprint:
+            yield f"{MANIFEST}: fingerprint is {self.fingerprint[:12]}, its own fields give {expected[:12]}"
+        rows = {"part-": 0, "ledger": 0}
+        outcomes = dict.fromkeys(("dropped", "merged", "errored"), 0)
+        for file in self.manifest["files"]:
+            path = self.file(file["path"])
+            if not self.filesystem.exists(path):
+                yield f"{file['path']}: listed but missing"
+                continue
+            if self.filesystem.size(path) != file["bytes"]:
+                yield f"{file['path']}: {self.filesystem.size(path)} bytes, the manifest says {file['bytes']}"
+                continue
+            if checksums and file_sha256(self.filesystem, path) != file["sha256"]:
+                yield f"{file['path']}: checksum differs from the manifest"
+                continue
+            if not file["path"].endswith(".parquet"):
+                continue
+            with self.filesystem.open(path, "rb") as stream:
+                parquet = pq.ParquetFile(stream)
+                ledger = file["path"].startswith("ledger/")
+                wanted = ledger_schema() if ledger else schema(self.record) if self.record in RECORDS else None
+                if wanted is not None and not parquet.schema_arrow.equals(wanted, check_metadata=False):
+                    yield f"{file['path']}: schema differs from {'the ledger' if ledger else self.record}"
+                if parquet.metadata.num_rows != file["rows"]:
+                    yield f"{file['path']}: {parquet.metadata.num_rows} rows, the manifest says {file['rows']}"
+                rows[file["path"][:6].rstrip("/") if ledger else "part-"] += parquet.metadata.num_rows
+                if ledger:
+                    for value in parquet.read(columns=["outcome"]).column(0).to_pylist():
+                        outcomes[value] = outcomes.get(value, 0) + 1
+        counts = self.counts
+        if counts["in"] != counts["kept"] + counts["dropped"] + counts["merged"] + counts["errored"]:
+            yield f"counts: in {counts['in']} is not kept + dropped + merged + errored"
+        for name, number in outcomes.items():
+            if counts.get(name, 0) != number:
+                yield f"counts: {name} is {counts.get(name)}, the ledger holds {number}"
+
+
+def read_part(dataset: Dataset, name: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """One listed Parquet file, batch by batch; InputError names a file that is damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = dataset.file(name)
+    try:
+        with dataset.filesystem.open(path, "rb") as stream:
+            parquet = pq.ParquetFile(stream)
+            # Row groups are bounded in bytes by the writer, so one group at a time bounds the memory too.
+            for group in range(parquet.num_row_groups):
+                table = parquet.read_row_group(group, columns=columns, use_threads=False)
+                yield from table.to_batches(max_chunksize=BATCH_ROWS)
+    except (OSError, pa.ArrowInvalid, pa.ArrowException) as error:
+        raise InputError(f"{path}: a damaged part ({' '.join(str(error).split())[:200]})") from None
+
+
+def describe_drift(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs between two identities (manifests, or the plan of a run), one line a difference."""
+    lines: list[str] = []
+    for key in ("stage", "stage_version"):
+        if old.get(key) != new.get(key):
+            lines.append(f"{key}: {old.get(key)} -> {new.get(key)}")
+    before, after = _flat(old.get("config", {})), _flat(new.get("config", {}))
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key):
+            lines.append(f"config {key}: {json.dumps(before.get(key))} -> {json.dumps(after.get(key))}")
+    for kind in ("inputs", "models"):
+        was, now = _named(old.get(kind, [])), _named(new.get(kind, []))
+        for name in sorted(was.keys() | now.keys()):
+            if was.get(name) != now.get(name):
+                lines.append(f"{kind[:-1]} {name}: {str(was.get(name))[:12]} -> {str(now.get(name))[:12]}")
+    return lines
+
+
+def _named(entries: Any) -> dict[str, str]:
+    if isinstance(entries, Mapping):
+        return dict(entries)
+    named: dict[str, str] = {}
+    for entry in entries:
+        name = entry["name"]
+        named[name] = named[name] + "+" + entry["fingerprint"] if name in named else entry["fingerprint"]
+    return named
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        flat.update(_flat(inner, f"{prefix}.{key}" if prefix else str(key)))
+    return flat

@@ -1,0 +1,273 @@
+"""The Spark engine: decisions over the whole dataset, applied part by part.
+
+A core gets the documents with two locators, `_part` and `_row`, and returns *decisions*: the rows that leave or
+change, and why. Spark shuffles keys and signatures, never texts; the texts are then copied in input order by the same
+tasks that the datatrove engine runs. So the output's order and bytes do not depend on partitioning.
+
+A stage that `rewrites` (mix) returns whole rows instead, with `_order` (a seeded hash) and `_copy` (0 for a document's
+first occurrence); they are sorted by `_order` and written in buckets of it.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from arcmill.dataset import BATCH_ROWS
+from arcmill.engines import datatrove
+from arcmill.engines.session import shuffle_partitions, spark_session
+from arcmill.errors import ArcmillError, EngineError
+from arcmill.execute import Job
+from arcmill.ledger import ledger_schema
+from arcmill.parts import TaskWriter
+from arcmill.progress import Progress
+from arcmill.records import schema
+from arcmill.stage import Changes, Outcome
+from arcmill.storage import locate, read_json, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+LEDGER = ("outcome", "rule", "score", "threshold", "into_id", "detail")
+
+
+def run(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Decide in Spark, then apply; a run that was killed after the deciding takes the decisions up."""
+    filesystem, root = locate(job.staging)
+    plan = f"{root}/spark.json"
+    started = time.monotonic()
+    try:
+        decided = read_json(filesystem, plan)
+    except FileNotFoundError:
+        progress.update(0, 1, note="deciding in Spark")
+        decided = _guarded(job, _rewrite if job.stage.rewrites else _decide)
+        decided["seconds"] = round(time.monotonic() - started, 3)
+        write_json(filesystem, plan, decided)
+    facts = {"statistics": decided["statistics"]}
+    if job.stage.rewrites:
+        return decided["records"], facts
+    step = datatrove.PartTask(job, datatrove.part_tasks(job), decide=_applier(decided["decisions"]))
+    return datatrove.run_tasks(step, progress), facts
+
+
+def _guarded(job: Job, work: Callable[[Job, SparkSession], dict[str, Any]]) -> dict[str, Any]:
+    """Spark's errors run to pages; a user gets the one line that says what happened."""
+    from py4j.protocol import Py4JError, Py4JNetworkError
+    from pyspark.errors import PySparkException
+
+    total = sum(part["bytes"] for name in job.datasets for _, part in datatrove.input_parts(job, name))
+    session = spark_session(job.workers, job.settings)
+    session.conf.set("spark.sql.shuffle.partitions", str(shuffle_partitions(session, total)))
+    try:
+        return work(job, session)
+    except (ArcmillError, KeyboardInterrupt):
+        raise
+    except (PySparkException, Py4JError, Py4JNetworkError, ConnectionError) as error:
+        raise EngineError(f"{job.stage.name}: Spark failed: {_one_line(error)}") from error
+
+
+def _one_line(error: BaseException) -> str:
+    """The cause that matters: the last exception that a worker or the JVM named."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    named = [line for line in lines if "Error" in line.split(" ")[0] or "Exception" in line.split(" ")[0]]
+    causes = [line for line in named if not line.startswith(("at ", "org.apache.spark.api.python", "File "))]
+    return (causes or named or lines or [type(error).__name__])[-1][:400]
+
+
+def read_documents(session: SparkSession, job: Job, name: str) -> DataFrame:
+    """The rows of an input, with `_part` (its place among the input's parts) and `_row` (its place in the part)."""
+    from pyspark.sql import functions as F
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    frame: DataFrame | None = None
+    first = 0
+    for dataset in job.datasets[name]:
+        columns = from_arrow_schema(schema(dataset.record))
+        paths = [dataset.filesystem.unstrip_protocol(dataset.file(part["path"])) for part in dataset.parts]
+        if not paths:
+            rows = session.createDataFrame([], columns).withColumns(
+                {"_part": F.lit(0).cast("int"), "_row": F.lit(0).cast("long")}
+            )
+        else:
+            number = F.regexp_extract("_metadata.file_name", r"part-(\d+)", 1).cast("int") + F.lit(first)
+            rows = (
+                session.read.schema(columns)
+                .parquet(*paths)
+                .select("*", number.cast("int").alias("_part"), F.col("_metadata.row_index").alias("_row"))
+            )
+        first += len(paths)
+        frame = rows if frame is None else frame.unionByName(rows)
+    assert frame is not None
+    return frame
+
+
+def _other_inputs(job: Job) -> dict[str, str]:
+    return {name: datasets[0].url for name, datasets in job.datasets.items() if datasets}
+
+
+def _decide(job: Job, session: SparkSession) -> dict[str, Any]:
+    main = job.stage.main_input or ""
+    result = job.stage.core(read_documents(session, job, main), job.config, _other_inputs(job))
+    decisions, statistics = result if isinstance(result, tuple) else (result, {})
+    filesystem, root = locate(job.staging)
+    path = f"{root}/decisions-{uuid.uuid4().hex}"
+    parts = max(1, len(datatrove.input_parts(job, main)))
+    (
+        decisions.repartition(min(parts, 4096), "_part")
+        .sortWithinPartitions("_part", "_row")
+        .write.option("compression", "zstd")
+        .partitionBy("_part")
+        .parquet(filesystem.unstrip_protocol(path))
+    )
+    session.catalog.clearCache()
+    if callable(statistics):  # figures that are known only once the decisions were made
+        statistics = statistics()
+    return {"decisions": path, "statistics": statistics}
+
+
+class _applier:  # noqa: N801 - a function with an argument that can travel to worker processes
+    """Turns the decisions on one part into a batch core."""
+
+    def __init__(self, decisions: str) -> None:
+        self.decisions = decisions
+
+    def __call__(self, job: Job, part: int) -> Callable[[pa.RecordBatch], Changes]:
+        import numpy as np
+        import pyarrow.compute as pc
+
+        table = self._read(part)
+        rows = table.column("_row").to_numpy() if table is not None else np.empty(0, dtype=np.int64)
+        if len(np.unique(rows)) != len(rows):
+            raise EngineError(f"{job.stage.name}: two decisions on one row of part {part}")
+        changed = [c for c in (table.column_names if table is not None else ()) if c not in ("_row", *LEDGER)]
+        position = 0
+
+        def apply(batch: pa.RecordBatch) -> Changes:
+            nonlocal position
+            low, high = np.searchsorted(rows, (position, position + batch.num_rows))
+            start, position = position, position + batch.num_rows
+            if low == high or table is None:
+                return Changes({}, {})
+            here, at = table.slice(low, high - low).combine_chunks(), rows[low:high] - start
+            mask = np.zeros(batch.num_rows, dtype=bool)
+            mask[at] = True
+            columns: dict[str, pa.Array] = {}
+            for name in changed:
+                old = batch.column(name)
+                values = here.column(name).cast(old.type).combine_chunks()
+                columns[name] = pc.replace_with_mask(old, mask, values)
+            outcomes: dict[int, Outcome] = {}
+            if "outcome" in here.column_names:
+                leaving = here.filter(pc.is_valid(here.column("outcome"))).select(
+                    ["_row", *(name for name in LEDGER if name in here.column_names)]
+                )
+                for decision in leaving.to_pylist():
+                    outcomes[decision.pop("_row") - start] = Outcome(**decision)
+            return Changes(columns, outcomes)
+
+        return apply
+
+    def _read(self, part: int) -> pa.Table | None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        filesystem, root = locate(self.decisions)
+        folder = f"{root}/_part={part}"
+        if not filesystem.exists(folder):
+            return None
+        tables = []
+        for name in sorted(filesystem.ls(folder, detail=False)):
+            if name.endswith(".parquet"):
+                with filesystem.open(name, "rb") as stream:
+                    tables.append(pq.ParquetFile(stream).read())
+        return pa.concat_tables(tables).sort_by("_row") if tables else None
+
+
+def _rewrite(job: Job, session: SparkSession) -> dict[str, Any]:
+    from pyspark.sql import functions as F
+
+    frames = {name: read_documents(session, job, name) for name in job.datasets}
+    rows, ledger, statistics = job.stage.core(frames, job.config, _other_inputs(job))
+    size = sum(part["bytes"] for name in job.datasets for _, part in datatrove.input_parts(job, name))
+    buckets = max(1, min(4096, size // (job.config.part_bytes // 4)), 8 if size > (1 << 20) else 1)
+    by_order = rows.withColumn("_bucket", F.pmod(F.col("_order"), F.lit(buckets)).cast("int"))
+    by_id = ledger.withColumn("_bucket", F.pmod(F.xxhash64("id"), F.lit(buckets)).cast("int"))
+    records = _write_buckets(job, by_order, ["_bucket", "_order", "id", "_copy"], buckets, 0, ledger=False)
+    records += _write_buckets(job, by_id, ["_bucket", "id", "rule", "detail"], buckets, buckets, ledger=True)
+    total = sum(dataset.rows for datasets in job.datasets.values() for dataset in datasets)
+    records.append({"parts": [], "ledger": [], "counts": {"in": total}})
+    session.catalog.clearCache()
+    return {"records": records, "statistics": statistics() if callable(statistics) else statistics}
+
+
+def _write_buckets(
+    job: Job, frame: DataFrame, order: list[str], buckets: int, first: int, *, ledger: bool
+) -> list[dict[str, Any]]:
+    """Write one task per bucket from inside Spark's tasks. Retried and speculative attempts cannot collide."""
+    staging, part_bytes, record = job.staging, job.config.part_bytes, job.record
+
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        wanted = ledger_schema() if ledger else schema(record)
+        written = []
+        for bucket, pieces in _by_bucket(batches):
+            writer = TaskWriter(staging, first + bucket, schema(record), part_bytes)
+            for piece in _rebatch(pieces, BATCH_ROWS):
+                rows = pa.Table.from_batches([piece]).select(wanted.names).cast(wanted).to_batches()[0]
+                if ledger:
+                    writer.ledger_rows(rows)
+                    continue
+                writer.rows(rows)
+                copies = piece.column("_copy").to_numpy(zero_copy_only=False)
+                writer.counts["kept"] += int((copies == 0).sum())
+                writer.counts["created"] += int((copies != 0).sum())
+            writer.commit()
+            written.append(first + bucket)
+        yield pa.RecordBatch.from_pydict({"task": pa.array(written, pa.int32())})
+
+    tasks = (
+        frame.repartition(buckets, "_bucket").sortWithinPartitions(*order).mapInArrow(write, "task int").collect()
+    )
+    done = (datatrove.finished_task(staging, task) for task in sorted({row.task for row in tasks}))
+    return [record for record in done if record is not None]
+
+
+def _by_bucket(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
+    """Cut a stream that is sorted by `_bucket` where the bucket changes."""
+    from itertools import groupby
+
+    import numpy as np
+
+    def cut() -> Iterator[tuple[int, pa.RecordBatch]]:
+        for batch in batches:
+            if not batch.num_rows:
+                continue
+            values = batch.column("_bucket").to_numpy()
+            edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), batch.num_rows]
+            for low, high in zip(edges, edges[1:], strict=False):
+                yield int(values[low]), batch.slice(low, high - low)
+
+    for bucket, group in groupby(cut(), key=lambda pair: pair[0]):
+        yield bucket, (piece for _, piece in group)
+
+
+def _rebatch(pieces: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Batches of exactly `rows` rows (the last is shorter), so that row groups do not depend on Spark's batches."""
+    import pyarrow as pa
+
+    waiting: list[pa.RecordBatch] = []
+    count = 0
+    for piece in pieces:
+        while count + piece.num_rows >= rows:
+            waiting.append(piece.slice(0, rows - count))
+            yield pa.concat_batches(waiting)
+            piece, waiting, count = piece.slice(rows - count), [], 0
+        if piece.num_rows:
+            waiting.append(piece)
+            count += piece.num_rows
+    if waiting:
+        yield pa.concat_batches(waiting)

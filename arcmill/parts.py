@@ -1,0 +1,141 @@
+"""Writing parts: rows roll over into Parquet files of bounded size, in a staging folder, hashed as they are written.
+
+Row groups and parts are cut by what the rows hold and never by time or worker, so the same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from arcmill.ledger import ledger_batch, ledger_schema
+from arcmill.stage import Outcome
+from arcmill.storage import HashingFile, is_local, locate, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+GROUP_BYTES = 8 << 20
+GROUP_ROWS = 8192
+# Columns whose values repeat: worth a dictionary and statistics. Texts and ids are neither.
+_REPEATING = ("source", "language", "license", "repo", "outcome", "rule", "created", "quality_bucket")
+
+
+class _Roll:
+    """A run of Parquet files of one schema, a new one whenever `part_bytes` of rows are in."""
+
+    def __init__(self, folder: str, kind: str, schema: pa.Schema, part_bytes: int) -> None:
+        self.filesystem, self.folder = locate(folder)
+        self.kind, self.schema, self.part_bytes = kind, schema, part_bytes
+        self.files: list[dict[str, Any]] = []
+        self._waiting: list[pa.RecordBatch] = []
+        self._waiting_bytes = self._waiting_rows = self._written = 0
+        self._sink: HashingFile | None = None
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        if not batch.num_rows:
+            return
+        self._waiting.append(batch)
+        self._waiting_bytes += batch.nbytes
+        self._waiting_rows += batch.num_rows
+        if self._waiting_bytes >= GROUP_BYTES or self._waiting_rows >= GROUP_ROWS:
+            self._flush()
+            if self._written >= self.part_bytes:
+                self._end_file()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not self._waiting:
+            return
+        if self._writer is None:
+            name = f"{self.folder}/{self.kind}-{len(self.files):03d}.parquet"
+            self._sink = HashingFile(self.filesystem.open(name, "wb"))
+            repeating = [name for name in self.schema.names if name in _REPEATING]
+            self._writer = pq.ParquetWriter(
+                self._sink, self.schema, compression="zstd", use_dictionary=repeating, write_statistics=repeating
+            )
+            self.files.append({"staged": name, "rows": 0})
+        table = pa.Table.from_batches(self._waiting, schema=self.schema)
+        self._writer.write_table(table, row_group_size=table.num_rows)
+        self.files[-1]["rows"] += table.num_rows
+        self._written += self._waiting_bytes
+        self._waiting, self._waiting_bytes, self._waiting_rows = [], 0, 0
+
+    def _end_file(self) -> None:
+        if self._writer is not None and self._sink is not None:
+            self._writer.close()
+            self._sink.close()
+            self.files[-1] |= {"bytes": self._sink.bytes, "sha256": self._sink.sha256}
+        self._writer, self._sink, self._written = None, None, 0
+
+    def close(self) -> None:
+        self._flush()
+        self._end_file()
+
+
+class TaskWriter:
+    """The output of one unit of work. It exists only once `commit` has written its record, which is written last.
+
+    Files lie in a folder of this attempt's own, so that an orphaned worker cannot touch what a later one writes.
+    """
+
+    def __init__(self, staging: str, task: int, schema: pa.Schema, part_bytes: int) -> None:
+        self.staging, self.task = staging, task
+        self._filesystem, root = locate(staging)
+        self._folder = f"{root}/{uuid.uuid4().hex}"
+        if is_local(self._filesystem):
+            self._filesystem.makedirs(self._folder)
+        self._rows = _Roll(self._folder, "part", schema, part_bytes)
+        self._ledger = _Roll(self._folder, "ledger", ledger_schema(), part_bytes)
+        self.counts: Counter[str] = Counter()
+
+    def rows(self, batch: pa.RecordBatch) -> None:
+        """Add output rows (counted by the caller: they may be kept or created)."""
+        self._rows.write(batch)
+
+    def ledger(self, entries: Sequence[tuple[str, Outcome]]) -> None:
+        """Add ledger entries, and count them by outcome."""
+        if entries:
+            self.ledger_rows(ledger_batch(entries))
+
+    def ledger_rows(self, batch: pa.RecordBatch) -> None:
+        """Add ledger entries that are Arrow rows already."""
+        self.counts.update(batch.column("outcome").to_pylist())
+        self._ledger.write(batch)
+
+    def commit(self, **facts: Any) -> dict[str, Any]:
+        """Close the files and write the task's record, atomically."""
+        self._rows.close()
+        self._ledger.close()
+        record = {"parts": self._rows.files, "ledger": self._ledger.files, "counts": dict(self.counts), **facts}
+        write_json(self._filesystem, task_record(self.staging, self.task), record)
+        return record
+
+
+def task_record(staging: str, task: int) -> str:
+    """Where the record of a finished task lies."""
+    return f"{locate(staging)[1]}/task-{task:06d}.json"
+
+
+def group_by_bytes(sizes: Iterable[int]) -> list[list[int]]:
+    """Group consecutive inputs into tasks: about sixteen of a small input, tasks of 64 MiB of a large one.
+
+    Depends on the input alone, so the parts are the same for any number of workers.
+    """
+    sizes = list(sizes)
+    target = min(max(sum(sizes) // 16, 1 << 18), 64 << 20)
+    groups: list[list[int]] = []
+    room = 0
+    for number, size in enumerate(sizes):
+        if not groups or room <= 0:
+            groups.append([])
+            room = target
+        groups[-1].append(number)
+        room -= size + 4096  # a file costs something even when it is empty
+    return groups

@@ -1,0 +1,135 @@
+"""The typed rows that flow between stages, and their Arrow schemas (DESIGN section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RECORDS = ("Document", "Problem", "Conversation", "ToolSpec", "AgentTask", "Sequence")
+
+
+@dataclass(slots=True)
+class Document:
+    """A text with its origin. `id` is stable: made from the origin, never from a position in a file."""
+
+    id: str
+    text: str
+    source: str
+    url: str | None = None
+    html: str | None = None
+    language: str | None = None
+    language_score: float | None = None
+    repo: str | None = None
+    path: str | None = None
+    license: str | None = None
+    created: str | None = None  # ISO 8601, UTC
+    quality_score: float | None = None  # 0-1
+    quality_bucket: int | None = None  # 0 = lowest
+    epochs: float | None = None
+    tags: list[str] | None = None
+    metadata: dict[str, str] | None = None
+
+
+DOCUMENT_FIELDS = tuple(field.name for field in fields(Document))
+
+
+def stable_id(*parts: str) -> str:
+    """An identifier of 32 hex characters (BLAKE2b-128) of the parts of an origin; lone surrogates are allowed."""
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+@cache
+def schema(record: str) -> pa.Schema:
+    """The Arrow schema of a record type."""
+    import pyarrow as pa
+
+    strings, text = pa.list_(pa.string()), pa.large_string()
+
+    def build(required: dict[str, pa.DataType], optional: dict[str, pa.DataType], order: str = "") -> pa.Schema:
+        columns = {**required, **optional}
+        return pa.schema(
+            [pa.field(name, columns[name], nullable=name in optional) for name in (order.split() or columns)]
+        )
+
+    if record == "Document":
+        return build(
+            {"id": pa.string(), "text": text, "source": pa.string()},
+            {
+                "url": pa.string(), "html": text, "language": pa.string(), "language_score": pa.float64(),
+                "repo": pa.string(), "path": pa.string(), "license": pa.string(), "created": pa.string(),
+                "quality_score": pa.float64(), "quality_bucket": pa.int32(), "epochs": pa.float64(),
+                "tags": strings, "metadata": pa.map_(pa.string(), pa.string()),
+            },
+        )  # fmt: skip
+    if record == "Problem":
+        return build(
+            {"id": pa.string(), "prompt": text, "answer_type": pa.string(), "source": pa.string()},
+            {"answer": text, "tests": text, "domain": pa.string(), "pass_rate": pa.float64(), "attempts": pa.int32()},
+            "id prompt answer answer_type tests domain source pass_rate attempts",
+        )
+    if record == "Conversation":
+        call = pa.struct([("id", pa.string()), ("name", pa.string()), ("arguments", text)])
+        message = pa.struct(
+            [("role", pa.string()), ("content", text), ("reasoning", text), ("tool_calls", pa.list_(call)),
+             ("tool_call_id", pa.string())]
+        )  # fmt: skip
+        usage = pa.struct([("prompt_tokens", pa.int64()), ("completion_tokens", pa.int64())])
+        return build(
+            {"id": pa.string(), "messages": pa.list_(message), "source": pa.string()},
+            {"tools": pa.list_(text), "thinking": pa.bool_(), "evidence": text, "usage": usage},
+            "id messages tools thinking source evidence usage",
+        )
+    if record == "ToolSpec":
+        return build(
+            {"id": pa.string(), "name": pa.string(), "schema": text, "origin": pa.string()},
+            {"description": text, "license": pa.string(), "source": pa.string()},
+        )
+    if record == "AgentTask":
+        return build(
+            {"id": pa.string(), "instruction": text, "environment": pa.string(), "steps": pa.string()},
+            {"tools": pa.list_(text), "goal": text, "rubric": text, "source": pa.string()},
+        )
+    if record == "Sequence":
+        segment = pa.struct(
+            [("id", pa.string()), ("start", pa.int32()), ("length", pa.int32()), ("offset", pa.int64()),
+             ("source", pa.string()), ("bucket", pa.int32()), ("epoch", pa.int32()), ("role", pa.string())]
+        )  # fmt: skip
+        return build(
+            {"input_ids": pa.list_(pa.int32()), "loss_mask": pa.list_(pa.uint8()), "segments": pa.list_(segment)}, {}
+        )
+    raise ValueError(f"unknown record type {record!r}; known: {', '.join(RECORDS)}")
+
+
+def documents_to_batch(documents: Iterable[Document]) -> pa.RecordBatch:
+    """Documents as one Arrow batch. Raises UnicodeEncodeError for text that holds lone surrogates."""
+    import pyarrow as pa
+
+    rows = list(documents)
+    arrays = []
+    for field in schema("Document"):
+        values: list[Any] = [getattr(row, field.name) for row in rows]
+        if field.name == "metadata":
+            values = [None if value is None else list(value.items()) for value in values]
+        arrays.append(pa.array(values, field.type))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema("Document"))
+
+
+def batch_to_documents(batch: pa.RecordBatch) -> list[Document]:
+    """The rows of a Document batch as Python objects."""
+    columns = [batch.column(name).to_pylist() for name in DOCUMENT_FIELDS]
+    rows = [Document(*values) for values in zip(*columns, strict=True)]
+    for row in rows:
+        if row.metadata is not None:
+            row.metadata = dict(row.metadata)
+    return rows

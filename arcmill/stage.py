@@ -1,0 +1,108 @@
+"""What a stage is: one typed, declared transformation. Command, recipe entry and Airflow task come from it.
+
+A core knows no engine. Its shape follows from the declaration:
+
+| declaration | core |
+|---|---|
+| engine datatrove, reads Document | `core(batch, config[, state]) -> Changes` |
+| … and `each=True` | `core(document, config[, state]) -> Document or Outcome` |
+| … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches or `(id, Outcome)` |
+| engine datatrove, reads Files | `core(file, config[, state])` yields Document or Failure |
+| … and `splits=` (reads nothing) | `core(split, config[, state])` yields Document or Failure |
+| engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
+| … and `rewrites=True` | `core(dfs, config, inputs) -> (rows, ledger, statistics)` |
+| engine local | `core(inputs, config, output) -> statistics` |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+
+from arcmill.config import StageConfig
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ENGINES = ("datatrove", "spark", "local")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Why an input row is not in the output: one ledger entry."""
+
+    rule: str
+    outcome: str = "dropped"  # dropped | merged | errored
+    score: float | None = None
+    threshold: float | None = None
+    into_id: str | None = None  # the survivor of a merged row
+    detail: str | None = None
+
+
+class Failure(NamedTuple):
+    """An input row of an ingest stage that does not become a document."""
+
+    id: str
+    outcome: Outcome
+
+
+class Changes(NamedTuple):
+    """What a batch core decided: new values for columns, and the rows that leave."""
+
+    columns: Mapping[str, Sequence[Any] | pa.Array]
+    outcomes: Mapping[int, Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One raw input file. `name` is relative to the folder that was given, so it is the same on every machine."""
+
+    path: str
+    name: str
+    size: int
+
+    def open(self) -> BinaryIO:
+        """The raw bytes, as they are stored."""
+        import fsspec
+
+        filesystem, path = fsspec.core.url_to_fs(self.path)
+        stream: BinaryIO = filesystem.open(path, "rb")
+        return stream
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The one declaration of a stage. `version` is raised whenever the same input would give other rows."""
+
+    name: str
+    version: int
+    help: str
+    config: type[StageConfig]
+    writes: str
+    engine: str
+    core: Callable[..., Any]
+    reads: Mapping[str, str] = field(default_factory=dict)  # input name -> record; "name?" optional; "*" any names
+    setup: Callable[..., Any] | None = None  # (config, inputs) -> state, once a worker
+    each: bool = False
+    makes: bool = False
+    rewrites: bool = False
+    accepts: tuple[str, ...] = ()  # suffixes that a folder of raw files is searched for
+    splits: Callable[[Any], list[str]] | None = None  # (config) -> names of the units of work, without an input
+    identity: Callable[[Any], str] | None = None  # (config) -> digest of what the splits hold
+    model_files: Callable[[Any], list[str]] | None = None  # (config) -> files whose digests decide the output
+    example: str = ""
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise ValueError(f"stage {self.name}: engine {self.engine!r} is none of {', '.join(ENGINES)}")
+
+    @property
+    def inputs(self) -> dict[str, tuple[str, bool]]:
+        """Input name -> (record, required)."""
+        return {name.rstrip("?"): (record, not name.endswith("?")) for name, record in self.reads.items()}
+
+    @property
+    def main_input(self) -> str | None:
+        """The input whose rows are counted `in`: the first that is declared."""
+        return next(iter(self.inputs), None)

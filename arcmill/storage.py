@@ -1,0 +1,186 @@
+"""Where bytes lie: fsspec URLs, listing of raw input, and writes that land whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from arcmill.errors import EngineError, InputError
+from arcmill.stage import SourceFile
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+_CHUNK = 1 << 20
+_MAGIC = frozenset("*?[")
+
+
+@cache
+def _filesystem(protocol_probe: str) -> AbstractFileSystem:
+    import fsspec
+
+    filesystem: AbstractFileSystem = fsspec.core.url_to_fs(protocol_probe)[0]
+    return filesystem
+
+
+def locate(url: str) -> tuple[AbstractFileSystem, str]:
+    """The filesystem of an fsspec URL, and the path on it. Local paths become absolute."""
+    url = os.fspath(url)
+    if "://" not in url:
+        return _filesystem("/"), os.path.abspath(os.path.expanduser(url))
+    import fsspec
+
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:
+        raise InputError(f"{url}: {error}") from None
+    return filesystem, path
+
+
+def is_local(filesystem: AbstractFileSystem) -> bool:
+    """True where a rename is atomic and a lock can be held."""
+    return "file" in (filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,))
+
+
+def write_json(filesystem: AbstractFileSystem, path: str, value: Any) -> None:
+    """Write JSON so that a reader sees the whole file or none (rename locally, one PUT on an object store)."""
+    data = (json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
+    if is_local(filesystem):
+        temporary = f"{path}.{uuid.uuid4().hex}"
+        with open(temporary, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    else:
+        filesystem.pipe_file(path, data)
+
+
+def read_json(filesystem: AbstractFileSystem, path: str) -> Any:
+    """Read JSON; FileNotFoundError when there is none, InputError when it is not JSON."""
+    data = filesystem.cat_file(path)
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise InputError(f"{path}: is not JSON (truncated or damaged); rebuild with --force") from None
+
+
+class HashingFile:
+    """A binary file for writing that knows the SHA-256 and the length of what went through it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self._digest, self.bytes = stream, hashlib.sha256(), 0
+        self.closed = False
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data)
+        self._digest.update(view)
+        self._stream.write(view)
+        self.bytes += view.nbytes
+        return view.nbytes
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def tell(self) -> int:
+        return self.bytes
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def close(self) -> None:
+        if not self.closed:
+            self._stream.close()
+            self.closed = True
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+def file_sha256(filesystem: AbstractFileSystem, path: str) -> str:
+    """SHA-256 of a stored file, in hex."""
+    digest = hashlib.sha256()
+    with filesystem.open(path, "rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def list_files(urls: Sequence[str], accepts: tuple[str, ...]) -> list[SourceFile]:
+    """Files named by paths, folders (searched for the suffixes) and globs, in order of their names.
+
+    Raises InputError where a path does not exist or a folder holds nothing of the kind.
+    """
+    found: dict[str, SourceFile] = {}
+    for url in urls:
+        filesystem, path = locate(url)
+        names = _expand(filesystem, path, url, accepts)
+        prefix = os.path.basename(path.rstrip("/")) + "/" if len(urls) > 1 and filesystem.isdir(path) else ""
+        for name, (full, size) in names.items():
+            key = prefix + name
+            while key in found and found[key].path != filesystem.unstrip_protocol(full):
+                key = "+" + key  # two inputs with files of one name: both are kept
+            shown = full if is_local(filesystem) else filesystem.unstrip_protocol(full)
+            found[key] = SourceFile(shown, key, size)
+    return [found[name] for name in sorted(found)]
+
+
+def _expand(
+    filesystem: AbstractFileSystem, path: str, url: str, accepts: tuple[str, ...]
+) -> dict[str, tuple[str, int]]:
+    try:
+        if not filesystem.exists(path):
+            if not _MAGIC & set(path):
+                raise InputError(f"input {url}: no such file or folder")
+            root = path[: min(path.index(sign) for sign in _MAGIC if sign in path)].rpartition("/")[0]
+            matches = filesystem.glob(path, detail=True)
+            files = {name: info["size"] for name, info in matches.items() if info["type"] == "file"}
+            for name, info in matches.items():
+                if info["type"] == "directory":
+                    files.update(_search(filesystem, name, accepts))
+            if not files:
+                raise InputError(f"input {url}: the glob matches no file")
+        elif filesystem.isdir(path):
+            root, files = path.rstrip("/"), _search(filesystem, path, accepts)
+            if not files:
+                raise InputError(f"input {url}: the folder holds none of {', '.join(accepts) or 'the files asked for'}")
+        else:
+            root, files = path.rpartition("/")[0], {path: filesystem.size(path) or 0}
+    except OSError as error:
+        raise InputError(f"input {url}: cannot be read ({error.strerror or error})") from None
+    return {name[len(root) :].lstrip("/"): (name, size) for name, size in files.items()}
+
+
+def _search(filesystem: AbstractFileSystem, folder: str, accepts: tuple[str, ...]) -> dict[str, int]:
+    entries = filesystem.find(folder, detail=True)
+    return {
+        name: info["size"]
+        for name, info in entries.items()
+        if info["type"] == "file" and name.lower().endswith(accepts or "")
+    }
+
+
+def no_space(error: BaseException) -> EngineError | None:
+    """A clear error for a full disk or a read-only place, if that is what happened."""
+    import errno
+
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            where = f" ({seen.filename})" if seen.filename else ""
+            return EngineError(f"cannot write{where}: {os.strerror(seen.errno).lower()}; "
+                               "finished parts are kept, run the same command again once there is room")  # fmt: skip
+        seen = seen.__cause__ or seen.__context__
+    return None

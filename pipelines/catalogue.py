@@ -1,0 +1,38 @@
+"""Every stage of arcmill, by name. A new stage is one line here; all else follows from its declaration."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from arcmill.errors import UsageError
+from arcmill.stage import Stage
+
+STAGES = {
+    "ingest-web": "ingest.web",
+    "ingest-text": "ingest.text",
+    "ingest-environment": "ingest.environment",
+    "identify-language": "filters.language",
+    "filter-web": "filters.web.stage",
+    "train-quality": "filters.quality.train",
+    "score-quality": "filters.quality.score",
+    "bucket-quality": "filters.buckets",
+    "dedup-exact": "dedup.exact",
+    "dedup-minhash": "dedup.minhash",
+    "mix": "sequences.mix",
+    "train-tokenizer": "sequences.tokenizer",
+    "pack": "sequences.pack",
+}
+
+
+@cache
+def get_stage(name: str) -> Stage:
+    """The declaration of a stage; UsageError names the nearest ones where there is none."""
+    if name not in STAGES:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, STAGES, n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(STAGES)}"
+        raise UsageError(f"unknown stage '{name}'; {hint}")
+    stage: Stage = import_module(STAGES[name]).STAGE
+    return stage

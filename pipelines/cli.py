@@ -1,0 +1,417 @@
+"""The command line: one command a stage, made from its declaration, and the commands about runs (DESIGN section 3)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from arcmill.errors import ArcmillError, UsageError
+from pipelines.catalogue import STAGES, get_stage
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+class Commands(click.Group):
+    """Commands about runs, and one per stage of the catalogue, imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.commands, *STAGES]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in STAGES:
+            return stage_command(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Runs"):
+            formatter.write_dl([(name, command.get_short_help_str(90)) for name, command in self.commands.items()])
+        with formatter.section("Stages (arcmill STAGE --help)"):
+            formatter.write_dl([(name, get_stage(name).help) for name in STAGES])
+
+
+@click.group(cls=Commands, context_settings=CONTEXT)
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+@click.version_option(package_name="arcmill", prog_name="arcmill")
+def cli(debug: bool) -> None:
+    """Make training data for agentic, reasoning and coding language models; every row explained.
+
+    \b
+    Example:
+      arcmill run quickstart --workers 2
+      arcmill report runs/quickstart
+    """
+
+
+def workers_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--workers`, the same everywhere: it never changes the output."""
+    return click.option(
+        "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="all cores",
+        help="Processes (and Spark cores) to use; the output is the same for any number.",
+    )(command)  # fmt: skip
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json`, for commands whose result a program may want."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def say(value: Any, as_json: bool, text: Callable[[Any], str]) -> None:
+    """A result, on stdout."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False) if as_json else text(value))
+
+
+# -- stages ----------------------------------------------------------------------------------------------------
+
+
+def stage_command(name: str) -> click.Command:
+    """The command of a stage, from its declaration."""
+    stage = get_stage(name)
+    inputs = [
+        click.Option(
+            ["--input", "inputs"], multiple=True, metavar="[NAME=]PATH",
+            help="; ".join(_input_help(n, r, required) for n, (r, required) in stage.inputs.items()) + ".",
+        )
+    ] if stage.inputs else []  # fmt: skip
+    options: list[click.Parameter] = [
+        *inputs,
+        click.Option(["--output"], required=True, metavar="PATH", help=f"Folder of the {stage.writes} dataset to make."),
+        click.Option(["--config", "config_file"], metavar="FILE", help="YAML file with settings."),
+        click.Option(["--set", "assignments"], multiple=True, metavar="KEY=VALUE", help="One setting; wins over --config."),
+        click.Option(
+            ["--workers"], type=click.IntRange(1), default=len(os.sched_getaffinity(0)), show_default="all cores",
+            help="Processes to use; the output is the same for any number.",
+        ),
+        click.Option(["--force"], is_flag=True, help="Rebuild an output that was made from something else."),
+        click.Option(["--quiet"], is_flag=True, help="No progress."),
+    ]  # fmt: skip
+
+    def callback(**given: Any) -> None:
+        run_stage(name, **given)
+
+    return click.Command(
+        name, params=options, callback=callback, context_settings=CONTEXT, short_help=stage.help, epilog=_epilog(stage),
+        help=f"{stage.help}\n\nReads {_reads(stage)}; writes {stage.writes}. Engine: {stage.engine}.",
+    )  # fmt: skip
+
+
+def _input_help(name: str, record: str, required: bool) -> str:
+    what = "file, folder or glob" if record == "Files" else f"{record} dataset"
+    shown = "NAME" if name == "*" else name
+    return f"{shown}: {what}{'' if required else ' (optional)'}"
+
+
+def _reads(stage: Any) -> str:
+    return ", ".join(f"{r} ({n})" for n, (r, _) in stage.inputs.items()) or "nothing"
+
+
+def _epilog(stage: Any) -> str:
+    lines = ["\b", "Settings (--set KEY=VALUE):"]
+    for key, kind, default, meaning in settings_of(stage.config):
+        lines.append(f"  {key} ({kind}, default {default})")
+        lines.extend(f"      {line}" for line in _wrap(meaning, 100))
+    if stage.example:
+        lines += ["", "\b", "Example:", *(f"  {line}" for line in stage.example.splitlines())]
+    return "\n".join(lines)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width)
+
+
+def settings_of(model: Any, prefix: str = "") -> list[tuple[str, str, str, str]]:
+    """(key, type, default, meaning) of every setting, nested ones with dots."""
+    from pydantic import BaseModel
+
+    found: list[tuple[str, str, str, str]] = []
+    for key, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found += settings_of(kind, f"{prefix}{key}.")
+            continue
+        shown = getattr(kind, "__name__", str(kind)) if not getattr(kind, "__args__", None) else str(kind)
+        shown = shown.replace("typing.", "").replace("NoneType", "None")
+        default = "required" if field.is_required() else json.dumps(field.get_default(call_default_factory=True), default=str)
+        found.append((prefix + key, shown, default if len(default) <= 80 else default[:77] + "...", field.description or ""))
+    return found
+
+
+def parse_inputs(stage: Any, given: Sequence[str]) -> dict[str, list[str]]:
+    """`[NAME=]PATH` options as input name -> paths; a bare path goes to the first input."""
+    accepted = stage.inputs
+    named: dict[str, list[str]] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or not name.isidentifier() or (name not in accepted and "*" not in accepted and os.path.exists(text)):
+            name, path = stage.main_input or "input", text
+            if name == "*":
+                name = os.path.basename(text.rstrip("/")) or "input"
+        if not path:
+            raise UsageError(f"--input {text!r}: the path is empty; expected [NAME=]PATH")
+        named.setdefault(name, []).append(path)
+    return named
+
+
+def run_stage(
+    name: str, *, output: str, config_file: str | None, assignments: Sequence[str], workers: int, force: bool,
+    quiet: bool, inputs: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Run one stage as the command says, and print where the dataset is."""
+    from arcmill.config import assign, parse_assignment, read_yaml, validate
+    from arcmill.execute import execute
+    from arcmill.progress import Progress
+    from pipelines.runner import summary
+
+    stage = get_stage(name)
+    values = read_yaml(config_file) if config_file else {}
+    engine: dict[str, Any] = {}
+    for text in assignments:
+        key, value = parse_assignment(text)
+        if key.startswith("spark."):
+            engine[key] = value
+        else:
+            assign(values, key, value)
+    config = validate(stage.config, values, config_file or name)
+    result = execute(
+        stage, config, parse_inputs(stage, inputs), output, workers=workers, force=force, settings=engine,
+        progress=Progress(name, quiet),
+    )  # fmt: skip
+    if not quiet:
+        said = "done before, skipped" if result.skipped else f"{result.seconds:.1f} s"
+        click.echo(f"{name}: {summary(result.dataset.manifest)}  {said}", err=True)
+    click.echo(output)
+
+
+# -- runs ------------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+@click.argument("recipe")
+@click.option("--root", metavar="DIR", help="Folder of the run.  [default: runs/<recipe name>]")
+@click.option("--only", multiple=True, metavar="STAGE", help="Run this step alone.")
+@click.option("--from", "start", multiple=True, metavar="STAGE", help="Run this step and all that follow from it.")
+@click.option("--set", "assignments", multiple=True, metavar="STAGE.KEY=VALUE", help="One setting of one step.")
+@workers_option
+@click.option("--force", is_flag=True, help="Rebuild what was made from something else.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+def run(
+    recipe: str, root: str | None, only: Sequence[str], start: Sequence[str], assignments: Sequence[str], workers: int,
+    force: bool, quiet: bool,
+) -> None:  # fmt: skip
+    """Run a recipe: a YAML file, or the name of a built-in one. What is done is skipped.
+
+    \b
+    Example:
+      arcmill run quickstart --workers 2
+      arcmill run recipes/web.yaml --set pages.input=crawl/*.warc.gz --root runs/crawl
+    """
+    from pipelines import runner
+    from pipelines.recipe import load_recipe
+    from pipelines.report import write_report
+
+    loaded = load_recipe(recipe, assignments)
+    folder = runner.run_root(loaded, root)
+    runner.run(loaded, folder, only=only, start=start, workers=workers, force=force, quiet=quiet)
+    click.echo(f"report: {write_report(folder, None)}")
+    for step in loaded.steps:
+        if step.stage.writes == "Sequence":
+            click.echo(f"packed: {folder}/{step.name}")
+
+
+@cli.command()
+@click.argument("recipe")
+@click.option("--root", metavar="DIR", help="Folder of the run.  [default: runs/<recipe name>]")
+@click.option("--set", "assignments", multiple=True, metavar="STAGE.KEY=VALUE", help="One setting of one step.")
+@json_option
+def plan(recipe: str, root: str | None, assignments: Sequence[str], as_json: bool) -> None:
+    """Show the DAG of a recipe: what is done, what would run and why.
+
+    \b
+    Example:
+      arcmill plan quickstart
+    """
+    from pipelines import runner
+    from pipelines.recipe import load_recipe
+
+    loaded = load_recipe(recipe, assignments)
+    folder = runner.run_root(loaded, root)
+    rows = [
+        {
+            "step": planned.step.name, "stage": planned.step.stage.name, "engine": planned.step.stage.engine,
+            "inputs": loaded.inputs(planned.step, folder), "output": planned.output, "state": planned.state,
+            "reason": planned.reason,
+        }
+        for planned in runner.plan(loaded, folder)
+    ]  # fmt: skip
+    say(rows, as_json, lambda rows: table([
+        (r["state"], r["step"], r["stage"], r["engine"], r["reason"]) for r in rows
+    ], ("state", "step", "stage", "engine", "why")))  # fmt: skip
+
+
+@cli.command()
+@json_option
+def stages(as_json: bool) -> None:
+    """List every stage: reads, writes, engine.
+
+    \b
+    Example:
+      arcmill stages --json
+    """
+    rows = []
+    for name in STAGES:
+        stage = get_stage(name)
+        reads = {n: r for n, (r, _) in stage.inputs.items()}
+        rows.append({"stage": name, "version": stage.version, "reads": reads, "writes": stage.writes,
+                     "engine": stage.engine, "help": stage.help})  # fmt: skip
+    say(rows, as_json, lambda rows: table([
+        (r["stage"], ", ".join(sorted(set(r["reads"].values()))) or "-", r["writes"], r["engine"], r["help"]) for r in rows
+    ], ("stage", "reads", "writes", "engine", "does")))  # fmt: skip
+
+
+@cli.command()
+@click.argument("dataset")
+@click.option("--rows", type=click.IntRange(0), default=3, show_default=True, help="Sample rows to show.")
+@json_option
+def inspect(dataset: str, rows: int, as_json: bool) -> None:
+    """Show a dataset: schema, counts, score histograms, why rows left, sample rows.
+
+    \b
+    Example:
+      arcmill inspect runs/quickstart/filtered
+    """
+    from pipelines.inspect import inspect_dataset, render
+
+    say(inspect_dataset(dataset, rows), as_json, render)
+
+
+@cli.command()
+@click.argument("run_dir")
+@click.argument("document_id", metavar="ID")
+@json_option
+def why(run_dir: str, document_id: str, as_json: bool) -> None:
+    """Tell the way of one document through every stage of a run.
+
+    \b
+    Example:
+      arcmill why runs/quickstart 3f2a9c…
+    """
+    from pipelines.why import explain, render
+
+    say(explain(run_dir, document_id), as_json, render)
+
+
+@cli.command()
+@click.argument("path")
+@click.option("--no-checksums", is_flag=True, help="Skip reading every file for its checksum.")
+@json_option
+def verify(path: str, no_checksums: bool, as_json: bool) -> None:
+    """Check a dataset or a run: manifest, checksums, schema, conservation.
+
+    \b
+    Example:
+      arcmill verify runs/quickstart
+    """
+    from pipelines.verify import render, verify_path
+
+    found = verify_path(path, checksums=not no_checksums)
+    say(found, as_json, render)
+    if not found["ok"]:
+        raise SystemExit(3)
+
+
+@cli.command()
+@click.argument("run_dir")
+@click.option("--output", metavar="FILE", help="The page to write.  [default: RUN_DIR/report.html]")
+def report(run_dir: str, output: str | None) -> None:
+    """Write one self-contained HTML page about a run.
+
+    \b
+    Example:
+      arcmill report runs/quickstart
+    """
+    from pipelines.report import write_report
+
+    click.echo(write_report(run_dir, output))
+
+
+@cli.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Tell what this machine has, what is missing, and the command that mends it.
+
+    \b
+    Example:
+      arcmill doctor
+    """
+    from pipelines.doctor import examine, render
+
+    found = examine()
+    say(found, as_json, render)
+    if any(check["state"] == "missing" and check["needed"] for check in found):
+        raise SystemExit(4)
+
+
+def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
+    """Plain columns; the last one is cut to the terminal."""
+    import shutil
+
+    widths = [max(len(str(cell)) for cell in column) for column in zip(header, *rows, strict=True)]
+    room = max(20, shutil.get_terminal_size((140, 24)).columns - sum(widths[:-1]) - 2 * (len(widths) - 1))
+    lines = []
+    for row in (header, *rows):
+        *cells, last = (str(cell).replace("\n", " ") for cell in row)
+        last = last if len(last) <= room or not sys.stdout.isatty() else last[: room - 1] + "…"
+        lines.append("  ".join([*(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=False)), last]).rstrip())
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: exit status 0, 2, 3, 4 or 130; a traceback only with --debug."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    if debug:
+        arguments = ["--debug", *(a for a in arguments if a != "--debug")]
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        cli.main(args=arguments, prog_name="arcmill", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except ArcmillError as error:
+        if debug:
+            raise
+        click.echo(f"arcmill: {error}", err=True)
+        status = error.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("arcmill: interrupted; finished parts are kept, run the same command again", err=True)
+        status = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except Exception as error:
+        if debug:
+            raise
+        from arcmill.storage import no_space
+
+        known = no_space(error)
+        told = str(known) if known else f"{type(error).__name__}: {error} (a bug? --debug shows where)"
+        click.echo(f"arcmill: {told}", err=True)
+        status = 4
+    else:
+        status = 0
+    sys.exit(status)
+
+
+def _terminated(signum: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

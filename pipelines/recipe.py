@@ -1,0 +1,202 @@
+"""A recipe: a YAML DAG of stages, checked whole before anything runs.
+
+```yaml
+name: quickstart
+steps:
+  pages:    {stage: ingest-environment}
+  language: {stage: identify-language, input: pages, config: {min_score: 0.65}}
+  packed:   {stage: pack, input: {input: language, tokenizer: tokenizer}}
+```
+An input is the name of a step, or a path (`path: …`, or anything that holds a `/` or is not a step).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from arcmill.config import Settings, StageConfig, assign, parse_assignment, read_yaml, validate
+from arcmill.errors import UsageError
+from arcmill.stage import Stage
+from pipelines.catalogue import get_stage
+
+Named = dict[str, list[str]]
+
+
+class StepModel(Settings):
+    """One step as it stands in YAML."""
+
+    stage: str = Field(description="name of a stage, see `arcmill stages`")
+    input: str | list[str] | dict[str, str | list[str]] | None = Field(None, description="a step, a path, or several by name")
+    config: dict[str, Any] = Field(default_factory=dict, description="settings of the stage")
+
+
+class RecipeModel(Settings):
+    """A recipe as it stands in YAML."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the run folder")
+    description: str = Field("", description="what comes out, for people")
+    settings: dict[str, Any] = Field(default_factory=dict, description="settings of engines, such as spark.master")
+    steps: dict[str, StepModel] = Field(description="the steps, by name")
+
+    @field_validator("steps")
+    @classmethod
+    def _names(cls, steps: dict[str, StepModel]) -> dict[str, StepModel]:
+        for name in steps:
+            if not name or name.startswith(("_", ".")) or set(name) & set("/\\*?[]=: "):
+                raise ValueError(f"'{name}' cannot name a folder; use letters, digits, '-' and '_'")
+        return steps
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step, resolved: its stage, its checked config, and its inputs as step names or paths."""
+
+    name: str
+    stage: Stage
+    config: StageConfig
+    steps: Named  # input name -> names of steps
+    paths: Named  # input name -> paths outside the run
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe, its steps in an order in which they can run."""
+
+    name: str
+    description: str
+    settings: Mapping[str, Any]
+    steps: tuple[Step, ...]
+
+    def inputs(self, step: Step, root: str) -> Named:
+        """The inputs of a step as paths, with the run's folder `root`."""
+        named = {name: [f"{root}/{other}" for other in others] for name, others in step.steps.items()}
+        for name, paths in step.paths.items():
+            named.setdefault(name, []).extend(paths)
+        return named
+
+
+def load_recipe(path: str, assignments: Iterable[str] = ()) -> Recipe:
+    """Read and check a recipe. `assignments` are `step.key=value`, `step.input=PATH` or `spark.…=value`.
+
+    Raises UsageError that names the step, the field and what is accepted.
+    """
+    if not os.path.exists(path):
+        packaged = builtin_recipe(path)
+        if packaged is None:
+            raise UsageError(f"recipe {path}: no such file; built in: {', '.join(builtin_names())}")
+        path = packaged
+    values = read_yaml(path)
+    for text in assignments:
+        _assign(values, text, path)
+    model = validate(RecipeModel, values, path)
+    steps = [_resolve(name, step, model, path) for name, step in model.steps.items()]
+    ordered = _order(steps, path)
+    for step in ordered:
+        _check_records(step, {other.name: other for other in ordered}, path)
+    return Recipe(model.name, model.description, dict(model.settings), tuple(ordered))
+
+
+def builtin_names() -> list[str]:
+    """The recipes that come with arcmill."""
+    from importlib.resources import files
+
+    return sorted(entry.name for entry in files("recipes").iterdir() if entry.name.endswith(".yaml"))
+
+
+def builtin_recipe(name: str) -> str | None:
+    """The path of a packaged recipe: `quickstart`, `quickstart.yaml` or `recipes/quickstart.yaml`."""
+    from importlib.resources import files
+
+    base = os.path.basename(name)
+    if os.path.dirname(name) not in ("", "recipes"):
+        return None
+    candidate = files("recipes") / (base if base.endswith(".yaml") else f"{base}.yaml")
+    return str(candidate) if candidate.is_file() else None
+
+
+def _assign(values: dict[str, Any], text: str, path: str) -> None:
+    key, value = parse_assignment(text)
+    step, _, rest = key.partition(".")
+    steps = values.get("steps")
+    if step == "spark":
+        values.setdefault("settings", {})[key] = value
+    elif isinstance(steps, dict) and step in steps and rest:
+        entry = steps[step]
+        if not isinstance(entry, dict):
+            return  # the check of the whole recipe tells what is wrong with it
+        if rest == "input":
+            # Given on the command line it is relative to where the user stands, and is never the name of a step.
+            entry["input"] = [str(v) for v in value] if isinstance(value, list) else [str(value)]
+        else:
+            config = entry.setdefault("config", {})
+            if isinstance(config, dict):
+                assign(config, rest, value)
+    else:
+        known = ", ".join(steps) if isinstance(steps, dict) else "none"
+        raise UsageError(f"--set {text}: no step '{step}' in {path}; steps: {known}")
+
+
+def _resolve(name: str, step: StepModel, model: RecipeModel, path: str) -> Step:
+    where = f"{path}: step '{name}'"
+    try:
+        stage = get_stage(step.stage)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
+    config = validate(stage.config, step.config, where)
+    given = step.input if isinstance(step.input, dict) else {stage.main_input or "input": step.input or []}
+    steps: Named = {}
+    paths: Named = {}
+    for input_name, values in given.items():
+        record = stage.inputs.get(input_name, stage.inputs.get("*", ("", False)))[0]
+        for value in [values] if isinstance(values, str) else values:
+            if value in model.steps:
+                steps.setdefault(input_name, []).append(value)
+            elif record == "Files" or "/" in value or os.path.exists(value):
+                paths.setdefault(input_name, []).append(value)
+            else:
+                raise UsageError(
+                    f"{where}: input '{value}' is neither a step ({', '.join(model.steps)}) nor a path that exists"
+                )
+    for input_name in steps.keys() | paths.keys():
+        if input_name not in stage.inputs and "*" not in stage.inputs:
+            accepted = ", ".join(stage.inputs) or "none"
+            raise UsageError(f"{where}: {stage.name} has no input '{input_name}'; accepted: {accepted}")
+    for input_name, (record, required) in stage.inputs.items():
+        if required and input_name not in steps and input_name not in paths and not (input_name == "*" and given):
+            raise UsageError(
+                f"{where}: input '{input_name}' ({record}) of {stage.name} is required; "
+                f"give it in the recipe or by --set {name}.input=PATH"
+            )
+    return Step(name, stage, config, steps, paths)
+
+
+def _order(steps: list[Step], path: str) -> list[Step]:
+    """Topological order that keeps the recipe's own order where it can."""
+    placed: list[Step] = []
+    names: set[str] = set()
+    left = list(steps)
+    while left:
+        ready = next((s for s in left if {o for others in s.steps.values() for o in others} <= names), None)
+        if ready is None:
+            raise UsageError(f"{path}: the steps {', '.join(step.name for step in left)} wait for one another (a cycle)")
+        left.remove(ready)
+        placed.append(ready)
+        names.add(ready.name)
+    return placed
+
+
+def _check_records(step: Step, steps: Mapping[str, Step], path: str) -> None:
+    for input_name, others in step.steps.items():
+        wanted = step.stage.inputs.get(input_name, step.stage.inputs.get("*", ("", False)))[0]
+        for other in others:
+            made = steps[other].stage.writes
+            if wanted not in (made, "Dataset"):
+                raise UsageError(
+                    f"{path}: step '{step.name}': input '{input_name}' needs {wanted}, but step '{other}' "
+                    f"({steps[other].stage.name}) makes {made}"
+                )

@@ -1,0 +1,120 @@
+"""Running and planning recipes: one dataset a step, under the run's folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from arcmill.errors import ArcmillError, UsageError
+from pipelines.recipe import Recipe, Step
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What would become of a step: done | run | take up | refuse."""
+
+    step: Step
+    output: str
+    state: str
+    reason: str
+
+
+def run_root(recipe: Recipe, root: str | None) -> str:
+    """The folder of a run: `runs/<recipe name>` unless one is given."""
+    return (root or f"runs/{recipe.name}").rstrip("/")
+
+
+def select(recipe: Recipe, only: Sequence[str], start: Sequence[str]) -> list[Step]:
+    """The steps that `--only` and `--from` leave. A stage's name will do for a step's, where one step has it."""
+    for wanted in (*only, *start):
+        _named(recipe, wanted)
+    if only:
+        names = {_named(recipe, wanted) for wanted in only}
+        return [step for step in recipe.steps if step.name in names]
+    if not start:
+        return list(recipe.steps)
+    names = {_named(recipe, wanted) for wanted in start}
+    for step in recipe.steps:  # in topological order, so what follows is found in one pass
+        if any(other in names for others in step.steps.values() for other in others):
+            names.add(step.name)
+    return [step for step in recipe.steps if step.name in names]
+
+
+def _named(recipe: Recipe, wanted: str) -> str:
+    if any(step.name == wanted for step in recipe.steps):
+        return wanted
+    by_stage = [step.name for step in recipe.steps if step.stage.name == wanted]
+    if len(by_stage) == 1:
+        return by_stage[0]
+    names = ", ".join(step.name for step in recipe.steps)
+    raise UsageError(f"no step '{wanted}' in recipe {recipe.name}; steps: {names}")
+
+
+def plan(recipe: Recipe, root: str) -> Iterator[Planned]:
+    """The DAG in order: what is done, what would run and why. Nothing is changed."""
+    from arcmill.execute import identify, standing
+
+    pending: set[str] = set()
+    for step in recipe.steps:
+        output = f"{root}/{step.name}"
+        waits = [other for others in step.steps.values() for other in others if other in pending]
+        if waits:
+            state, reason = "run", f"after {', '.join(waits)}"
+        else:
+            try:
+                identity, _ = identify(step.stage, step.config, recipe.inputs(step, root))
+                standing_now, differences = standing(output, identity)
+                state, reason = {
+                    "done": ("done", ""), "new": ("run", "not made yet"), "unfinished": ("take up", "a run was cut off"),
+                    "drifted": ("refuse", "; ".join(differences)),
+                }[standing_now]  # fmt: skip
+            except ArcmillError as error:
+                state, reason = "refuse", str(error)
+        if state != "done":
+            pending.add(step.name)
+        yield Planned(step, output, state, reason)
+
+
+def run(
+    recipe: Recipe, root: str, *, only: Sequence[str] = (), start: Sequence[str] = (), workers: int = 1,
+    force: bool = False, quiet: bool = False,
+) -> None:  # fmt: skip
+    """Run the steps in order; a finished one is skipped. Says on stderr what became of each.
+
+    `force` rebuilds steps whose dataset was made from something else, and those that `only` or `start` name.
+    """
+    from arcmill.execute import execute, identify, standing
+    from arcmill.progress import Progress
+
+    steps = select(recipe, only, start)
+    named = {_named(recipe, wanted) for wanted in (*only, *start)}
+    width = max(len(step.name) for step in steps)
+    began = time.monotonic()
+    for number, step in enumerate(steps, 1):
+        output, inputs = f"{root}/{step.name}", recipe.inputs(step, root)
+        rebuild = force and (step.name in named or standing(output, identify(step.stage, step.config, inputs)[0])[0] == "drifted")  # fmt: skip
+        label = f"[{number}/{len(steps)}] {step.name:<{width}}"
+        try:
+            result = execute(
+                step.stage, step.config, inputs, output, workers=workers, force=rebuild, settings=recipe.settings,
+                progress=Progress(label, quiet),
+            )  # fmt: skip
+        except ArcmillError as error:
+            raise type(error)(f"step '{step.name}': {error}") from error
+        if not quiet:
+            said = "done before" if result.skipped else f"{result.seconds:6.1f} s"
+            print(f"{label}  {summary(result.dataset.manifest)}  {said}", file=sys.stderr, flush=True)
+    if not quiet:
+        print(f"{recipe.name}: {len(steps)} steps in {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+
+
+def summary(manifest: dict[str, Any]) -> str:
+    """Counts in a few words."""
+    counts = manifest["counts"]
+    if manifest["record"] == "Model":
+        return f"{counts['in']:>9,} in -> model"
+    leaves = [f"{counts[name]:,} {name}" for name in ("dropped", "merged", "errored", "created") if counts.get(name)]
+    return f"{counts['in']:>9,} in -> {counts['kept']:,} kept" + (f" ({', '.join(leaves)})" if leaves else "")

@@ -1,0 +1,1 @@
+"""Synthetic reasoning data: traces, verifiers, rejection sampling, knowledge graphs, search questions."""
