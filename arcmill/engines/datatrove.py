@@ -67,7 +67,12 @@ class PartTask:
     # -- documents -------------------------------------------------------------------------------------------
 
     def _documents(self, unit: tuple[str, int], writer: TaskWriter) -> None:
-        core = self.decide(self.job, unit[1]) if self.decide else _batch_core(self.job)
+        if self.decide:  # decided before: an error here is ours, never a row's
+            apply = self.decide(self.job, unit[1])
+            for batch in _read(self.job, unit):
+                _write(batch, apply(batch), writer)
+            return
+        core = _batch_core(self.job)
         for batch in _read(self.job, unit):
             for piece, changes in _isolate(core, batch):
                 _write(piece, changes, writer)

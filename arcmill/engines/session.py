@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,10 +118,27 @@ def spark_session(workers: int, settings: Mapping[str, Any]) -> SparkSession:
         encoding="utf-8",
     )
     os.environ["SPARK_CONF_DIR"] = scratch
+    log = f"{scratch}/spark.log"
     try:
-        return builder.getOrCreate()
+        with _stderr_to(log):
+            return builder.getOrCreate()
     except Exception as error:
-        raise EngineError(f"no Spark session on {master}: {str(error).splitlines()[0][:300]}") from error
+        told = Path(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        why = told[-1] if told else str(error).splitlines()[0]
+        raise EngineError(f"no Spark session on {master}: {why[:300]}") from error
+
+
+@contextlib.contextmanager
+def _stderr_to(path: str) -> Iterator[None]:
+    """The JVM inherits our stderr, and talks; what it says belongs in a log."""
+    with open(path, "ab") as log:
+        kept = os.dup(2)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _driver_megabytes() -> int:

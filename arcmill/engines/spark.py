@@ -165,7 +165,8 @@ class _applier:  # noqa: N801 - a function with an argument that can travel to w
                     ["_row", *(name for name in LEDGER if name in here.column_names)]
                 )
                 for decision in leaving.to_pylist():
-                    outcomes[decision.pop("_row") - start] = Outcome(**decision)
+                    row = decision.pop("_row") - start
+                    outcomes[row] = Outcome(**decision)
             return Changes(columns, outcomes)
 
         return apply

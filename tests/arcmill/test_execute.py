@@ -1,0 +1,261 @@
+"""Skip, refuse, force, resume, conservation, and the same bytes for any number of workers."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_stages import DROP, HALVE, LINES, LOSE, MAKE, MEASURE, DropConfig, MakeConfig
+
+from arcmill.config import StageConfig
+from arcmill.dataset import Dataset
+from arcmill.errors import EngineError, InputError, UsageError
+from arcmill.execute import execute
+
+Digest = Callable[[Path | str], str]
+
+
+def make(folder: Path, **settings: object) -> Dataset:
+    return execute(MAKE, MakeConfig.model_validate(settings), {}, str(folder)).dataset
+
+
+def test_every_row_is_kept_or_in_the_ledger(tmp_path: Path) -> None:
+    dataset = make(tmp_path / "a", errors=1)
+    assert dataset.counts == {"in": 1200, "kept": 1194, "dropped": 0, "merged": 0, "errored": 6, "created": 0}
+    assert dataset.rows == 1194
+    ledger = [row for batch in dataset.ledger() for row in batch.to_pylist()]
+    assert {(row["outcome"], row["rule"]) for row in ledger} == {("errored", "bad-row")}
+    assert len(ledger) == 6
+    assert list(dataset.problems()) == []
+    assert not (tmp_path / "a" / "_staging").exists()
+
+
+def test_a_done_dataset_is_skipped(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    before = (tmp_path / "a" / "manifest.json").stat().st_mtime_ns
+    assert execute(MAKE, MakeConfig(), {}, str(tmp_path / "a")).skipped
+    assert (tmp_path / "a" / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_drift_is_refused_with_the_difference_and_forced(tmp_path: Path) -> None:
+    make(tmp_path / "a", rows=200)
+    with pytest.raises(UsageError, match=r"config rows: 200 -> 7"):
+        make(tmp_path / "a", rows=7)
+    forced = execute(MAKE, MakeConfig(rows=7), {}, str(tmp_path / "a"), force=True)
+    assert forced.dataset.rows == 42
+    assert list(forced.dataset.problems()) == []
+    listed = {file["path"] for file in forced.dataset.manifest["files"]}
+    assert {path.name for path in (tmp_path / "a").glob("part-*")} == {p for p in listed if p.startswith("part-")}
+
+
+def test_an_upstream_change_is_drift(tmp_path: Path) -> None:
+    make(tmp_path / "a", rows=10)
+    make(tmp_path / "b", rows=11)
+    execute(DROP, DropConfig(), {"input": [str(tmp_path / "a")]}, str(tmp_path / "c"))
+    with pytest.raises(UsageError, match="input input: "):
+        execute(DROP, DropConfig(), {"input": [str(tmp_path / "b")]}, str(tmp_path / "c"))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path, force: bool) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("precious")
+    with pytest.raises(UsageError, match=r"thesis\.txt"):
+        execute(MAKE, MakeConfig(), {}, str(tmp_path / "mine"), force=force)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_an_input_is_never_the_output(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    with pytest.raises(UsageError, match="inputs are never changed"):
+        execute(DROP, DropConfig(), {"input": [str(tmp_path / "a")]}, str(tmp_path / "a"), force=True)
+
+
+def test_the_same_bytes_for_any_number_of_workers(tmp_path: Path, digest: Digest) -> None:
+    seen = set()
+    for workers in (1, 2, 4):
+        root = tmp_path / str(workers)
+        execute(MAKE, MakeConfig(rows=400), {}, str(root / "a"), workers=workers)
+        execute(DROP, DropConfig(), {"input": [str(root / "a")]}, str(root / "b"), workers=workers)
+        seen.add((digest(root / "a"), digest(root / "b")))
+    assert len(seen) == 1
+
+
+def test_parts_roll_and_rows_keep_their_order(tmp_path: Path) -> None:
+    dataset = make(tmp_path / "a", part_bytes=200_000)
+    assert len(dataset.parts) >= 6
+    rows = [row for batch in dataset.batches(["metadata"]) for row in batch.column(0).to_pylist()]
+    assert [int(dict(row)["row"]) for row in rows] == list(range(200)) * 6
+
+
+def test_a_row_that_breaks_the_core_errs_alone(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    dataset = execute(
+        DROP, DropConfig(break_on=7), {"input": [str(tmp_path / "a")]}, str(tmp_path / "b")
+    ).dataset
+    errors = [row for batch in dataset.ledger() for row in batch.to_pylist() if row["outcome"] == "errored"]
+    assert len(errors) == 6  # row 7 of each of the six units
+    assert errors[0]["detail"] == "ValueError: row 7 breaks the core"
+    assert dataset.counts["dropped"] == 6 * 67
+
+
+def test_too_many_errors_stop_the_stage_and_keep_the_work(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"12 of 1200 rows errored.*\n.*bad-row: 12 rows"):
+        make(tmp_path / "a", errors=2, max_error_rate=0.005)
+    assert not (tmp_path / "a" / "manifest.json").exists()
+    with pytest.raises(InputError, match="unfinished"):
+        Dataset.open(str(tmp_path / "a"))
+    # The guard is no part of the identity: the finished parts are taken up.
+    assert make(tmp_path / "a", errors=2, max_error_rate=0.5).counts["errored"] == 12
+
+
+def test_a_core_that_loses_rows_is_stopped(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    with pytest.raises(EngineError, match="values of 'text'"):
+        execute(LOSE, StageConfig(), {"input": [str(tmp_path / "a")]}, str(tmp_path / "b"))
+
+
+def test_a_dead_worker_ends_the_run_with_an_error(tmp_path: Path) -> None:
+    make(tmp_path / "a", splits=24, rows=1000, part_bytes=100_000)
+    with pytest.raises(EngineError, match="a worker process died"):
+        execute(DROP, DropConfig(die_on=150), {"input": [str(tmp_path / "a")]}, str(tmp_path / "b"), workers=2)
+    assert not (tmp_path / "b" / "manifest.json").exists()
+
+
+def test_a_second_run_on_one_output_refuses(tmp_path: Path) -> None:
+    (tmp_path / "a" / "_staging").mkdir(parents=True)
+    with open(tmp_path / "a" / "_staging" / "lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="another run is writing"):
+            make(tmp_path / "a")
+
+
+RUN = """
+import sys
+from tiny_stages import DROP, MAKE, DropConfig, MakeConfig
+from arcmill.execute import execute
+root, workers = sys.argv[1], int(sys.argv[2])
+execute(MAKE, MakeConfig(splits=8, rows=300, slow=0.03), {}, root + "/a", workers=workers)
+execute(DROP, DropConfig(), {"input": [root + "/a"]}, root + "/b", workers=workers)
+"""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_killed_at_random_moments_it_ends_in_the_same_bytes(tmp_path: Path, digest: Digest, workers: int) -> None:
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
+    environment = dict(os.environ, PYTHONPATH=paths)
+
+    def start(root: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", RUN, str(root), str(workers)]
+        return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+    assert start(tmp_path / "whole").wait(timeout=120) == 0
+    chance = random.Random(5)
+    kills = 0
+    for _ in range(6):
+        process = start(tmp_path / "killed")
+        time.sleep(chance.uniform(0.4, 1.2))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        process.wait()
+    assert kills
+    assert start(tmp_path / "killed").wait(timeout=120) == 0
+    for name in "ab":
+        assert digest(tmp_path / "whole" / name) == digest(tmp_path / "killed" / name)
+
+
+def test_raw_files_keep_their_relative_names(tmp_path: Path, digest: Digest) -> None:
+    for place in ("here", "there"):
+        folder = tmp_path / place / "deep"
+        folder.mkdir(parents=True)
+        (folder / "x.txt").write_text("one\ntwo\n")
+        (folder / "ignored.bin").write_text("three\n")
+        execute(LINES, StageConfig(), {"input": [str(tmp_path / place)]}, str(tmp_path / f"{place}-out"))
+    assert digest(tmp_path / "here-out") == digest(tmp_path / "there-out")
+    assert Dataset.open(str(tmp_path / "here-out")).rows == 2
+
+
+def test_a_file_that_cannot_be_decoded_is_one_errored_row(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_bytes(b"fine\n\xff\xfe broken\nnever read\n")
+    (tmp_path / "in" / "b.txt").write_text("also fine\n")
+    config = StageConfig(max_error_rate=1)
+    dataset = execute(LINES, config, {"input": [str(tmp_path / "in")]}, str(tmp_path / "out")).dataset
+    assert dataset.counts == {"in": 3, "kept": 2, "dropped": 0, "merged": 0, "errored": 1, "created": 0}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [("nowhere", "no such file or folder"), ("empty", r"holds none of \.txt"), ("*.nothing", "matches no file")],
+)
+def test_an_input_that_is_not_there(tmp_path: Path, given: str, told: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match=told):
+        execute(LINES, StageConfig(), {"input": [str(tmp_path / given)]}, str(tmp_path / "out"))
+
+
+def test_a_model_stage(tmp_path: Path) -> None:
+    make(tmp_path / "a", rows=5)
+    dataset = execute(MEASURE, StageConfig(), {"input": [str(tmp_path / "a")]}, str(tmp_path / "m")).dataset
+    assert dataset.record == "Model"
+    assert (tmp_path / "m" / "model.txt").read_text() == "30"
+    assert dataset.statistics == {"rows": 30}
+    assert list(dataset.problems()) == []
+    with pytest.raises(UsageError, match="holds Model rows; Document is needed"):
+        execute(DROP, DropConfig(), {"input": [str(tmp_path / "m")]}, str(tmp_path / "b"))
+
+
+def test_spark_decisions_are_applied_in_order(tmp_path: Path, digest: Digest, spark: object) -> None:
+    make(tmp_path / "a")
+    seen = set()
+    for partitions in (1, 3):
+        output = tmp_path / f"h{partitions}"
+        dataset = execute(HALVE, StageConfig(), {"input": [str(tmp_path / "a")]}, str(output)).dataset
+        seen.add(digest(output))
+    assert len(seen) == 1
+    assert dataset.counts["dropped"] == 600
+    rows = [row for batch in dataset.batches() for row in batch.to_pylist()]
+    assert {row["quality_bucket"] for row in rows if row["quality_score"] >= 0.9} == {4}
+    assert {row["quality_bucket"] for row in rows if row["quality_score"] < 0.9} == {None}
+    assert [row["quality_score"] for row in rows[:50]] == [n / 100 for n in range(50, 100)]
+    ledger = [row for batch in dataset.ledger() for row in batch.to_pylist()]
+    assert {row["rule"] for row in ledger} == {"low"}
+    assert max(row["score"] for row in ledger) == 0.49
+    assert dataset.statistics == {"threshold": 0.5}
+
+
+def test_the_manifest_holds_no_clock_host_or_path(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    text = (tmp_path / "a" / "manifest.json").read_text()
+    assert str(tmp_path) not in text
+    assert os.uname().nodename not in text
+    assert set(json.loads(text)) == {
+        "format_version", "stage", "stage_version", "record", "schema", "config", "inputs", "files", "counts",
+        "fingerprint", "models",
+    }  # fmt: skip
+
+
+def test_a_full_disk_is_told_and_taken_up(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "none", str(disk)], capture_output=True).returncode:
+        pytest.skip("a small tmpfs cannot be mounted here (root is needed)")
+    try:
+        with pytest.raises(EngineError, match="no space left on device"):
+            make(disk / "a", splits=12, rows=2000)
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        dataset = make(disk / "a", splits=12, rows=2000)
+        assert dataset.rows == 24_000
+        assert list(dataset.problems()) == []
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
