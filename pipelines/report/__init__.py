@@ -1,0 +1,70 @@
+"""`arcmill report`: one self-contained HTML page about a run. It needs no network and runs no script."""
+
+from __future__ import annotations
+
+MAX_BYTES = 1_900_000
+# (samples of each rule, rules shown of each stage): the first that keeps the page under MAX_BYTES is taken.
+_DETAIL = ((3, 40), (2, 25), (1, 25), (1, 10), (0, 10))
+
+
+def write_report(run_dir: str, output: str | None) -> str:
+    """Write the page about a run directory, or a single dataset, and return its path.
+
+    `output` is RUN_DIR/report.html unless given. The same run gives the same bytes. Raises InputError where
+    there is no run, UsageError where `output` cannot be written or is not a report.
+    """
+    from pipelines.lineage import open_run
+    from pipelines.report.gather import gather
+    from pipelines.report.page import render
+
+    run = open_run(run_dir)
+    target = output or f"{run.url}/report.html"
+    _check_target(target)
+    facts = gather(run)
+    page = b""
+    for samples, rules in _DETAIL:
+        page = render(facts, samples=samples, rules=rules).encode()
+        if len(page) <= MAX_BYTES:
+            break
+    _write(target, page)
+    return target
+
+
+def _check_target(target: str) -> None:
+    """A report is written over an older one, never over anything else."""
+    from arcmill.errors import UsageError
+    from arcmill.storage import locate
+
+    filesystem, path = locate(target)
+    try:
+        if filesystem.isdir(path):
+            raise UsageError(f"output {target}: is a folder; name a file, such as {target.rstrip('/')}/report.html")
+        if filesystem.exists(path) and not filesystem.cat_file(path, 0, 64).lower().startswith(b"<!doctype html"):
+            raise UsageError(f"output {target}: exists and is not a report; it is left alone")
+    except OSError as error:
+        raise UsageError(f"output {target}: cannot be read ({error.strerror or error})") from None
+
+
+def _write(target: str, page: bytes) -> None:
+    import os
+    import uuid
+
+    from arcmill.errors import UsageError
+    from arcmill.storage import is_local, locate
+
+    filesystem, path = locate(target)
+    try:
+        if not is_local(filesystem):
+            filesystem.pipe_file(path, page)
+            return
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        temporary = f"{path}.{uuid.uuid4().hex}"
+        try:
+            with open(temporary, "wb") as stream:
+                stream.write(page)
+            os.replace(temporary, path)
+        finally:
+            if os.path.exists(temporary):
+                os.unlink(temporary)
+    except OSError as error:
+        raise UsageError(f"output {target}: cannot be written ({error.strerror or error})") from None

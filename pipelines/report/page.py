@@ -1,0 +1,73 @@
+"""The page itself: one HTML document, no script, no network, the same bytes for the same run."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from pipelines.lineage import DONE
+from pipelines.report.composition import documents, tokens
+from pipelines.report.funnel import attention, funnel, key_figures
+from pipelines.report.gather import Facts
+from pipelines.report.markup import Html, h, join, number
+from pipelines.report.reasons import errors, reasons
+from pipelines.report.record import settings, times
+from pipelines.report.sections import name
+
+# Nothing may be fetched and nothing may run, whatever a text of the run holds.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+_PARTS = (("funnel", "Funnel"), ("reasons", "Why rows left"), ("errors", "Errors"), ("documents", "What is left"), ("tokens", "Tokens"),
+          ("times", "Time"), ("settings", "Settings"))  # fmt: skip
+
+
+def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
+    """The page about a run, with at most `samples` texts of each of `rules` rules of a stage."""
+    sections = {
+        "funnel": funnel(facts), "reasons": reasons(facts, samples, rules), "errors": errors(facts), "documents": documents(facts),
+        "tokens": tokens(facts), "times": times(facts), "settings": settings(facts),
+    }  # fmt: skip
+    style = (files("pipelines.report") / "report.css").read_text(encoding="utf-8")
+    head = h(
+        "head",
+        h("meta", charset="utf-8"),
+        h("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+        h("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        h("meta", name="referrer", content="no-referrer"),
+        h("meta", name="color-scheme", content="light dark"),
+        h("title", f"{facts.run.name} · arcmill report"),
+        h("style", Html(style)),
+    )
+    links = [h("a", title, href=f"#{anchor}") for anchor, title in _PARTS if sections[anchor]]
+    body = h(
+        "body",
+        h("a", "Skip to the funnel", href="#funnel", cls="skip"),
+        _header(facts, links),
+        h("main", attention(facts), [part for part in sections.values() if part]),
+        _footer(facts),
+    )
+    return f"<!doctype html>\n{h('html', head, body, lang='en')}\n"
+
+
+def _header(facts: Facts, links: list[Html]) -> Html:
+    steps = facts.run.steps
+    done = sum(step.state == DONE for step in steps)
+    told = f"{number(len(steps))} step{'' if len(steps) == 1 else 's'}"
+    told += ", all finished" if done == len(steps) else f", {number(done)} finished"
+    return h(
+        "header",
+        h("p", "arcmill report", cls="eyebrow"),
+        h("h1", name(facts.run.name, 120)),
+        h("p", f"{told}.", cls="lede"),
+        key_figures(facts),
+        h("nav", links, aria_label="Sections"),
+    )
+
+
+def _footer(facts: Facts) -> Html:
+    marks = [step.fingerprint[:12] for step in facts.run.steps if not facts.run.consumers(step) and step.fingerprint]
+    ends = h("code", ", ".join(marks[:4])) if marks else None
+    return h(
+        "footer",
+        h("p", "Made from the manifests, ledgers and parts of the run alone. ",
+          join("Ends in fingerprint ", ends, ". ") if ends else None,
+          "Texts are data of the run, shown as they are: characters that hide or reorder text are shown by name."),
+    )  # fmt: skip
