@@ -43,7 +43,7 @@ class Dataset:
         filesystem, path = locate(url)
         try:
             manifest = read_json(filesystem, f"{path}/{MANIFEST}")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if not filesystem.exists(path):
                 raise InputError(f"{url}: no such dataset") from None
             if filesystem.exists(f"{path}/{STAGING}"):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GROUP_BYTES = 8 << 20
 GROUP_ROWS = 8192
+LEDGER_ROWS = 1024
 # Columns whose values repeat: worth a dictionary and statistics. Texts and ids are neither.
 _REPEATING = ("source", "language", "license", "repo", "outcome", "rule", "created", "quality_bucket")
 
@@ -93,6 +94,7 @@ class TaskWriter:
             self._filesystem.makedirs(self._folder)
         self._rows = _Roll(self._folder, "part", schema, part_bytes)
         self._ledger = _Roll(self._folder, "ledger", ledger_schema(), part_bytes)
+        self._left: list[tuple[str, Outcome]] = []
         self.counts: Counter[str] = Counter()
 
     def rows(self, batch: pa.RecordBatch) -> None:
@@ -101,8 +103,14 @@ class TaskWriter:
 
     def ledger(self, entries: Sequence[tuple[str, Outcome]]) -> None:
         """Add ledger entries, and count them by outcome."""
-        if entries:
-            self.ledger_rows(ledger_batch(entries))
+        self._left += entries
+        if len(self._left) >= LEDGER_ROWS:
+            self._flush_ledger()
+
+    def _flush_ledger(self) -> None:
+        if self._left:
+            self.ledger_rows(ledger_batch(self._left))
+            self._left = []
 
     def ledger_rows(self, batch: pa.RecordBatch) -> None:
         """Add ledger entries that are Arrow rows already."""
@@ -111,6 +119,7 @@ class TaskWriter:
 
     def commit(self, **facts: Any) -> dict[str, Any]:
         """Close the files and write the task's record, atomically."""
+        self._flush_ledger()
         self._rows.close()
         self._ledger.close()
         record = {"parts": self._rows.files, "ledger": self._ledger.files, "counts": dict(self.counts), **facts}

@@ -231,9 +231,7 @@ def find_rows(
     return found
 
 
-def rows_of_part(
-    dataset: Dataset, part: str, ids: Collection[str], columns: Sequence[str]
-) -> Iterator[dict[str, Any]]:
+def rows_of_part(dataset: Dataset, part: str, ids: Collection[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Every row of one listed part that has one of `ids`: `id` and `columns`, in order."""
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import Dataset, read_part
@@ -89,16 +89,16 @@ class PartTask:
                     read += batch.num_rows
                     yield batch
 
-        used = 0
+        used = left = 0
         for made in job.stage.core(batches(), job.config, *_state(job)):
             if isinstance(made, tuple):
                 writer.ledger([made])
+                left += 1
             else:
                 batch = made.cast(schema(job.record))
                 used += _begun(batch) if job.record == "Sequence" else 0
                 writer.rows(batch)
                 writer.counts["created"] += batch.num_rows
-        left = writer.counts["dropped"] + writer.counts["merged"] + writer.counts["errored"]
         writer.counts["in"] += read
         # A sequence names what it holds: counting the documents that begin in one is an independent check.
         writer.counts["kept"] += used if job.record == "Sequence" else read - left
@@ -307,7 +307,10 @@ def _finish(step: PartTask, todo: Iterable[int]) -> Iterator[int]:
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["arcmill.engines.datatrove", step.job.stage.core.__module__])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(step,))
+    # What only the parent asks of a declaration (often lambdas, which do not travel) stays here.
+    stage = replace(step.job.stage, splits=None, identity=None, model_files=None)
+    sent = replace(step, job=replace(step.job, stage=stage))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(sent,))
     try:
         pending: dict[Future[None], int] = {pool.submit(_run_in_worker, task): task for task in todo}
         while pending:

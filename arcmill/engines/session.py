@@ -96,7 +96,8 @@ def spark_session(workers: int, settings: Mapping[str, Any]) -> SparkSession:
         "spark.app.name": "arcmill", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR", "spark.sql.session.timeZone": "UTC", "spark.local.dir": scratch,
         "spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.sql.execution.arrow.maxRecordsPerBatch": "2000", "spark.python.worker.reuse": "true",
+        "spark.sql.execution.arrow.maxRecordsPerBatch": "2000", "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
+        "spark.python.worker.reuse": "true",
         "spark.sql.execution.arrow.useLargeVarTypes": "false",
     }  # fmt: skip
     if master.startswith("local"):

@@ -230,8 +230,9 @@ def _write_buckets(
             written.append(first + bucket)
         yield pa.RecordBatch.from_pydict({"task": pa.array(written, pa.int32())})
 
+    partitions = min(buckets, int(frame.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1))
     tasks = (
-        frame.repartition(buckets, "_bucket").sortWithinPartitions(*order).mapInArrow(write, "task int").collect()
+        frame.repartition(partitions, "_bucket").sortWithinPartitions(*order).mapInArrow(write, "task int").collect()
     )
     done = (datatrove.finished_task(staging, task) for task in sorted({row.task for row in tasks}))
     return [record for record in done if record is not None]

@@ -20,9 +20,15 @@ def bar(parts: Sequence[tuple[str, float]], whole: float, label: str, thick: boo
             rects.append(h("rect", x=f"{x:.1f}", y=0, width=f"{width:.1f}", height=tall, cls=kind))
             x += width
     return h(
-        "svg", rects, cls="bar", viewBox=f"0 0 {max(1000, x):.0f} {tall}", preserveAspectRatio="none", height=tall,
-        role="img", aria_label=label,
-    )  # fmt: skip
+        "svg",
+        rects,
+        cls="bar",
+        viewBox=f"0 0 {max(1000, x):.0f} {tall}",
+        preserveAspectRatio="none",
+        height=tall,
+        role="img",
+        aria_label=label,
+    )
 
 
 def sparkline(bins: tuple[float, float, list[int]], thresholds: tuple[float, float] | None, label: str) -> Html:
@@ -31,19 +37,31 @@ def sparkline(bins: tuple[float, float, list[int]], thresholds: tuple[float, flo
     width, tall = 120, 26
     step, most = width / len(counts), max([*counts, 1])
     shapes = [
-        h("rect", x=f"{place * step:.1f}", y=f"{tall - max(1.5, count / most * tall):.1f}", width=f"{step - 0.8:.1f}",
-          height=f"{max(1.5, count / most * tall):.1f}", cls="spark")
+        h(
+            "rect",
+            x=f"{place * step:.1f}",
+            y=f"{tall - max(1.5, count / most * tall):.1f}",
+            width=f"{step - 0.8:.1f}",
+            height=f"{max(1.5, count / most * tall):.1f}",
+            cls="spark",
+        )
         for place, count in enumerate(counts)
         if count
-    ]  # fmt: skip
+    ]
     shapes.append(h("line", x1=0, x2=width, y1=tall, y2=tall, cls="axis"))
     for edge in dict.fromkeys(thresholds or ()):
         x = min(width - 0.75, max(0.75, (edge - low) / (high - low) * width))
         shapes.append(h("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=0, y2=tall, cls="mark"))
     return h(
-        "svg", shapes, cls="sparkline", viewBox=f"0 -1 {width} {tall + 2}", width=width, height=tall + 2, role="img",
+        "svg",
+        shapes,
+        cls="sparkline",
+        viewBox=f"0 -1 {width} {tall + 2}",
+        width=width,
+        height=tall + 2,
+        role="img",
         aria_label=label,
-    )  # fmt: skip
+    )
 
 
 def histogram(
@@ -55,16 +73,24 @@ def histogram(
     inner_width, inner_height = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM
     base, most = _HEIGHT - _BOTTOM, max([*counts, 1])
     step = inner_width / max(1, len(counts))
-    shapes = [h("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=_TOP, y2=_TOP, cls="grid"),
-              h("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=_TOP + inner_height / 2, y2=_TOP + inner_height / 2, cls="grid"),
-              h("text", number(most), x=_WIDTH - _RIGHT, y=_TOP - 5, text_anchor="end", cls="tick")]  # fmt: skip
+    shapes = [
+        h("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=_TOP, y2=_TOP, cls="grid"),
+        h("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=_TOP + inner_height / 2, y2=_TOP + inner_height / 2, cls="grid"),
+        h("text", number(most), x=_WIDTH - _RIGHT, y=_TOP - 5, text_anchor="end", cls="tick"),
+    ]
     for place, count in enumerate(counts):
         if count:
             tall = max(1.5, count / most * inner_height)
             shapes.append(
-                h("rect", x=f"{_LEFT + place * step + 0.5:.2f}", y=f"{base - tall:.2f}", width=f"{step - 1:.2f}",
-                  height=f"{tall:.2f}", cls="column")
-            )  # fmt: skip
+                h(
+                    "rect",
+                    x=f"{_LEFT + place * step + 0.5:.2f}",
+                    y=f"{base - tall:.2f}",
+                    width=f"{step - 1:.2f}",
+                    height=f"{tall:.2f}",
+                    cls="column",
+                )
+            )
     shapes.append(h("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=base, y2=base, cls="axis"))
     for value, name in _ticks(low, high, log):
         x = _LEFT + (value - low) / (high - low) * inner_width
@@ -72,8 +98,8 @@ def histogram(
         shapes.append(h("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=base, y2=base + 4, cls="axis"))
         shapes.append(h("text", name, x=f"{x:.1f}", y=base + 17, text_anchor=anchor, cls="tick"))
     if median is not None:
-        place = math.log10(max(median, 1)) if log else median
-        x = _LEFT + (place - low) / (high - low) * inner_width
+        at = math.log10(max(median, 1)) if log else median
+        x = _LEFT + (at - low) / (high - low) * inner_width
         anchor, shift = ("end", -5) if x > _WIDTH * 0.6 else ("start", 5)
         shapes.append(h("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=_TOP - 14, y2=base, cls="median"))
         name = compact(median) if log else decimal(round(median, 3))

@@ -112,8 +112,13 @@ class _Tally:
             low = min(self.low, self.threshold_low)
             high = max(self.high, self.threshold_high)
             if high > low and np.isfinite(high - low):
-                counts, _ = np.histogram(values, bins=_BINS, range=(low, high))
-                rule.bins = (low, high, counts.tolist())
+                bins = _BINS
+                if high - low < 1e9 and not np.any(values % 1) and low % 1 == 0:  # counts: whole numbers in each bin
+                    each = -(-int(high - low + 1) // _BINS)
+                    bins = -(-int(high - low + 1) // each)
+                    high = low + bins * each
+                counts, _ = np.histogram(values, bins=bins, range=(low, high))
+                rule.bins = (low, float(high), counts.tolist())
         rule.samples = _choose(self.candidates)
         return rule
 
@@ -225,7 +230,7 @@ def _why_not(step: Step, readable: list[Step]) -> str | None:
     if readable:
         return None
     if any(edge.record not in ("Files", "Model", None) and edge.step is None for edge in step.inputs):
-        return "The dataset that this stage read is not in this run (deleted, or kept elsewhere), so its texts are not shown."
+        return "What this stage read is not in this run (deleted, or kept elsewhere), so its texts are not shown."
     if step.inputs and all(edge.step is not None for edge in step.inputs):
         return "What this stage read holds no texts that could be shown."
     return "This stage reads raw input: a row that left never became a document, so there is no text to show."

@@ -22,37 +22,49 @@ def key_figures(facts: Facts) -> Html:
     if final:
         copies = sum(f.counts["created"] for f in final)
         note = f"{share(rows - copies, read)} of what was read" if read else ""
-        figures.append((compact(rows), "documents in the end", note + (f", {number(copies)} repeated" if copies else "")))
+        note += f"; {number(rows)} with repeats" if copies else ""
+        figures.append((compact(rows - copies), "documents in the end", note))
         held = [f.text_bytes for f in final if f.text_bytes is not None]
         if held:
-            figures.append((size(sum(held)), "of text", "in UTF-8, before compression"))
+            figures.append(
+                (size(sum(held)), "of text", "in UTF-8" + (", with repeats" if copies else ", uncompressed"))
+            )
     packed = [f.sequences for f in facts.steps if f.sequences is not None]
     if packed:
         tokens = sum(p.tokens for p in packed)
         whole = all(p.scanned == p.rows for p in packed)
         padding = sum(p.padding for p in packed)
         figures.append(
-            (compact(tokens), "tokens" if whole else "tokens seen",
-             f"{number(sum(p.rows for p in packed))} sequences, {share(padding, tokens)} padding")
-        )  # fmt: skip
-    figures.append((number(sum(f.counts["errored"] for f in facts.steps)), "rows errored", "each with its reason"))
+            (
+                compact(tokens),
+                "tokens" if whole else "tokens seen",
+                f"{number(sum(p.rows for p in packed))} sequences, {share(padding, tokens)} padding",
+            )
+        )
+    errored = sum(f.counts["errored"] for f in facts.steps)
+    figures.append((number(errored), "rows errored", "each with its reason" if errored else "every row could be read"))
     seconds = [float(f.metrics["seconds"]) for f in facts.steps if isinstance(f.metrics.get("seconds"), (int, float))]
     if seconds:
-        figures.append((duration(sum(seconds)), "of wall time", f"{len(seconds)} step{'' if len(seconds) == 1 else 's'} summed"))
+        figures.append(
+            (duration(sum(seconds)), "of wall time", f"{len(seconds)} step{'' if len(seconds) == 1 else 's'} summed")
+        )
     return h(
         "dl",
-        [h("div", h("dt", what), h("dd", h("b", value), h("span", note, cls="note") if note else None))
-         for value, what, note in figures],
+        [
+            h("div", h("dt", what), h("dd", h("b", value), h("span", note, cls="note") if note else None))
+            for value, what, note in figures
+        ],
         cls="figures",
-    )  # fmt: skip
+    )
 
 
 def starts(facts: Facts) -> list[StepFacts]:
     """The steps on the main way that no other step of the run feeds: their input is what was read."""
     return [
-        f for f in facts.steps
+        f
+        for f in facts.steps
         if f.main and f.step.state == DONE and not any(s.record != "Model" for s in facts.run.sources(f.step))
-    ]  # fmt: skip
+    ]
 
 
 def attention(facts: Facts) -> Html | None:
@@ -61,15 +73,24 @@ def attention(facts: Facts) -> Html | None:
         return None
     ordered = sorted(facts.warnings, key=lambda w: not w.severe)
     items = [
-        h("li", h("b", name(w.step)) if w.step else None, ": " if w.step else None, w.text,
-          cls="severe" if w.severe else None)
+        h(
+            "li",
+            h("b", name(w.step)) if w.step else None,
+            ": " if w.step else None,
+            w.text,
+            cls="severe" if w.severe else None,
+        )
         for w in ordered[:60]
-    ]  # fmt: skip
+    ]
     more = h("li", f"and {len(ordered) - 60} more") if len(ordered) > 60 else None
     return h(
-        "aside", h("h2", "Worth a look", id="look-title"), h("ul", items, more), id="look", cls="attention",
+        "aside",
+        h("h2", "Worth a look", id="look-title"),
+        h("ul", items, more),
+        id="look",
+        cls="attention",
         aria_labelledby="look-title",
-    )  # fmt: skip
+    )
 
 
 def funnel(facts: Facts) -> Html:
@@ -80,14 +101,28 @@ def funnel(facts: Facts) -> Html:
     for found in facts.steps:
         rows.append(_row(facts, found, most, before))
         before = found.step.name
-    heads = [("Step", "step"), ("Flow", "flow"), ("In", "num"), ("Kept", "num"), ("Dropped", "num"), ("Merged", "num"),
-             ("Errored", "num"), ("Created", "num"), ("Rows out", "num"), ("Text", "num"), ("Stored", "num")]  # fmt: skip
+    heads = [
+        ("Step", "step"),
+        ("Flow", "flow"),
+        ("In", "num"),
+        ("Kept", "num"),
+        ("Dropped", "num"),
+        ("Merged", "num"),
+        ("Errored", "num"),
+        ("Created", "num"),
+        ("Rows out", "num"),
+        ("Text", "num"),
+        ("Stored", "num"),
+    ]
     legend = h(
-        "p", [h("span", h("i", cls=f"key {kind}", aria_hidden="true"), kind, cls="entry") for kind in _FLOW],
+        "p",
+        [h("span", h("i", cls=f"key {kind}", aria_hidden="true"), kind, cls="entry") for kind in _FLOW],
         h("span", "Bars share one scale: the largest input. Each row that came in is in one of the four.", cls="entry"),
         cls="legend",
-    )  # fmt: skip
-    return section("funnel", "The funnel", None, legend, table(heads, rows, "Rows through every step", cls="funnel"))
+    )
+    return section(
+        "funnel", "The funnel", None, legend, table(heads, rows, "Rows through every step", cls="funnel cards")
+    )
 
 
 def _row(facts: Facts, found: StepFacts, most: int, before: str | None) -> list[Child]:
@@ -99,8 +134,11 @@ def _row(facts: Facts, found: StepFacts, most: int, before: str | None) -> list[
     title = h("a", name(step.name, 40), href=f"#step-{facts.steps.index(found) + 1}")
     head = join(h("span", title, cls="title"), *told)
     if step.state != DONE:
-        return [head, h("span", step.state, cls="chip errored" if step.state != "unfinished" else "chip other"),
-                *["–"] * 9]  # fmt: skip
+        return [
+            head,
+            h("span", step.state, cls="chip errored" if step.state != "unfinished" else "chip other"),
+            *["–"] * 9,
+        ]
     label = f"{step.name}: {number(counts['in'])} in, " + ", ".join(f"{number(counts[k])} {k}" for k in _FLOW)
     flow = charts.bar([(kind, counts[kind]) for kind in _FLOW], most, label, thick=True)
     note: Child = None

@@ -16,6 +16,7 @@ from pipelines.report.reading import column_bytes
 
 STEPS = 120  # steps of a run that are read and shown
 _RULES_WITH_TEXT = 40
+_FEW = 100  # rows, below which a large loss says little
 
 
 @dataclass
@@ -40,7 +41,7 @@ class StepFacts:
 
 
 @dataclass
-class Warning_:  # noqa: N801 - Warning is a builtin
+class Finding:
     """Something a person should look at."""
 
     step: str
@@ -54,7 +55,7 @@ class Facts:
 
     run: Run
     steps: list[StepFacts]
-    warnings: list[Warning_]
+    warnings: list[Finding]
     left_out: int = 0
 
     def of(self, step: Step) -> StepFacts | None:
@@ -83,11 +84,14 @@ def gather(run: Run) -> Facts:
     if errored := [found for found in steps if found.counts["errored"]]:
         rows = sum(found.counts["errored"] for found in errored)
         facts.warnings.append(
-            Warning_("", f"{rows:,} row{'' if rows == 1 else 's'} errored, in {', '.join(f.step.name for f in errored[:6])}"
-                     f"{' and other steps' if len(errored) > 6 else ''}; the reasons are below.")
-        )  # fmt: skip
+            Finding(
+                "",
+                f"{rows:,} row{'' if rows == 1 else 's'} errored, in {', '.join(f.step.name for f in errored[:6])}"
+                f"{' and other steps' if len(errored) > 6 else ''}; the reasons are below.",
+            )
+        )
     if facts.left_out:
-        facts.warnings.append(Warning_("", f"{facts.left_out} more steps are not shown: a page has room for {STEPS}."))
+        facts.warnings.append(Finding("", f"{facts.left_out} more steps are not shown: a page has room for {STEPS}."))
     return facts
 
 
@@ -138,11 +142,11 @@ def _step(step: Step) -> StepFacts:
     return facts
 
 
-def _warnings(facts: StepFacts) -> list[Warning_]:
+def _warnings(facts: StepFacts) -> list[Finding]:
     step, found = facts.step, []
 
     def warn(text: str, severe: bool = False) -> None:
-        found.append(Warning_(step.name, text, severe))
+        found.append(Finding(step.name, text, severe))
 
     if step.state == DAMAGED:
         warn(f"cannot be read: {step.problem}", severe=True)
@@ -173,6 +177,10 @@ def _warnings(facts: StepFacts) -> list[Warning_]:
             warn(f"{len(alarms) - 20} more sources lost more than their share.")
     if step.state == DONE and facts.counts["in"] and not facts.rows and step.record != "Model":
         warn("nothing came out: every row left.", severe=True)
+    elif facts.main and facts.counts["in"] >= _FEW and 2 * facts.counts["kept"] < facts.counts["in"]:
+        most = facts.departures.rules[0] if facts.departures is not None and facts.departures.rules else None
+        by = f"; {most.rows:,} rows went by {most.rule}" if most is not None else ""
+        warn(f"kept only {100 * facts.counts['kept'] / facts.counts['in']:.1f} % of its input{by}. Was that meant?")
     for held in (facts.departures, facts.documents, facts.sequences):
         for note in held.notes if held is not None else ():
             warn(note + ".", severe=True)
@@ -182,6 +190,7 @@ def _warnings(facts: StepFacts) -> list[Warning_]:
             if ledger.rows(outcome) != facts.counts[outcome]:
                 warn(
                     f"the ledger holds {ledger.rows(outcome):,} {outcome} rows, the manifest says "
-                    f"{facts.counts[outcome]:,}; run arcmill verify.", severe=True,
-                )  # fmt: skip
+                    f"{facts.counts[outcome]:,}; run arcmill verify.",
+                    severe=True,
+                )
     return found

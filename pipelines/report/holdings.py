@@ -111,9 +111,7 @@ def read_documents(dataset: Dataset) -> DocumentHoldings:
         for name in _BY:
             _add_shares(result.by[name], table.column(name), length, table.column("epochs"), weighted)
     result.histograms = [
-        histogram
-        for name, held in scores.items()
-        if (histogram := _histogram(name, held, log=False)) is not None
+        histogram for name, held in scores.items() if (histogram := _histogram(name, held, log=False)) is not None
     ]
     if (histogram := _histogram("length", lengths, log=True)) is not None:
         result.histograms.append(histogram)
@@ -149,7 +147,7 @@ def _histogram(name: str, held: Iterable[Any], log: bool) -> Histogram | None:
     if log:
         places = np.log10(np.maximum(values, 1))
         low, high = float(np.floor(places.min())), float(np.floor(places.max()) + 1)
-        bins = int(round((high - low) * LENGTH_STEPS))
+        bins = round((high - low) * LENGTH_STEPS)
     else:
         places, bins = values, _SCORE_BINS
         low, high = min(0.0, float(values.min())), max(1.0, float(values.max()))

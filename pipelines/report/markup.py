@@ -1,4 +1,4 @@
-"""HTML that is escaped unless said otherwise. Texts of a run are untrusted: nothing in them reaches the page as markup."""
+"""HTML that is escaped unless said otherwise: texts of a run are untrusted, and none becomes markup."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VOID = frozenset({"meta", "rect", "line"})  # closed in the tag itself, as SVG 
 
 
 def h(name: str, /, *children: Child, **attributes: object) -> Html:
-    """An element. Plain strings are escaped; `cls` is class, `_` in other attribute names is `-`; None leaves one out."""
+    """An element. Plain strings are escaped. Of attributes, `cls` is class, `_` is `-`, and None leaves one out."""
     pairs = []
     for key, value in attributes.items():
         if value is not None and value is not False:

@@ -15,16 +15,28 @@ from pipelines.report.sections import name
 
 # Nothing may be fetched and nothing may run, whatever a text of the run holds.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
-_PARTS = (("funnel", "Funnel"), ("reasons", "Why rows left"), ("errors", "Errors"), ("documents", "What is left"), ("tokens", "Tokens"),
-          ("times", "Time"), ("settings", "Settings"))  # fmt: skip
+_PARTS = (
+    ("funnel", "Funnel"),
+    ("reasons", "Why rows left"),
+    ("errors", "Errors"),
+    ("documents", "What is left"),
+    ("tokens", "Tokens"),
+    ("times", "Time"),
+    ("settings", "Settings"),
+)
 
 
 def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
     """The page about a run, with at most `samples` texts of each of `rules` rules of a stage."""
     sections = {
-        "funnel": funnel(facts), "reasons": reasons(facts, samples, rules), "errors": errors(facts), "documents": documents(facts),
-        "tokens": tokens(facts), "times": times(facts), "settings": settings(facts),
-    }  # fmt: skip
+        "funnel": funnel(facts),
+        "reasons": reasons(facts, samples, rules),
+        "errors": errors(facts),
+        "documents": documents(facts),
+        "tokens": tokens(facts),
+        "times": times(facts),
+        "settings": settings(facts),
+    }
     style = (files("pipelines.report") / "report.css").read_text(encoding="utf-8")
     head = h(
         "head",
@@ -67,7 +79,10 @@ def _footer(facts: Facts) -> Html:
     ends = h("code", ", ".join(marks[:4])) if marks else None
     return h(
         "footer",
-        h("p", "Made from the manifests, ledgers and parts of the run alone. ",
-          join("Ends in fingerprint ", ends, ". ") if ends else None,
-          "Texts are data of the run, shown as they are: characters that hide or reorder text are shown by name."),
-    )  # fmt: skip
+        h(
+            "p",
+            "Made from the manifests, ledgers and parts of the run alone. ",
+            join("Ends in fingerprint ", ends, ". ") if ends else None,
+            "Texts are data of the run, shown as they are: characters that hide or reorder text are shown by name.",
+        ),
+    )

@@ -56,13 +56,15 @@ def _stage(found: StepFacts, ledger: Departures, samples: int, rules: int) -> Ht
     heads = [("Rule", "rule"), ("Outcome", ""), ("Rows", "num"),
              ("Of input" if not ledger.partial else "Of ledger", "num"), ("", "short"), ("Scores", "spark"),
              ("Low – median – high", "num"), ("Threshold", "num")]  # fmt: skip
-    more = h("p", f"{len(rest)} more rules with {number(sum(r.rows for r in rest))} rows.", cls="note") if rest else None
+    more = (
+        h("p", f"{len(rest)} more rules with {number(sum(r.rows for r in rest))} rows.", cls="note") if rest else None
+    )
     read = [_samples(rule, ledger, samples) for rule in shown if rule.samples] if samples else []
     return h(
         "article",
         h("h3", name(found.step.name), h("span", name(found.step.stage), cls="stage")),
         h("p", told),
-        table(heads, rows, f"Why rows left {short(found.step.name)}", cls="rules"),
+        table(heads, rows, f"Why rows left {short(found.step.name)}", cls="rules cards"),
         more,
         h("div", h("h4", "Samples to read"), _no_text(ledger), read, cls="samples") if read else None,
     )
@@ -88,12 +90,23 @@ def _rule(rule: Rule, base: int, most: int) -> list[Child]:
         threshold = decimal(low) if low == high else f"{decimal(low)} – {decimal(high)}"
     wide = charts.bar([(rule.outcome if rule.outcome in ("dropped", "merged") else "errored", rule.rows)], most,
                       f"{rule.rule}: {share(rule.rows, base)}")  # fmt: skip
-    return [name(rule.rule), chip(rule.outcome), number(rule.rows), share(rule.rows, base), wide, spark, span, threshold]
+    return [
+        name(rule.rule),
+        chip(rule.outcome),
+        number(rule.rows),
+        share(rule.rows, base),
+        wide,
+        spark,
+        span,
+        threshold,
+    ]
 
 
 def _samples(rule: Rule, ledger: Departures, samples: int) -> Html:
     chosen = rule.samples[:samples]
-    title = join(chip(rule.outcome), " ", h("b", name(rule.rule)), h("span", f"{len(chosen)} of {number(rule.rows)}", cls="note"))
+    title = join(
+        chip(rule.outcome), " ", h("b", name(rule.rule)), h("span", f"{len(chosen)} of {number(rule.rows)}", cls="note")
+    )
     return fold(title, [_sample(sample, ledger) for sample in chosen], cls="sample-set")
 
 
@@ -139,7 +152,9 @@ def _text(shown: Html, characters: int) -> Html:
 
 
 # Scripts without blanks between words are compared character by character.
-_WORD = re.compile(r"[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af]|[^\W\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af]+|\s+|[^\w\s]")
+_WORD = re.compile(
+    r"[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af]|[^\W\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af]+|\s+|[^\w\s]"
+)
 
 
 def _words(text: str, characters: int) -> list[str]:
@@ -156,7 +171,8 @@ def _compared(sample: Sample) -> tuple[Html, Html]:
             gone if sample.survivor is None else _text(visible(sample.survivor), sample.survivor_characters),
         )
     one, two = _words(sample.text, sample.characters), _words(sample.survivor, sample.survivor_characters)
-    left, right = [], []
+    left: list[Html] = []
+    right: list[Html] = []
     for kind, a, b, c, d in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
         pieces = (visible("".join(one[a:b])), visible("".join(two[c:d])))
         for side, piece in zip((left, right), pieces, strict=True):

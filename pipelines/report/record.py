@@ -24,17 +24,31 @@ def times(facts: Facts) -> Html | None:
     for found in timed:
         metrics = found.metrics
         seconds, cpu, rate = (_figure(metrics, key) for key in ("seconds", "cpu_seconds", "rows_per_second"))
-        rows.append([
-            name(found.step.name, 40), name(metrics.get("engine", "–"), 20),
-            charts.bar([("time", seconds or 0)], most, f"{short(found.step.name)}: {duration(seconds or 0)}"),
-            "–" if seconds is None else duration(seconds), "–" if cpu is None else duration(cpu),
-            "–" if rate is None else compact(rate) if rate >= 1e4 else number(round(rate)),
-            decimal(_figure(metrics, "workers") or 0), decimal(_figure(metrics, "tasks") or 0),
-            size(_figure(metrics, "peak_memory_bytes") or None),
-        ])  # fmt: skip
-    heads = [("Step", "key"), ("Engine", ""), ("", "short"), ("Wall", "num"), ("CPU", "num"), ("Rows/s", "num"), ("Workers", "num"),
-             ("Tasks", "num"), ("Peak memory", "num")]  # fmt: skip
-    lede = "From the run that made each dataset. Peak memory is of the largest task; CPU is of the tasks."
+        rows.append(
+            [
+                name(found.step.name, 40),
+                name(metrics.get("engine", "–"), 20),
+                charts.bar([("time", seconds or 0)], most, f"{short(found.step.name)}: {duration(seconds or 0)}"),
+                "–" if seconds is None else duration(seconds),
+                "–" if cpu is None else duration(cpu),
+                "–" if rate is None else compact(rate) if rate >= 1e4 else number(round(rate)),
+                decimal(_figure(metrics, "workers") or 0),
+                decimal(_figure(metrics, "tasks") or 0),
+                size(_figure(metrics, "peak_memory_bytes") or None),
+            ]
+        )
+    heads = [
+        ("Step", "key"),
+        ("Engine", ""),
+        ("", "short"),
+        ("Wall", "num"),
+        ("CPU", "num"),
+        ("Rows/s", "num"),
+        ("Workers", "num"),
+        ("Tasks", "num"),
+        ("Peak memory", "num"),
+    ]
+    lede = "From the run that made each dataset. Peak memory is of the largest task; CPU does not count Spark's own."
     return section("times", "Time and memory", lede, table(heads, rows, "Time and memory of every step", cls="bars"))
 
 
@@ -46,7 +60,7 @@ def _figure(metrics: Mapping[str, Any], key: str) -> float | None:
 def settings(facts: Facts) -> Html:
     """Each step's config, inputs, models, files and statistics, folded away."""
     blocks = [_step(facts, place, found) for place, found in enumerate(facts.steps, 1)]
-    lede = "All that decides a dataset is in its manifest. The same settings and inputs give the same fingerprint, and the same bytes."
+    lede = "All that decides a dataset is in its manifest. The same settings and inputs give the same bytes."
     return section("settings", "Settings and identity", lede, *blocks)
 
 
@@ -54,9 +68,15 @@ def _step(facts: Facts, place: int, found: StepFacts) -> Html:
     step = found.step
     version = step.identity.get("stage_version")
     title = join(
-        h("b", name(step.name, 40)), h("span", name(step.stage or step.state, 40), f" · version {short(version, 10)}" if version else None, cls="stage"),
+        h("b", name(step.name, 40)),
+        h(
+            "span",
+            name(step.stage or step.state, 40),
+            f" · version {short(version, 10)}" if version else None,
+            cls="stage",
+        ),
         h("code", name(step.fingerprint[:12])) if step.fingerprint else None,
-    )  # fmt: skip
+    )
     parts: list[Child] = []
     if step.problem:
         parts.append(h("p", step.problem, cls="note"))
@@ -65,10 +85,13 @@ def _step(facts: Facts, place: int, found: StepFacts) -> Html:
         parts += [h("h4", "Settings"), _config(step.stage, config)]
     if step.inputs:
         rows: list[list[Child]] = [
-            [name(edge.input, 40), name(edge.step, 40) if edge.step else h("span", _origin(edge.record, edge.input), cls="quiet"),
-             h("code", name(edge.fingerprint, 64))]
+            [
+                name(edge.input, 40),
+                name(edge.step, 40) if edge.step else h("span", _origin(edge.record, edge.input), cls="quiet"),
+                h("code", name(edge.fingerprint, 64)),
+            ]
             for edge in step.inputs[:_ROWS]
-        ]  # fmt: skip
+        ]
         parts += [h("h4", "Inputs"), table([("Input", "key"), ("From", ""), ("Fingerprint", "print")], rows, "Inputs")]
     models = step.identity.get("models")
     if isinstance(models, Mapping) and models:
@@ -93,7 +116,7 @@ def _dataset(found: StepFacts) -> Html:
     rows: list[list[Child]] = [
         ["Record", name(dataset.record)],
         ["Rows", number(dataset.rows)],
-        ["Files", f"{number(len(dataset.manifest['files']))}, {size(found.stored_bytes)}"],
+        ["Stored", f"{number(len(dataset.manifest['files']))} files, {size(found.stored_bytes)}"],
         ["Fingerprint", h("code", name(dataset.fingerprint, 64))],
     ]
     return table([("What", "key"), ("Value", "")], rows, "Dataset")
@@ -107,7 +130,11 @@ def _config(stage: str, config: Mapping[str, Any]) -> Html:
         shown = short(json.dumps(value, ensure_ascii=False, sort_keys=True), _CHARACTERS)
         rows.append([h("code", name(key, 80)), h("code", name(shown, _CHARACTERS)), name(meanings.get(key, ""), 300)])
     made = table([("Setting", "key"), ("Value", "value"), ("Meaning", "meaning")], rows, "Settings")
-    more = h("p", f"{len(flat) - _SETTINGS} more settings are in the manifest.", cls="note") if len(flat) > _SETTINGS else None
+    more = (
+        h("p", f"{len(flat) - _SETTINGS} more settings are in the manifest.", cls="note")
+        if len(flat) > _SETTINGS
+        else None
+    )
     return join(made, more)
 
 

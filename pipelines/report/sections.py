@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pipelines.report.markup import Child, Html, h, join, short
 
+_BREAK = Html("<wbr>")
 OUTCOMES = {"dropped": "dropped", "merged": "merged", "errored": "errored"}
 
 
@@ -47,7 +48,9 @@ def chip(outcome: str) -> Html:
 
 def name(text: object, characters: int = 80) -> Html:
     """A name out of the data: cut, and kept apart from the direction of the text around it."""
-    return h("bdi", short(text, characters))
+    pieces = short(text, characters).split("/")
+    breakable = [join(piece, "/", _BREAK) for piece in pieces[:-1]]
+    return h("bdi", breakable, pieces[-1])
 
 
 def fold(summary: Child, *children: Child, cls: str = "") -> Html:

@@ -1,0 +1,1 @@
+"""Removing documents that say the same: exact copies and verified near-duplicates."""

@@ -1,0 +1,64 @@
+"""Who survives among verified pairs: greedy in rank order, so that no chain removes the unlike.
+
+Walking from the best document to the worst, a document is merged if it is verified like one that already
+survives (into the best such), and survives otherwise. Every merged document is therefore itself like its
+survivor; a connected component may keep several documents. The result depends on the pairs and ranks alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+Longs = npt.NDArray[np.int64]
+
+
+@njit(cache=True)
+def _greedy(better, worse, survivor):  # type: ignore[no-untyped-def]
+    for edge in range(better.size):
+        a, b = better[edge], worse[edge]
+        if survivor[a] < 0 and survivor[b] < 0:
+            survivor[b] = edge
+
+
+def greedy(better: Longs, worse: Longs) -> Longs:
+    """For pairs of ranks (better < worse): the number of the edge that merges each rank, -1 where it survives."""
+    order = np.lexsort((better, worse))
+    survivor = np.full(int(worse.max()) + 1 if worse.size else 0, -1, np.int64)
+    # Sorted by the worse document: all edges into the better one, which decide it, come before those out of
+    # it.
+    _greedy(better[order], worse[order], survivor)
+    return np.where(survivor >= 0, order[survivor], -1)
+
+
+def merged_in_rounds(edges: DataFrame) -> DataFrame:
+    """The edges that merge, for a graph too large for one task: the same result, in rounds.
+
+    Each round settles the documents that no undecided better one is like: they survive, and what is like them
+    goes. `edges` has a_uid (the better one), b_uid, and quality, size and id of a; it should be persisted.
+    """
+    from pyspark.sql import functions as F
+
+    from dedup.survivor import rank
+
+    left = edges.select("a_uid", "b_uid")
+    gone: DataFrame | None = None
+    while True:
+        survivors = left.select("a_uid").distinct().join(left.select(F.col("b_uid").alias("a_uid")), "a_uid", "anti")
+        removed = left.join(survivors, "a_uid", "semi").select(F.col("b_uid").alias("uid")).distinct()
+        removed = removed.localCheckpoint()
+        gone = removed if gone is None else gone.union(removed)
+        for end in ("a_uid", "b_uid"):
+            left = left.join(removed.withColumnRenamed("uid", end), end, "anti")
+        left = left.localCheckpoint()
+        if left.isEmpty():
+            break
+    kept = edges.join(gone.withColumnRenamed("uid", "a_uid"), "a_uid", "anti")
+    best = kept.groupBy("b_uid").agg(F.min(rank("a_")).alias("best"))
+    return kept.join(best, "b_uid").where(F.col("a_uid") == F.col("best.uid")).drop("best")

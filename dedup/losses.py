@@ -1,0 +1,54 @@
+"""What each source lost to merging, and an alarm where it is more than its share.
+
+A public audit found that near-duplicate removal without verification had taken a median of 76 % of a source;
+a source that loses much is looked at by a person before it is trained on.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_LISTED = 1000  # sources told in the manifest, those that lost most first
+
+
+def losses_by_source(documents: DataFrame, removed: DataFrame, alarm_share: float, stage: str) -> dict[str, Any]:
+    """Count rows and removed rows of each `source` in one Spark job; warn of shares above `alarm_share`
+    (0-1).
+
+    `removed` has the columns source and verified; the sum of the latter is told too.
+    """
+    from pyspark.sql import functions as F
+
+    # Rollup adds the row of all sources (its source is null); it has the most rows and losses, so it comes
+    # first.
+    counts = (
+        documents.select("source", F.lit(0).alias("out"), F.lit(0).cast("long").alias("verified"))
+        .unionAll(removed.select("source", F.lit(1).alias("out"), "verified"))
+        .rollup("source")
+        .agg(F.sum(1 - F.col("out")).alias("rows"), F.sum("out").alias("removed"), F.sum("verified").alias("verified"))
+        .orderBy(F.desc("removed"), F.desc("rows"), F.asc_nulls_first("source"))
+        .limit(_LISTED + 1)
+        .collect()
+    )
+    total = next((row for row in counts if row["source"] is None), None)
+    sources = [
+        {"source": r["source"], "rows": r["rows"], "removed": r["removed"], "share": round(r["removed"] / r["rows"], 6)}
+        for r in counts
+        if r["source"] is not None
+    ]
+    alarms = [entry["source"] for entry in sources if entry["share"] > alarm_share]
+    for name in alarms:
+        logging.getLogger("arcmill").warning(
+            "%s: source %r loses more than %.0f %% of its documents", stage, name, 100 * alarm_share
+        )
+    return {
+        "rows": (total and total["rows"]) or 0,
+        "removed": (total and total["removed"]) or 0,
+        "verified_pairs": (total and total["verified"]) or 0,
+        "sources": sources,
+        "alarms": alarms,
+    }

@@ -1,0 +1,285 @@
+"""The Spark plan of dedup-minhash: sign, pair, verify, decide.
+
+1. sign: text to band keys, where the text lies (one Arrow pass, numba);
+2. pair: rows meet by band key, sorted best first; pairs of a bucket, each pair once;
+3. verify: the shingle sets of candidate documents meet; exact Jaccard of each pair;
+4. decide: greedy in rank order over the verified pairs.
+Where the pairs are few, 3 and 4 are one task, else joins and rounds of joins; the result is the same.
+Nothing but a few sums comes to the driver. Every step depends on sets of rows, never on their order or partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from dedup.losses import losses_by_source
+from dedup.survivor import locate, locator, rank
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import Column, DataFrame
+
+    from dedup.minhash import DedupMinhash
+
+    Batches = Iterator[pa.RecordBatch]
+    Mapper = Callable[[Batches], Batches]
+
+# Up to here one task verifies and decides, without the joins: pairs, and bytes of text of their documents,
+# each counted once a pair. Shingle sets take about 1.3 times the bytes (at most four times).
+ONE_TASK_PAIRS = 200_000
+ONE_TASK_BYTES = 256 << 20
+_SET = "uid long, id string, source string, quality double, size long, short boolean, shingles binary"
+_MERGED = "uid long, source string, into_id string, short boolean, score double, verified long"
+
+
+def find_duplicates(df: DataFrame, config: DedupMinhash, stage: str) -> tuple[DataFrame, dict[str, Any]]:
+    """Decisions (merged rows) and statistics for the manifest."""
+    from pyspark.sql import functions as F
+
+    documents = locate(df)
+    pairs = candidate_pairs(documents, config).persist()
+    found = pairs.agg(
+        F.count_if(F.col("a") >= 0).alias("pairs"),
+        F.sum("bytes").alias("bytes"),
+        F.sum("skipped").alias("skipped"),
+        F.sum("hot").alias("hot"),
+    ).first()
+    assert found is not None  # an aggregate without keys has one row
+    in_rounds = found["pairs"] > ONE_TASK_PAIRS or (found["bytes"] or 0) > ONE_TASK_BYTES
+    if not found["pairs"]:
+        empty = (F.lit(None).cast(kind).alias(name) for name, kind in map(str.split, _MERGED.split(", ")))
+        merged = df.sparkSession.range(0).select(*empty)
+    elif not in_rounds:
+        merged = merged_in_one_task(documents, pairs, config)
+    else:
+        from dedup.clusters import merged_in_rounds
+
+        edges = verified_edges(documents, pairs, config).persist()
+        merged = merged_in_rounds(edges).select(
+            F.col("b_uid").alias("uid"),
+            F.col("b_source").alias("source"),
+            F.col("a_id").alias("into_id"),
+            F.col("a_short").alias("short"),
+            "score",
+            F.lit(0).cast("long").alias("verified"),
+        )
+    merged = merged.persist()
+    losses = losses_by_source(df, merged, config.alarm_share, stage)
+    if in_rounds:
+        losses["verified_pairs"] = edges.count()
+    pairs.unpersist()
+    decisions = merged.select(
+        *locator(),
+        F.lit("merged").alias("outcome"),
+        F.when(F.col("short"), "minhash-short").otherwise("minhash").alias("rule"),
+        "score",
+        F.when(F.col("short"), 1.0).otherwise(config.min_jaccard).alias("threshold"),
+        "into_id",
+    )
+    counts = {
+        "candidate_pairs": found["pairs"],
+        "hot_buckets": found["hot"] or 0,
+        "pairs_skipped": found["skipped"] or 0,
+    }
+    return decisions, counts | losses
+
+
+def candidate_pairs(documents: DataFrame, config: DedupMinhash) -> DataFrame:
+    """a, b (uids, a < b), once each, with bytes of text; a row with a = -1 carries the counts `skipped` and `hot`."""
+    from pyspark.sql import functions as F
+
+    # Inside a bucket the order only decides who is an anchor, so a hash stands for the id.
+    signed = documents.select("uid", "quality", "size", F.xxhash64("id").alias("tie"), "text").mapInArrow(
+        _signer(config.ngram, config.bands, config.rows, config.seed),
+        "key long, uid long, quality double, size long, tie long, short boolean",
+    )
+    buckets = signed.repartition("key").sortWithinPartitions(
+        "key", F.desc_nulls_last("quality"), F.desc("size"), "tie", "uid"
+    )
+    pairs = buckets.select("key", "uid", "size", "short").mapInArrow(
+        _pairer(config.bucket_cap, config.anchors), "a long, b long, bytes long, skipped long, hot long"
+    )
+    return pairs.groupBy("a", "b").agg(
+        F.max("bytes").alias("bytes"), F.sum("skipped").alias("skipped"), F.sum("hot").alias("hot")
+    )
+
+
+def _sets(documents: DataFrame, pairs: DataFrame, ngram: int) -> DataFrame:
+    """The shingle sets of the documents that are in a pair."""
+    from pyspark.sql import functions as F
+
+    wanted = pairs.where("a >= 0").select(F.explode(F.array("a", "b")).alias("uid"))
+    return documents.join(wanted, "uid", "left_semi").mapInArrow(_shingler(ngram), _SET)
+
+
+def merged_in_one_task(documents: DataFrame, pairs: DataFrame, config: DedupMinhash) -> DataFrame:
+    """Sets and pairs meet in one task, which verifies and decides; `verified` sums to the verified pairs."""
+    from pyspark.sql import functions as F
+
+    sets = _sets(documents, pairs, config.ngram).withColumns({end: F.lit(-1).cast("long") for end in "ab"})
+    bare = [F.lit(None).cast(sets.schema[name].dataType).alias(name) for name in sets.columns[:-2]]
+    both = sets.unionAll(pairs.where("a >= 0").select(*bare, "a", "b"))
+    return both.repartition(1).mapInArrow(_decider(config.min_jaccard), _MERGED)
+
+
+def verified_edges(documents: DataFrame, pairs: DataFrame, config: DedupMinhash) -> DataFrame:
+    """The pairs whose exact Jaccard reaches the threshold, the better document as `a`."""
+    from pyspark.sql import functions as F
+
+    ends = pairs.where("a >= 0").select("a", "b")
+    sets = _sets(documents, pairs, config.ngram)
+
+    def side(name: str) -> DataFrame:
+        return sets.select(*(F.col(column).alias(f"{name}_{column}") for column in sets.columns))
+
+    joined = ends.join(side("a"), F.col("a") == F.col("a_uid")).join(side("b"), F.col("b") == F.col("b_uid"))
+    # The larger set bounds the index from above: most false candidates need no comparison.
+    sizes = F.octet_length("a_shingles"), F.octet_length("b_shingles")
+    near = joined.where(F.least(*sizes) >= F.greatest(*sizes) * (config.min_jaccard - 1e-9))
+    names = [name for name in near.columns if name not in ("a", "b", "a_shingles", "b_shingles")]
+    schema = ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in near.select(names).schema)
+    verified = near.select(*names, "a_shingles", "b_shingles").mapInArrow(
+        _verifier(config.min_jaccard), f"{schema}, score double"
+    )
+    forward = rank("a_") < rank("b_")
+
+    def oriented(column: str) -> Column:
+        other = ("b" if column[0] == "a" else "a") + column[1:]
+        return F.when(forward, F.col(column)).otherwise(F.col(other)).alias(column)
+
+    return verified.select(*(oriented(column) for column in names), "score")
+
+
+def _signer(ngram: int, bands: int, rows: int, seed: int) -> Mapper:
+    def sign(batches: Batches) -> Batches:
+        import numpy as np
+        import pyarrow as pa
+
+        from dedup.shingles import shingle
+        from dedup.signatures import band_keys
+
+        for batch in batches:
+            shingles = shingle(batch.column("text"), ngram)
+            keys = band_keys(shingles.hashes, shingles.starts, bands, rows, seed)
+            # A short document has one hash: one band says all that is to say of it.
+            used = np.where(shingles.short, 1, bands)
+            owner = np.repeat(np.arange(batch.num_rows), used)
+            inside = np.arange(bands)[None, :] < used[:, None]
+            columns = [batch.column(name).take(pa.array(owner)) for name in ("uid", "quality", "size", "tie")]
+            yield pa.RecordBatch.from_arrays(
+                [pa.array(keys[inside]), *columns, pa.array(shingles.short[owner])],
+                names=["key", "uid", "quality", "size", "tie", "short"],
+            )
+
+    return sign
+
+
+def _pairer(cap: int, anchors: int) -> Mapper:
+    def pair(batches: Batches) -> Batches:
+        import numpy as np
+        import pyarrow as pa
+
+        from dedup.candidates import stream_pairs
+
+        def rows(*columns: Any) -> pa.RecordBatch:
+            arrays = [pa.array(np.asarray(values, np.int64)) for values in columns]
+            return pa.RecordBatch.from_arrays(arrays, names=["a", "b", "bytes", "skipped", "hot"])
+
+        for pairs in stream_pairs(batches, cap, anchors):
+            zero = np.zeros(pairs.a.size, np.int64)
+            yield rows(pairs.a, pairs.b, pairs.size, zero, zero)
+            if pairs.hot:
+                yield rows([-1], [-1], [0], [pairs.skipped], [pairs.hot])
+
+    return pair
+
+
+def _shingler(ngram: int) -> Mapper:
+    def sets(batches: Batches) -> Batches:
+        import pyarrow as pa
+
+        from dedup.jaccard import as_set
+        from dedup.shingles import shingle
+
+        for batch in batches:
+            shingles = shingle(batch.column("text"), ngram)
+            starts = shingles.starts
+            packed = [as_set(shingles.hashes[starts[i] : starts[i + 1]]).tobytes() for i in range(batch.num_rows)]
+            names = ["uid", "id", "source", "quality", "size"]
+            yield pa.RecordBatch.from_arrays(
+                [*(batch.column(name) for name in names), pa.array(shingles.short), pa.array(packed, pa.binary())],
+                names=[*names, "short", "shingles"],
+            )
+
+    return sets
+
+
+def _verifier(threshold: float) -> Mapper:
+    def verify(batches: Batches) -> Batches:
+        import pyarrow as pa
+
+        from dedup.jaccard import jaccard
+
+        for batch in batches:
+            sides: list[Any] = []
+            for name in ("a_shingles", "b_shingles"):
+                sides += _hash_sets(batch.column(name))
+            scores = jaccard(*sides)
+            table = pa.RecordBatch.from_arrays(
+                [*batch.columns[:-2], pa.array(scores)], names=[*batch.schema.names[:-2], "score"]
+            )
+            yield table.filter(pa.array(scores >= threshold))
+
+    return verify
+
+
+def _hash_sets(column: pa.Array) -> tuple[Any, Any, Any]:
+    """The hashes of a binary column, and where the set of each row begins and ends."""
+    import numpy as np
+
+    from dedup.shingles import byte_buffers
+
+    data, offsets = byte_buffers(column)
+    first = int(offsets[0])
+    bounds = (offsets - first) // 8
+    # A copy, because Arrow promises no alignment to eight bytes for a slice.
+    return np.ascontiguousarray(data[first : int(offsets[-1])]).copy().view(np.uint64), bounds[:-1], bounds[1:]
+
+
+def _decider(threshold: float) -> Mapper:
+    def decide(batches: Batches) -> Batches:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        from dedup.clusters import greedy
+        from dedup.jaccard import jaccard
+
+        parts = [batch for batch in batches if batch.num_rows]
+        if not parts:
+            return
+        rows = pa.Table.from_batches(parts)
+        is_set = pc.equal(rows.column("a"), -1)
+        order = [("quality", "descending"), ("size", "descending"), ("id", "ascending"), ("uid", "ascending")]
+        nodes = rows.filter(is_set).sort_by(order)  # a document's place is its rank
+        uids = nodes.column("uid").to_numpy()
+        by_uid = np.argsort(uids)
+        pairs = rows.filter(pc.invert(is_set))
+        ends = [by_uid[np.searchsorted(uids, pairs.column(end).to_numpy(), sorter=by_uid)] for end in "ab"]
+        better, worse = np.minimum(*ends), np.maximum(*ends)
+        hashes, begin, end = _hash_sets(pa.concat_arrays(nodes.column("shingles").cast(pa.large_binary()).chunks))
+        scores = jaccard(hashes, begin[better], end[better], hashes, begin[worse], end[worse])
+        near = scores >= threshold
+        better, worse, scores = better[near], worse[near], scores[near]
+        merging = greedy(better, worse)
+        edges = merging[merging >= 0]
+        verified = np.zeros(edges.size, np.int64)
+        verified[:1] = near.sum()
+        gone = nodes.take(pa.array(worse[edges])).select(["uid", "source"])
+        into = nodes.take(pa.array(better[edges])).select(["id", "short"])
+        columns = [*gone.columns, *into.columns, pa.chunked_array([scores[edges]]), pa.chunked_array([verified])]
+        names = ["uid", "source", "into_id", "short", "score", "verified"]
+        yield from pa.Table.from_arrays(columns, names=names).combine_chunks().to_batches()
+
+    return decide

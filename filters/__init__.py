@@ -1,0 +1,1 @@
+"""Stages that decide which documents stay: language, web heuristics, quality."""

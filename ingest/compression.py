@@ -1,0 +1,328 @@
+"""Compressed bytes read with a bound: whole files (plain, gzip members, zstd frames) and HTTP content encodings."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, BinaryIO
+
+GZIP_MAGIC = b"\x1f\x8b\x08"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+SKIPPABLE = (b"\x50\x2a\x4d\x18", b"\x5d\x2a\x4d\x18")  # zstd skippable frames; 5d holds a WARC dictionary
+CHUNK = 1 << 16
+ZSTD_PIECE = 256
+
+
+class CorruptStream(Exception):
+    """The compressed bytes are damaged; `ByteReader.resync` finds the next member, if there is one."""
+
+
+class ByteReader:
+    """A forward reader over plain, gzip or zstd bytes, with push-back. Holds a few chunks, whatever the file's size.
+
+    What was decompressed before damage is handed out first; the read that needs more raises `CorruptStream`.
+    At the end of the input reads come back short.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._raw = b""  # compressed bytes not yet eaten
+        self._buffer = bytearray()  # decompressed bytes not yet handed out
+        self._at = 0  # start of the live part of the buffer
+        self._end = False
+        self._error: str | None = None
+        self._decoder: Any = None
+        self._dictionary: Any = None
+        self.cut = False  # the input ended within a member
+        self.position = 0  # decompressed bytes handed out
+        self._fill_raw()
+        while len(self._raw) < 8 and self._fill_raw():
+            pass
+        self.kind = "plain"
+        if self._raw.startswith(GZIP_MAGIC):
+            self.kind = "gzip"
+        elif self._raw.startswith((ZSTD_MAGIC, *SKIPPABLE)):
+            self.kind = "zstd"
+            self._read_dictionary()
+
+    def _fill_raw(self) -> bool:
+        chunk = self._stream.read(CHUNK)
+        self._raw += chunk
+        return bool(chunk)
+
+    def _read_dictionary(self) -> None:
+        """The skippable frame with which a .warc.zst may begin (specification of iipc/warc-specifications)."""
+        import zstandard
+
+        if not self._raw.startswith(SKIPPABLE[1]):
+            return
+        size = int.from_bytes(self._raw[4:8], "little")
+        if size > 32 << 20:
+            self._error = "zstd dictionary over 32 MiB"
+            return
+        while len(self._raw) < 8 + size and self._fill_raw():
+            pass
+        data, self._raw = self._raw[8 : 8 + size], self._raw[8 + size :]
+        if data.startswith(ZSTD_MAGIC):
+            data = zstandard.ZstdDecompressor().decompress(data, max_output_size=32 << 20)
+        self._dictionary = zstandard.ZstdCompressionDict(data)
+
+    def _new_decoder(self) -> Any:
+        if self.kind == "gzip":
+            return zlib.decompressobj(wbits=31)
+        import zstandard
+
+        # Bounds the window, so that a frame cannot ask for gigabytes.
+        return zstandard.ZstdDecompressor(dict_data=self._dictionary, max_window_size=1 << 27).decompressobj()
+
+    def _more(self) -> bool:
+        """Decompress one piece more into the buffer; False at the end or before damage."""
+        if self._end or self._error:
+            return False
+        if self.kind == "plain":
+            data, self._raw = self._raw or self._stream.read(CHUNK), b""
+            self._end = not data
+            self._buffer += data
+            return bool(data)
+        if not self._raw and not self._fill_raw():
+            self._end = True
+            self.cut = self._decoder is not None
+            return False
+        if self._decoder is None:
+            if self.kind == "gzip":
+                self._raw = self._raw.lstrip(b"\0")  # padding between members is allowed
+            if not self._raw:
+                return True
+            while len(self._raw) < 8 and self._fill_raw():
+                pass
+            if self.kind == "zstd" and self._raw[1:4] == b"\x2a\x4d\x18" and 0x50 <= self._raw[0] <= 0x5F:
+                return self._skip_frame()
+            if not self._raw.startswith(GZIP_MAGIC if self.kind == "gzip" else ZSTD_MAGIC):
+                if len(self._raw) < 8:
+                    self._end = True
+                else:
+                    self._error = f"no {self.kind} member where one should begin"
+                return False
+            self._decoder = self._new_decoder()
+        try:
+            if self.kind == "gzip":
+                # max_length bounds what a bomb can put out at once.
+                self._buffer += self._decoder.decompress(self._raw, CHUNK)
+                rest, eof = self._decoder.unconsumed_tail, self._decoder.eof
+            else:
+                rest, eof = self._unzstd_piece()
+        except Exception as error:  # zlib.error, zstandard.ZstdError
+            self._error = f"{type(error).__name__}: {error}"
+            self._decoder = None
+            return False
+        if eof:
+            rest = self._decoder.unused_data + (rest if self.kind == "zstd" else b"")
+            self._decoder = None
+        self._raw = rest
+        return True
+
+    def _unzstd_piece(self) -> tuple[bytes, bool]:
+        """zstd bounds no call's output, so small inputs must: a block of 4 bytes can give 128 KiB."""
+        view, at, goal = memoryview(self._raw), 0, len(self._buffer) + CHUNK
+        while at < len(view) and len(self._buffer) < goal and not self._decoder.eof:
+            self._buffer += self._decoder.decompress(view[at : at + ZSTD_PIECE])
+            at += ZSTD_PIECE
+        return self._raw[at:], self._decoder.eof
+
+    def _skip_frame(self) -> bool:
+        size = int.from_bytes(self._raw[4:8], "little") + 8
+        while size > len(self._raw):
+            size -= len(self._raw)
+            self._raw = b""
+            if not self._fill_raw():
+                self._end = True
+                return False
+        self._raw = self._raw[size:]
+        return True
+
+    def _need(self, size: int) -> int:
+        """Have up to `size` bytes in the buffer; how many there are."""
+        while (have := len(self._buffer) - self._at) < size:
+            if self._at > CHUNK:
+                del self._buffer[: self._at]
+                self._at = 0
+            if not self._more():
+                have = len(self._buffer) - self._at
+                if self._error and have < size:
+                    raise CorruptStream(self._error)
+                return min(have, size)
+        return size
+
+    def peek(self, size: int) -> bytes:
+        """The next bytes without taking them; fewer before the end or damage."""
+        try:
+            self._need(size)
+        except CorruptStream:
+            pass
+        return bytes(self._buffer[self._at : self._at + size])
+
+    def read(self, size: int) -> bytes:
+        """The next `size` bytes, fewer only at the end. Raises CorruptStream."""
+        have = self._need(size)
+        data = bytes(self._buffer[self._at : self._at + have])
+        self._at += have
+        self.position += have
+        return data
+
+    def skip(self, size: int) -> int:
+        """Pass over bytes without holding them; how many were passed."""
+        left = size
+        while left and (have := self._need(min(left, CHUNK))):
+            self._at += have
+            self.position += have
+            left -= have
+        return size - left
+
+    def readline(self, limit: int) -> bytes:
+        """A line with its end, or `limit` bytes if it is longer. Raises CorruptStream."""
+        want = 256
+        while True:
+            have = self._need(min(want, limit))
+            end = self._buffer.find(b"\n", self._at, self._at + have)
+            if end >= 0:
+                return self.read(end + 1 - self._at)
+            if have < want or have >= limit:
+                return self.read(have)
+            want *= 2
+
+    def push_back(self, data: bytes) -> None:
+        """Give bytes back, to be read again."""
+        self._buffer[: self._at] = data
+        self._at = 0
+        self.position -= len(data)
+
+    def find(self, marker: bytes, within: int) -> bool:
+        """Pass over bytes up to `marker`, at most `within` of them; False if it was not met. Raises CorruptStream."""
+        passed = 0
+        while passed < within:
+            have = self._need(CHUNK)
+            at = self._buffer.find(marker, self._at, self._at + have)
+            step = at - self._at if at >= 0 else have - len(marker) + 1
+            if step > 0:
+                self._at += step
+                self.position += step
+                passed += step
+            if at >= 0:
+                return True
+            if have < CHUNK:
+                return False
+        return False
+
+    def resync(self) -> bool:
+        """After CorruptStream: drop what is buffered and go to the next compressed member. False if there is none."""
+        self._buffer.clear()
+        self._at = 0
+        self._decoder = None
+        self._error = None
+        if self.kind == "plain":
+            return False
+        magic = GZIP_MAGIC if self.kind == "gzip" else ZSTD_MAGIC
+        self._raw = self._raw[1:]  # not the member that has just failed
+        while True:
+            at = self._raw.find(magic)
+            if at < 0:
+                self._raw = self._raw[-3:]
+                if not self._fill_raw():
+                    self._end = True
+                    return False
+                continue
+            self._raw = self._raw[at:]
+            while len(self._raw) < 4096 and self._fill_raw():
+                pass
+            if self._plausible(self._raw[:4096]):
+                return True
+            self._raw = self._raw[1:]
+
+    def _plausible(self, head: bytes) -> bool:
+        """Compressed data holds the magic by chance; a member that decompresses a little is taken for real."""
+        try:
+            decoder = self._new_decoder()
+            data = decoder.decompress(head, 512) if self.kind == "gzip" else decoder.decompress(head[:512])
+            return bool(data) or decoder.eof
+        except Exception:
+            return False
+
+
+class TooMuch(Exception):
+    """Decompression passed the bound."""
+
+
+def decode_content(body: bytes, encoding: str, limit: int) -> tuple[bytes, bool]:
+    """Undo one HTTP content encoding: (bytes, whether the body was complete).
+
+    A cut body gives what it holds. Raises TooMuch over `limit` bytes, CorruptStream for damaged bytes and
+    LookupError for an encoding that is not known here.
+    """
+    if encoding in ("gzip", "x-gzip"):
+        return _inflate(body, 31, limit) if body.startswith(b"\x1f\x8b") else (body, True)
+    if encoding == "deflate":
+        if body.lstrip()[:1] == b"<":
+            return body, True
+        try:
+            return _inflate(body, 15, limit)
+        except CorruptStream:
+            return _inflate(body, -15, limit)  # servers send both forms under this name
+    if encoding == "zstd":
+        return _unzstd(body, limit) if body.startswith(ZSTD_MAGIC) else (body, True)
+    if encoding == "br":
+        return _unbrotli(body, limit)
+    raise LookupError(encoding)
+
+
+def _inflate(body: bytes, wbits: int, limit: int) -> tuple[bytes, bool]:
+    out = bytearray()
+    while True:
+        decoder = zlib.decompressobj(wbits=wbits)
+        try:
+            out += decoder.decompress(body, limit + 1 - len(out))
+        except zlib.error as error:
+            raise CorruptStream(str(error)) from None
+        if len(out) > limit:
+            raise TooMuch
+        body = decoder.unused_data
+        if not (decoder.eof and wbits == 31 and body.startswith(GZIP_MAGIC)):
+            return bytes(out), decoder.eof
+
+
+def _unzstd(body: bytes, limit: int) -> tuple[bytes, bool]:
+    import zstandard
+
+    decoder = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+    out = bytearray()
+    for start in range(0, len(body), ZSTD_PIECE):
+        try:
+            out += decoder.decompress(body[start : start + ZSTD_PIECE])
+        except zstandard.ZstdError as error:
+            raise CorruptStream(str(error)) from None
+        if len(out) > limit:
+            raise TooMuch
+        if decoder.eof:
+            return bytes(out), True
+    return bytes(out), False
+
+
+def _unbrotli(body: bytes, limit: int) -> tuple[bytes, bool]:
+    try:
+        import brotli
+    except ImportError:
+        raise LookupError("br (the package brotli is not installed)") from None
+    decoder = brotli.Decompressor()
+    out = bytearray()
+    try:
+        out += decoder.process(body, output_buffer_limit=CHUNK)
+        while not decoder.is_finished() and len(out) <= limit:
+            piece = decoder.process(b"", output_buffer_limit=CHUNK)
+            if not piece:
+                break
+            out += piece
+    except brotli.error as error:
+        if body.lstrip()[:1] == b"<":  # stored decoded, under its old header
+            return body, True
+        raise CorruptStream(str(error)) from None
+    if len(out) > limit:
+        raise TooMuch
+    return bytes(out), decoder.is_finished()

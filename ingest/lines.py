@@ -1,0 +1,115 @@
+"""Lines of a raw file in bounded memory: decompressed as a stream, over-long lines passed by, breaks told.
+
+The compression is read from the first bytes, not from the name: servers and users rename files. What came
+before a break (a truncated or damaged stream) is delivered whole before `Broken` is raised.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+_READ = 1 << 20
+# How much compressed input is given to a decompressor at once. Deflate makes at most 1032 bytes of one; the
+# others may make some 30,000, so they get little at a time and a bomb stays under 128 MB.
+_GZIP_INPUT, _DENSE_INPUT = 1 << 16, 1 << 11
+
+
+class Broken(Exception):
+    """A stream ends or is damaged before its end; `rule` is what the ledger says."""
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(detail)
+        self.rule = rule
+
+
+class TooLong(NamedTuple):
+    """Stands for a line that was passed by. `bytes` is its length in the file."""
+
+    bytes: int
+
+
+def chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The decompressed bytes of a plain, gzip, zstd, bzip2 or xz stream, piece by piece. Raises Broken."""
+    head = stream.read(6)
+    found = _decompressor(head)
+    if found is None:
+        if head:
+            yield head
+        while data := stream.read(_READ):
+            yield data
+        return
+    name, make, step = found
+    waiting, decoder, begun = head, make(), False
+    while True:
+        if not waiting:
+            waiting = stream.read(step)
+            if not waiting:
+                if begun:
+                    raise Broken("truncated", f"the {name} data ends before its end mark")
+                return
+        if not begun and not waiting.strip(b"\0"):
+            waiting = b""  # tapes and some tools pad with zeros after the last member
+            continue
+        data, waiting, begun = waiting[:step], waiting[step:], True
+        try:
+            made = decoder.decompress(data)
+        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, _zstd_error()) as error:
+            raise Broken("corrupt", f"the {name} data is damaged: {error}") from None
+        if made:
+            yield made
+        if decoder.eof:
+            waiting, decoder, begun = decoder.unused_data + waiting, make(), False
+
+
+def _zstd_error() -> type[Exception]:
+    import zstandard
+
+    error: type[Exception] = zstandard.ZstdError
+    return error
+
+
+def _decompressor(head: bytes) -> tuple[str, Callable[[], Any], int] | None:
+    if head.startswith(b"\x1f\x8b"):
+        return "gzip", lambda: zlib.decompressobj(31), _GZIP_INPUT
+    if head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50):
+        import zstandard
+
+        return "zstd", lambda: zstandard.ZstdDecompressor().decompressobj(), _DENSE_INPUT
+    if head.startswith(b"BZh"):
+        return "bzip2", bz2.BZ2Decompressor, _DENSE_INPUT
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return "xz", lzma.LZMADecompressor, _DENSE_INPUT
+    return None
+
+
+def lines(pieces: Iterator[bytes], limit: int) -> Iterator[bytes | TooLong]:
+    """Lines without their newline. Of a line longer than `limit` bytes only the length is kept.
+
+    When `pieces` raises Broken, the complete lines before it have been yielded; the cut one is not.
+    """
+    held: list[bytes] = []
+    size = 0
+    first = True
+    for piece in pieces:
+        if first:
+            piece, first = piece.removeprefix(b"\xef\xbb\xbf"), False
+        head, *rest = piece.split(b"\n")
+        size += len(head)
+        if size <= limit:
+            held.append(head)
+        else:
+            held.clear()
+        if not rest:
+            continue
+        yield b"".join(held) if size <= limit else TooLong(size)
+        last = rest.pop()
+        for line in rest:
+            yield line if len(line) <= limit else TooLong(len(line))
+        size = len(last)
+        held = [last] if size <= limit else []
+    if size:
+        yield b"".join(held) if size <= limit else TooLong(size)

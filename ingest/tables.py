@@ -1,0 +1,302 @@
+"""Rows of JSON lines, CSV and Parquet files in bounded memory; a bad row never takes the next one with it."""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from arcmill.errors import InputError
+from arcmill.records import Document
+from arcmill.stage import Failure, SourceFile
+from ingest.columns import BAD_UTF8, RowMapper
+from ingest.lines import Broken, TooLong, chunks, lines
+
+Rows = Iterator[Document | Failure]
+_BATCH_BYTES = 16 << 20
+_CSV_RECORD_BYTES = 8 << 20  # a quote that is never closed takes at most this much with it before it is given up
+
+
+def jsonl(file: SourceFile, mapper: RowMapper, limit: int, whole_too: bool) -> Rows:
+    """JSON lines; with `whole_too` also a file under `limit` bytes that is one array or one object."""
+    with file.open() as stream:
+        pieces = chunks(stream)
+        if whole_too:
+            whole, pieces = _whole(pieces, limit)
+            if whole is not None:
+                for number, row in enumerate(whole, 1):
+                    yield mapper.document(row, "row", number)
+                return
+        number = 0
+        try:
+            for number, line in enumerate(lines(pieces, limit), 1):
+                if isinstance(line, TooLong):
+                    yield _too_long(mapper, number, line, limit)
+                    continue
+                try:
+                    row = orjson.loads(line)
+                except orjson.JSONDecodeError as error:
+                    if line and not line.isspace():
+                        yield _bad_json(mapper, number, line, error)
+                    continue
+                yield mapper.document(row, "line", number)
+        except Broken as broken:
+            yield _break(mapper, broken, number + 1)
+
+
+def _whole(pieces: Iterator[bytes], limit: int) -> tuple[list[Any] | None, Iterator[bytes]]:
+    """The rows of a file that is one JSON value, or None and the pieces to read it by lines."""
+    held: list[bytes] = []
+    size = 0
+    failed: Broken | None = None
+    try:
+        for piece in pieces:
+            held.append(piece)
+            size += len(piece)
+            if size > limit:
+                break
+    except Broken as broken:
+        failed = broken
+    if failed is None and size <= limit:
+        try:
+            value = orjson.loads(b"".join(held).removeprefix(b"\xef\xbb\xbf"))
+        except orjson.JSONDecodeError:
+            pass  # more than one value: JSON lines
+        else:
+            return value if isinstance(value, list) else [value], pieces
+
+    def again() -> Iterator[bytes]:
+        yield from held
+        held.clear()
+        if failed is not None:
+            raise failed
+        yield from pieces
+
+    return None, again()
+
+
+def _bad_json(mapper: RowMapper, number: int, line: bytes, error: orjson.JSONDecodeError) -> Failure:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as problem:
+        return mapper.failure("bad-utf8", "line", number, f"byte {problem.start} of the line is not UTF-8")
+    return mapper.failure("bad-json", "line", number, f"{error.msg} at character {error.pos}")
+
+
+def _too_long(mapper: RowMapper, number: int, line: TooLong, limit: int) -> Failure:
+    return mapper.failure("line-too-long", "line", number, f"{line.bytes} bytes; max_line_bytes is {limit}")
+
+
+def _break(mapper: RowMapper, broken: Broken, number: int) -> Failure:
+    return mapper.failure(broken.rule, "line", number, f"{broken}; the rows before it are kept")
+
+
+def separated(file: SourceFile, mapper: RowMapper, limit: int, delimiter: str) -> Rows:
+    """CSV (RFC 4180: quotes doubled, newlines allowed in quotes) or TSV; the first row is the header.
+
+    Of a record that does not parse only the first line is errored, and reading goes on with the next line, so
+    that one stray quote does not swallow the rows after it. A record that parses, but not into as many fields
+    as the header has, is one errored row.
+    """
+    # The limit is the csv module's own, for the whole process; it only ever grows here.
+    csv.field_size_limit(max(csv.field_size_limit(), limit))
+    header: list[str] | None = None
+    with file.open() as stream:
+        records = _Records(lines(chunks(stream), limit), delimiter)
+        while True:
+            try:
+                fields = records.next(None if header is None else len(header))
+            except StopIteration:
+                return
+            except Broken as broken:
+                yield _break(mapper, broken, records.number + 1)
+                return
+            except _LineTooLong as error:
+                yield _too_long(mapper, records.number, error.line, limit)
+                continue
+            except _BadRecord as error:
+                yield mapper.failure("bad-csv", "line", records.number, str(error))
+                continue
+            if header is None:
+                header = fields
+                mapper.require(header)
+                continue
+            if records.dirty:
+                fields = [_clean(field) for field in fields]
+            # Where two columns have one name, the first is meant.
+            row = dict(zip(reversed(header), reversed(fields), strict=True))
+            yield mapper.document(row, "line", records.number)
+
+
+class _BadRecord(Exception):
+    pass
+
+
+class _LineTooLong(Exception):
+    def __init__(self, line: TooLong) -> None:
+        super().__init__()
+        self.line = line
+
+
+class _Records:
+    """CSV records over lines that can be given back. `number` is the line where the last record began."""
+
+    def __init__(self, source: Iterator[bytes | TooLong], delimiter: str) -> None:
+        self._source, self._delimiter = source, delimiter
+        self._again: deque[tuple[int, str | TooLong, bool]] = deque()
+        self._taken: list[tuple[int, str | TooLong, bool]] = []
+        self._read = self._taken_bytes = 0
+        self._failed: Broken | None = None
+        self._reader = self._restart()
+        self.number = 0
+        self.dirty = False  # some byte of the record was not UTF-8
+
+    def next(self, width: int | None) -> list[str]:
+        """The next record that is not blank. Raises StopIteration, Broken, _LineTooLong or _BadRecord."""
+        while True:
+            self._taken, self._taken_bytes, self.dirty = [], 0, False
+            try:
+                fields = next(self._reader)
+            except (csv.Error, _BadRecord, _LineTooLong) as error:
+                raise self._give_up(error) from None
+            except StopIteration:
+                if self._failed is not None:
+                    raise self._failed from None
+                raise
+            self.number = self._taken[0][0]
+            if not fields:
+                continue
+            if width is not None and len(fields) != width:
+                raise _BadRecord(f"{len(fields)} fields, the header has {width}")
+            return fields
+
+    def _give_up(self, problem: Exception) -> Exception:
+        first, *rest = self._taken
+        self.number = first[0]
+        self._again.extendleft(reversed(rest))
+        self._reader = self._restart()
+        if isinstance(first[1], TooLong):
+            return _LineTooLong(first[1])
+        return _BadRecord(str(problem) or "a quote that is not closed")
+
+    def _restart(self) -> Iterator[list[str]]:
+        return csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
+
+    def _lines(self) -> Iterator[str]:
+        while True:
+            if self._again:
+                entry = self._again.popleft()
+            else:
+                try:
+                    line = next(self._source)
+                except StopIteration:
+                    return
+                except Broken as broken:
+                    self._failed = broken
+                    return
+                self._read += 1
+                entry = (self._read, *_text(line))
+            self._taken.append(entry)
+            if isinstance(entry[1], TooLong):
+                raise _LineTooLong(entry[1])
+            self._taken_bytes += len(entry[1])
+            if self._taken_bytes > _CSV_RECORD_BYTES and len(self._taken) > 1:
+                raise _BadRecord("a quote that is not closed for 8 MiB")
+            self.dirty |= entry[2]
+            yield entry[1]
+
+
+def _text(line: bytes | TooLong) -> tuple[str | TooLong, bool]:
+    if isinstance(line, TooLong):
+        return line, False
+    try:
+        return line.decode("utf-8") + "\n", False
+    except UnicodeDecodeError:
+        return line.decode("utf-8", "surrogateescape") + "\n", True
+
+
+def _clean(field: str) -> Any:
+    try:
+        field.encode("utf-8")
+    except UnicodeEncodeError:
+        return BAD_UTF8
+    return field
+
+
+def parquet(file: SourceFile, mapper: RowMapper) -> Rows:
+    """Parquet, batch by batch. A damaged row group costs its unread rows, told by one errored row."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with file.open() as stream:
+        try:
+            table = pq.ParquetFile(stream, buffer_size=1 << 20, page_checksum_verification=True)
+            schema, metadata = table.schema_arrow, table.metadata
+        except (pa.ArrowException, OSError) as error:
+            # The footer, which says where the rows are, stands at the end: without it no row can be saved.
+            yield mapper.failure("bad-parquet", "row", 1, f"no readable Parquet footer: {_line(error)}")
+            return
+        mapper.require(schema.names)
+        _check_text_type(file, mapper, schema)
+        columns = mapper.needed(schema.names)
+        row = 0
+        for group in range(metadata.num_row_groups):
+            facts = metadata.row_group(group)
+            wide = facts.total_byte_size // max(facts.num_rows, 1)
+            size = min(max(_BATCH_BYTES // max(wide, 1), 1), 4096)
+            done = 0
+            try:
+                for batch in table.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
+                    values = [_values(column) for column in batch.columns]
+                    names = batch.schema.names
+                    for cells in zip(*values, strict=True):
+                        done += 1
+                        yield mapper.document(dict(zip(names, cells, strict=True)), "row", row + done)
+            except (pa.ArrowException, OSError) as error:
+                left = f"{facts.num_rows - done} rows of row group {group} cannot be read"
+                yield mapper.failure("corrupt", "row", row + done + 1, f"{left}: {_line(error)}")
+            row += facts.num_rows
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _check_text_type(file: SourceFile, mapper: RowMapper, schema: Any) -> None:
+    import pyarrow.types as kinds
+
+    name = mapper.text_column
+    if name not in schema.names:
+        return  # a path into a struct: its rows tell
+    kind = schema.field(name).type
+    value = kind.value_type if kinds.is_dictionary(kind) else kind
+    readable = (
+        kinds.is_string, kinds.is_large_string, kinds.is_string_view, kinds.is_binary, kinds.is_large_binary,
+        kinds.is_binary_view, kinds.is_null,
+    )  # fmt: skip
+    if not any(check(value) for check in readable):
+        raise InputError(
+            f"{file.name}: column '{name}' holds {kind}, the text must be strings; "
+            "name another with --set columns.text=COLUMN"
+        )
+
+
+def _values(column: Any) -> list[Any]:
+    """Python values of an Arrow column. Parquet checks no strings: what is not UTF-8 becomes BAD_UTF8."""
+    try:
+        values: list[Any] = column.to_pylist()
+        return values
+    except (UnicodeDecodeError, ValueError, OverflowError):
+        return [_value(cell) for cell in column]
+
+
+def _value(cell: Any) -> Any:
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError:
+        return BAD_UTF8
+    except (ValueError, OverflowError):
+        return str(cell)  # a time outside Python's range

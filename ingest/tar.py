@@ -1,0 +1,92 @@
+"""Members of a tar archive (POSIX ustar, pax, GNU), streamed with bounds on what headers may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ingest.compression import ByteReader
+
+BLOCK = 512
+MAX_NAME = 1 << 16  # bytes of a pax or GNU long-name header
+
+
+class Member(NamedTuple):
+    """A regular file of the archive; `data` holds at most `keep` bytes and one."""
+
+    name: str
+    size: int
+    data: bytes
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether the first 512 bytes are a tar header: the magic, and the right checksum."""
+    return len(head) >= BLOCK and head[257:262] == b"ustar" and _checksum(head)
+
+
+def _checksum(head: bytes) -> bool:
+    total = sum(head[:148]) + 8 * 32 + sum(head[156:BLOCK])
+    return _number(head[148:156]) == total
+
+
+def _number(field: bytes) -> int | None:
+    if field[:1] in (b"\x80", b"\xff"):  # GNU base 256
+        return int.from_bytes(field[1:], "big")
+    digits = field.strip(b" \0")
+    try:
+        return int(digits, 8) if digits else 0
+    except ValueError:
+        return None
+
+
+def read_members(reader: ByteReader, keep: int) -> Iterator[Member]:
+    """Regular files in order. Raises EOFError where the archive is cut and ValueError for a broken header."""
+    long_name: str | None = None
+    while True:
+        head = reader.read(BLOCK)
+        if not head.strip(b"\0"):
+            return
+        if len(head) < BLOCK:
+            raise EOFError("the archive ends within a member header")
+        size = _number(head[124:136])
+        if size is None or not _checksum(head):
+            raise ValueError("broken tar header")
+        kind = head[156:157]
+        padding = -size % BLOCK
+        if kind in b"xgLK":
+            if size > MAX_NAME:
+                raise ValueError(f"tar header of {size} bytes")
+            data = reader.read(size)
+            reader.skip(padding)
+            if kind == b"L":
+                long_name = data.rstrip(b"\0").decode("utf-8", "replace")
+            elif kind == b"x":
+                long_name = _pax_path(data) or long_name
+            continue
+        name, long_name = long_name or _name(head), None
+        if kind not in (b"0", b"\0", b"7"):
+            reader.skip(size + padding)
+            continue
+        data = reader.read(min(size, keep + 1))
+        passed = len(data) + reader.skip(size - len(data))
+        if passed < size:
+            raise EOFError(f"the archive ends within {name}")
+        reader.skip(padding)
+        yield Member(name, size, data)
+
+
+def _name(head: bytes) -> str:
+    prefix, name = head[345:500].split(b"\0")[0], head[:100].split(b"\0")[0]
+    return (prefix + b"/" + name if prefix else name).decode("utf-8", "replace")
+
+
+def _pax_path(data: bytes) -> str | None:
+    while data:
+        digits, space, _ = data.partition(b" ")
+        if not (space and digits.isdigit() and 0 < int(digits[:9]) <= len(data)):
+            return None
+        entry, data = data[: int(digits)], data[int(digits) :]
+        key, _, value = entry[len(digits) + 1 :].rstrip(b"\n").partition(b"=")
+        if key == b"path":
+            return value.decode("utf-8", "replace")
+    return None

@@ -1,0 +1,1 @@
+"""From documents and conversations to the token sequences that a training job reads."""

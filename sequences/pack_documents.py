@@ -1,0 +1,97 @@
+"""Rows of a Document batch to token ids with their origin, or to an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arcmill.stage import Outcome
+from sequences.pack_encode import DocumentEncoder, Ids, Parts
+
+LARGEST_EPOCH = 2**31 - 1
+
+
+class Origin(NamedTuple):
+    """Where the tokens of a segment come from. `role`: document, or fim (fill in the middle)."""
+
+    id: str
+    source: str
+    bucket: int | None
+    epoch: int
+    role: str
+
+
+def tokenize(
+    batches: Iterable[pa.RecordBatch], encoder: DocumentEncoder, min_tokens: int
+) -> Iterator[tuple[Origin, Ids] | tuple[str, Outcome]]:
+    """Every row once, in order: its tokens (with the closing one), or its id and why it is left out.
+
+    A document of white space alone is dropped as `empty`, one of fewer than `min_tokens` tokens as
+    `too_few_tokens`; text that is not UTF-8, a broken epoch or a broken FIM document is an error.
+    """
+    for batch in batches:
+        yield from _tokenize_batch(batch, encoder, min_tokens)
+
+
+def _tokenize_batch(
+    batch: pa.RecordBatch, encoder: DocumentEncoder, min_tokens: int
+) -> Iterator[tuple[Origin, Ids] | tuple[str, Outcome]]:
+    ids, sources, buckets = (batch.column(name).to_pylist() for name in ("id", "source", "quality_bucket"))
+    epochs, fims = _metadata(batch, "epoch"), _metadata(batch, "fim")
+    prepared: list[tuple[Origin, Parts] | tuple[str, Outcome]] = []
+    for row, text in enumerate(_texts(batch.column("text"))):
+        epoch = _epoch(epochs[row])
+        parts = text if isinstance(text, Outcome) else _parts(text, fims[row] is not None, encoder)
+        if isinstance(parts, Outcome):
+            prepared.append((ids[row], parts))
+        elif isinstance(epoch, Outcome):
+            prepared.append((ids[row], epoch))
+        else:
+            role = "document" if fims[row] is None else "fim"
+            prepared.append((Origin(ids[row], sources[row], buckets[row], epoch, role), parts))
+    encoded = encoder.encode([item[1] for item in prepared if not isinstance(item[1], Outcome)])
+    closing = encoder.eos_id is not None
+    for first, second in prepared:
+        result = second if isinstance(second, Outcome) else next(encoded)
+        if isinstance(result, Outcome) or not isinstance(first, Origin):
+            yield (first.id if isinstance(first, Origin) else first), result  # type: ignore[misc]
+        elif len(result) - closing < min_tokens:
+            count = len(result) - closing
+            yield first.id, Outcome("too_few_tokens", score=float(count), threshold=float(min_tokens))
+        else:
+            yield first, result
+
+
+def _parts(text: str | None, fim: bool, encoder: DocumentEncoder) -> Parts | Outcome:
+    if not text or text.isspace():
+        return Outcome("empty")
+    return encoder.parts(text, fim=fim)
+
+
+def _texts(column: pa.Array) -> list[str | Outcome | None]:
+    try:
+        return column.to_pylist()  # type: ignore[no-any-return]
+    except UnicodeDecodeError:
+        return [_text(value) for value in column]
+
+
+def _text(value: pa.Scalar) -> str | Outcome | None:
+    try:
+        return value.as_py()  # type: ignore[no-any-return]
+    except UnicodeDecodeError as error:
+        return Outcome("not_utf8", "errored", detail=str(error)[:200])
+
+
+def _metadata(batch: pa.RecordBatch, key: str) -> list[str | None]:
+    return pc.map_lookup(batch.column("metadata"), key, "last").to_pylist()  # type: ignore[no-any-return]
+
+
+def _epoch(value: str | None) -> int | Outcome:
+    if value is None:
+        return 0
+    if value.isascii() and value.isdigit() and int(value) <= LARGEST_EPOCH:
+        return int(value)
+    return Outcome("epoch", "errored", detail=f"metadata 'epoch' is {value[:40]!r}, not a whole number from 0")

@@ -1,0 +1,216 @@
+"""Document text to token ids, by the tokenizers library, on one thread and in bounded memory.
+
+Three traps of the library are closed here. A control token that merely occurs in a page ("<|endoftext|>",
+"<think>") would be encoded as the control token: documents are encoded by a copy of the tokenizer that knows
+none. Truncation, padding and a template stored in tokenizer.json would apply: they are taken off. And it
+needs over 100 bytes a token, so long texts are encoded in pieces, cut where the pre-tokenizer cuts anyway.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from arcmill.errors import UsageError
+from arcmill.stage import Outcome
+
+Ids = np.ndarray[Any, np.dtype[np.int32]]
+Parts = list[str | int]  # text to encode, and ids of control tokens between
+
+PIECE = 1 << 17  # characters of the longest text that is encoded at once
+GROUP = 1 << 18  # characters of the texts that are encoded in one call
+_LINE = re.compile(r"\n(?=\S)")
+_WORD = re.compile(r"(?<=[^\W_])(?= [^\W_])")
+
+
+class DocumentEncoder:
+    """A tokenizer for document text; plain data of the config goes in, token ids come out. Use `load`."""
+
+    def __init__(
+        self, plain: Tokenizer, size: int, forbidden: Sequence[int], eos_id: int | None, pad_id: int,
+        fim: dict[str, int],
+    ) -> None:  # fmt: skip
+        self.eos_id, self.pad_id = eos_id, pad_id
+        self._plain, self._fim = plain, fim
+        self._fim_split = re.compile("(" + "|".join(map(re.escape, fim)) + ")") if fim else None
+        self._forbidden = np.zeros(size, dtype=np.bool_)
+        self._forbidden[list(forbidden)] = True
+        self._separable = self._is_separable()
+
+    @classmethod
+    def load(cls, folder: str, *, eos: str | None, pad: str, fim: Sequence[str]) -> DocumentEncoder:
+        """Read `folder`/tokenizer.json. `eos` None: documents are not closed. Raises UsageError."""
+        path = Path(folder) / "tokenizer.json"
+        try:
+            spec = json.loads(path.read_text(encoding="utf-8"))
+            plain, tokens = _without_control_tokens(spec), _tokens(spec)
+        except FileNotFoundError:
+            raise UsageError(
+                f"input tokenizer={folder}: it holds no tokenizer.json; give the output of train-tokenizer, "
+                "or a folder with the tokenizer.json of a model"
+            ) from None
+        except Exception as error:  # the library raises bare Exception for what it cannot read
+            raise UsageError(f"{path}: not a tokenizer.json ({error})") from None
+        if spec["model"].get("dropout"):
+            dropout = spec["model"]["dropout"]
+            raise UsageError(f"{path}: BPE dropout {dropout} makes encoding random; set it to null")
+        eos_id = None if eos is None else _token_id(tokens, "eos_token", eos, path)
+        pad_id = _token_id(tokens, "pad_token", pad, path)
+        known = {token: tokens[token] for token in fim if token in tokens}
+        return cls(
+            plain, max(tokens.values(), default=0) + 1, _forbidden_ids(spec, tokens), eos_id, pad_id,
+            known if len(known) == len(fim) else {},
+        )  # fmt: skip
+
+    def _is_separable(self) -> bool:
+        """Whether text may be encoded in pieces: not where a prefix is added or a normaliser acts."""
+        for left, right in (("a b\n", "c d"), ("word", " next"), ("\u65e5", "\u672c"), ("e", "\u0301")):
+            found = list(self._encode_pieces([left, right]))
+            ids = [number for ids in found if not isinstance(ids, Outcome) for number in ids]
+            if self._plain.decode(ids, skip_special_tokens=False) != left + right:
+                return False
+        return True
+
+    def parts(self, text: str, *, fim: bool = False) -> Parts | Outcome:
+        """What `encode` takes for a document. With `fim` the FIM tokens in the text are control tokens."""
+        if not fim:
+            return self._closed(list(self._cut(text)))
+        if self._fim_split is None:
+            return Outcome("fim_tokens", "errored", detail="the tokenizer has no such control tokens")
+        parts: Parts = []
+        for number, part in enumerate(self._fim_split.split(text)):
+            parts += [self._fim[part]] if number % 2 else list(self._cut(part))
+        found = [part for part in parts if isinstance(part, int)]
+        if sorted(found) != sorted(self._fim.values()):
+            detail = f"needs each of {' '.join(self._fim)} exactly once"
+            return Outcome("fim_tokens", "errored", detail=detail)
+        return self._closed(parts)
+
+    def _closed(self, parts: Parts) -> Parts:
+        return parts if self.eos_id is None else [*parts, self.eos_id]
+
+    def _cut(self, text: str) -> Iterator[str]:
+        start = 0
+        while self._separable and len(text) - start > PIECE:
+            end = _boundary(text, start + PIECE // 2, start + PIECE)
+            yield text[start:end]
+            start = end
+        if start < len(text):
+            yield text[start:] if start else text
+
+    def encode(self, documents: Sequence[Parts]) -> Iterator[Ids | Outcome]:
+        """Token ids of each document, or why it has none, in order."""
+        pieces = [part for parts in documents for part in parts if isinstance(part, str)]
+        encoded = self._encode_pieces(pieces)
+        for parts in documents:
+            arrays: list[Ids] = []
+            flat: list[int] = []
+            trouble: Outcome | None = None
+            for part in parts:
+                ids = [part] if isinstance(part, int) else next(encoded)
+                if isinstance(ids, Outcome):
+                    trouble = trouble or ids
+                    continue
+                flat += ids
+                if len(flat) > GROUP:  # a list takes nine times the room of an array
+                    arrays.append(np.array(flat, dtype=np.int32))
+                    flat = []
+            arrays.append(np.array(flat, dtype=np.int32))
+            whole = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+            yield trouble or self._checked(whole, [part for part in parts if isinstance(part, int)])
+
+    def _checked(self, ids: Ids, control: Sequence[int]) -> Ids | Outcome:
+        allowed = int(np.count_nonzero(self._forbidden[list(control)])) if control else 0
+        found = self._forbidden[ids]
+        if np.count_nonzero(found) == allowed:
+            return ids
+        first = next(int(number) for number in ids[found] if number not in control)
+        detail = f"a part of the text became the control or unknown token {self._plain.id_to_token(first)!r}"
+        return Outcome("control_token", "errored", detail=detail)
+
+    def _encode_pieces(self, pieces: Sequence[str]) -> Iterator[list[int] | Outcome]:
+        first = size = 0
+        for number, piece in enumerate(pieces):
+            if number > first and size + len(piece) > GROUP:
+                yield from self._encode_group(pieces[first:number])
+                first, size = number, 0
+            size += len(piece)
+        yield from self._encode_group(pieces[first:])
+
+    def _encode_group(self, pieces: Sequence[str]) -> Iterator[list[int] | Outcome]:
+        try:
+            with _one_thread():
+                encodings = self._plain.encode_batch_fast(pieces, add_special_tokens=False)
+        except Exception as error:  # the library raises bare Exception; find the piece that it is about
+            if len(pieces) == 1:
+                yield Outcome("cannot_tokenize", "errored", detail=f"{type(error).__name__}: {error}"[:200])
+                return
+            for piece in pieces:
+                yield from self._encode_group([piece])
+            return
+        for encoding in encodings:
+            yield encoding.ids
+
+
+def _boundary(text: str, low: int, high: int) -> int:
+    """The last place in (low, high] where byte-level pre-tokenizers cut anyway: a line, else a word."""
+    for pattern in (_LINE, _WORD):
+        found = [match.end() for match in pattern.finditer(text, low, high)]
+        if found:
+            return found[-1]
+    return high  # a blob or CJK without a space: bytes are kept, one merge at most is lost
+
+
+def _tokens(spec: dict[str, Any]) -> dict[str, int]:
+    """Token -> id. Read from the file itself: loading the tokenizer twice would double the start of a worker."""
+    vocabulary = spec["model"]["vocab"]
+    if isinstance(vocabulary, list):  # Unigram: [token, score] in the order of the ids
+        vocabulary = {token: number for number, (token, _) in enumerate(vocabulary)}
+    return {**vocabulary, **{token["content"]: token["id"] for token in spec["added_tokens"]}}
+
+
+def _token_id(tokens: dict[str, int], setting: str, token: str, path: Path) -> int:
+    if token not in tokens:
+        raise UsageError(f"pack: {setting} {token!r} is not a token of {path}; set {setting} to one that is")
+    return tokens[token]
+
+
+def _without_control_tokens(spec: dict[str, Any]) -> Tokenizer:
+    """The tokenizer for ordinary text. Added tokens of white space alone are vocabulary, and stay."""
+    added = [token for token in spec["added_tokens"] if not token["content"].strip()]
+    plain = {**spec, "added_tokens": added, "post_processor": None, "truncation": None, "padding": None}
+    return Tokenizer.from_str(json.dumps(plain))
+
+
+def _forbidden_ids(spec: dict[str, Any], tokens: dict[str, int]) -> list[int]:
+    """Ids that no text may become: control tokens, and the token that stands for lost characters."""
+    numbers = [token["id"] for token in spec["added_tokens"] if token["content"].strip()]
+    unknown = spec["model"].get("unk_token")
+    if unknown in tokens:
+        numbers.append(tokens[unknown])
+    if spec["model"].get("unk_id") is not None:
+        numbers.append(spec["model"]["unk_id"])
+    return sorted(set(numbers))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Workers are processes: threads would take the cores of others. The library asks at every call."""
+    name = "TOKENIZERS_PARALLELISM"
+    before = os.environ.get(name)
+    os.environ[name] = "false"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
