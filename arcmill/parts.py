@@ -5,6 +5,7 @@ Row groups and parts are cut by what the rows hold and never by time or worker, 
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -79,6 +80,13 @@ class _Roll:
         self._flush()
         self._end_file()
 
+    def give_up(self) -> None:
+        """Let go of an unfinished file; on a full disk even closing it may fail."""
+        if self._sink is not None:
+            with contextlib.suppress(OSError):
+                self._sink.close()
+        self._writer = self._sink = None
+
 
 class TaskWriter:
     """The output of one unit of work. It exists only once `commit` has written its record, which is written last.
@@ -96,6 +104,14 @@ class TaskWriter:
         self._ledger = _Roll(self._folder, "ledger", ledger_schema(), part_bytes)
         self._left: list[tuple[str, Outcome]] = []
         self.counts: Counter[str] = Counter()
+
+    def __enter__(self) -> TaskWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Whatever was not committed is given up: its files are closed as they are."""
+        self._rows.give_up()
+        self._ledger.give_up()
 
     def rows(self, batch: pa.RecordBatch) -> None:
         """Add output rows (counted by the caller: they may be kept or created)."""

@@ -98,7 +98,10 @@ def datatrove_side() -> Side:
     """datatrove's default filters in FineWeb's order; the answer is the rule of ours that its reason stands for."""
     from datatrove.data import Document
     from datatrove.pipeline.filters import (
-        C4QualityFilter, FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter,
+        C4QualityFilter,
+        FineWebQualityFilter,
+        GopherQualityFilter,
+        GopherRepetitionFilter,
     )  # fmt: skip
 
     filters = [GopherRepetitionFilter(), GopherQualityFilter(), C4QualityFilter(), FineWebQualityFilter()]

@@ -165,7 +165,7 @@ def datatrove_chain(warc: str, tokenizer: str, folder: str) -> None:
     source = Path(warc)
     run("filter", WarcReader(str(source.parent), glob_pattern=source.name), Trafilatura(), LanguageFilter(["en", "zh"]),
         GopherRepetitionFilter(), GopherQualityFilter(), C4QualityFilter(), FineWebQualityFilter(), PIIFormatter(),
-        FastTextClassifierFilter(str(quality), newline_replacement=" "), JsonlWriter(f"{folder}/filtered"))  # fmt: skip
+        FastTextClassifierFilter(str(quality), keep_labels=("positive", 0.0), newline_replacement=" "), JsonlWriter(f"{folder}/filtered"))  # fmt: skip
     run("signatures", JsonlReader(f"{folder}/filtered"), MinhashDedupSignature(f"{folder}/signatures", config=config))
     LocalPipelineExecutor(
         pipeline=[MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config)],

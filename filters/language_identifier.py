@@ -137,7 +137,7 @@ class LanguageIdentifier:
         scripts = self._table[codes]
         ends = np.isin(codes, _ENDS)
         ends[:-1] &= (codes[:-1] != _FULL_STOP) | (codes[1:] == 32)  # not the dot within a number or a name
-        sentences = np.cumsum(ends) - ends
+        sentences: NDArray[np.int64] = np.cumsum(ends) - ends
         number = int(sentences[-1]) + 1
         counts = np.bincount(sentences * len(SCRIPTS) + scripts, minlength=number * len(SCRIPTS))
         weighed = counts.reshape(number, len(SCRIPTS)) * self._weights

@@ -6,18 +6,18 @@ import re
 
 from ingest.code_blocks import CodeBlocks
 from ingest.extract import CONTROL
-from ingest.formulas import has_formulas, keep_formulas
+from ingest.formulas import keep_formulas
 
 TITLE = re.compile(rb"<title[^<>]*>([^<]*)<", re.IGNORECASE)
 
 
-def careful_text(source: bytes) -> tuple[str, str | None]:
+def careful_text(source: bytes, formulas: bool = True) -> tuple[str, str | None]:
     """(main text, title) of a page in UTF-8. Code blocks and formulas are kept as by the fast extractor."""
     from html import unescape
 
     import trafilatura
 
-    if has_formulas(source):
+    if formulas:
         source = keep_formulas(source)
     code = CodeBlocks(source)
     text = trafilatura.extract(code.page.decode("utf-8"), include_comments=False) or ""

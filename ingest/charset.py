@@ -119,5 +119,5 @@ def _detect(data: bytes) -> str | None:
 
     # Markup is ASCII and only dilutes what the detector sees.
     sample = TAGS.sub(b" ", data[: 4 * SAMPLE])[:SAMPLE]
-    found = detect_encoding(sample)
+    found = detect_encoding(sample, html5_compatible=False)  # the compatible names turn cp949 into utf-8
     return codec(found) if found else None

@@ -11,7 +11,7 @@ from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
 from ingest.code_blocks import CodeBlocks
-from ingest.formulas import has_formulas, keep_formulas
+from ingest.formulas import keep_formulas
 
 if TYPE_CHECKING:
     from resiliparse.parse.html import HTMLTree
@@ -32,12 +32,10 @@ NOTICE = re.compile(
 SENTENCE = re.compile(r"[.!?;:…。！？；：।؟۔]")
 PRE = re.compile(r"<pre>(.*?)</pre>", re.DOTALL)
 ANCHOR = re.compile(r'<a href="[^"]*">(.*?)</a>')
-TAG = re.compile(r"</?(?:p|h[1-6]|ul|ol|li|blockquote|a|br|dl|dt|dd|pre|table|tr|td|th)\b[^>]*>")
+TAG = re.compile(r"<[^>]*>")  # all that is not markup is escaped
 OPENING = re.compile(r"\s*<(p|h[1-6]|li|ul|ol|blockquote|br|dt|dd)\b")
 KINDS = {"p": "p", "blockquote": "p", "li": "li", "h1": "h", "h2": "h", "h3": "h", "h4": "h", "h5": "h", "h6": "h"}
-SPACES = re.compile(r"[ \t\r\f\v\u00a0]+")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
-BLANK_LINES = re.compile(r"\n{3,}")
 
 
 class Block(NamedTuple):
@@ -52,17 +50,18 @@ class Block(NamedTuple):
     mark: str = ""  # bullet or number of a list item
 
 
-def main_text(source: bytes, shallow: bool = False) -> tuple[str, str | None]:
+def main_text(source: bytes, *, shallow: bool = False, formulas: bool = True) -> tuple[str, str | None]:
     """(main text, title) of a page in UTF-8.
 
     Paragraphs stand apart by a blank line, list items have a mark, <pre> keeps its lines and indentation, formulas
-    are LaTeX between dollar signs where the page holds LaTeX. `shallow`: the tree is at most `SHALLOW` deep.
+    are LaTeX between dollar signs where the page holds LaTeX. `shallow`: the tree is at most `SHALLOW` deep;
+    `formulas`: there may be formulas.
     """
     from resiliparse.parse.html import HTMLTree
 
     if shallow:
         source = BODY.sub(rb"\g<0><div><div><div><div>", source, count=1)
-    if has_formulas(source):
+    if formulas:
         source = keep_formulas(source)
     code = CodeBlocks(source) if b"<pre" in source or b"<PRE" in source else None
     tree = HTMLTree.parse_from_bytes(source if code is None else code.page, "utf-8")
@@ -128,17 +127,18 @@ def _read_lines(part: str, blocks: list[Block]) -> None:
                 inside = ""
             linked = sum(map(len, ANCHOR.findall(line))) if "<a " in line else 0
             text = TAG.sub("", line)
-            for _ in range(line.count("</ul>") + line.count("</ol>")):
-                if lists:
-                    lists.pop()
-        text = SPACES.sub(" ", unescape(text) if "&" in text else text).strip()
+            if lists:
+                for _ in range(line.count("</ul>") + line.count("</ol>")):
+                    if lists:
+                        lists.pop()
+        text = " ".join((unescape(text) if "&" in text else text).split())
         if not text:
             continue
         kind = KINDS.get(tag, "text")
         if mark:
             kind = "li"
         density = min(1.0, linked / len(text)) if linked else 0.0
-        size = len(text.encode("utf-8", "replace"))
+        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
         if linked:
             size = int(size * (1 - density))
         blocks.append(Block(kind, text, size, density, SENTENCE.search(text) is not None, gap, mark))
@@ -172,7 +172,7 @@ def trim(blocks: list[Block]) -> list[Block]:
 
 def _leads(block: Block) -> bool:
     """Whether a short block before the first good one belongs to the text."""
-    if block.density >= RIM_LINKED or NOTICE.search(block.text):
+    if block.density >= RIM_LINKED or _asks(block.text):
         return False
     return block.kind != "text" or (block.sentence and block.size >= LEAD_BYTES)
 
@@ -181,7 +181,11 @@ def is_good(block: Block) -> bool:
     """Whether a block is text by itself: code, or long, in sentences, and no request for consent."""
     if block.kind == "pre":
         return True
-    return block.size >= GOOD_BYTES and block.sentence and not (block.size < NOTICE_BYTES and NOTICE.search(block.text))
+    return block.size >= GOOD_BYTES and block.sentence and not (block.size < NOTICE_BYTES and _asks(block.text))
+
+
+def _asks(text: str) -> bool:
+    return "ookie" in text and NOTICE.search(text) is not None
 
 
 def render(blocks: list[Block]) -> str:

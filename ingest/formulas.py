@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from html import escape
 
-# Cheap test: most pages hold no formula.
-ANY = re.compile(rb"<math[\s>]|type=[\"']?math/tex|\balt=[\"'][^\"'<>]{0,4}[\\$]", re.IGNORECASE)
 MATH = re.compile(rb"<math\b([^<>]*)>", re.IGNORECASE)
 MATH_END = re.compile(rb"</math\s*>", re.IGNORECASE)
 HIDDEN = re.compile(rb"<span\b[^<>]{0,300}\bdisplay:\s*none[^<>]{0,100}>\s*(?=<math)", re.IGNORECASE)
@@ -19,11 +17,6 @@ IMAGE = re.compile(rb"<img\b[^<>]*>", re.IGNORECASE)
 CLASS = re.compile(rb"""\bclass=["']?[^"'<>]*\b(?:[\w-]*(?:latex|katex|mathjax)[\w-]*|math|tex|equation)\b""", re.IGNORECASE)
 ALT = re.compile(rb"""\balt=(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 DISPLAY_STYLE = re.compile(rb"^\{\\displaystyle\s*(.*)\}$", re.DOTALL)
-
-
-def has_formulas(source: bytes) -> bool:
-    """Whether a page may hold formulas with their LaTeX."""
-    return ANY.search(source) is not None
 
 
 def keep_formulas(source: bytes) -> bytes:

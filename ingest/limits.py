@@ -58,8 +58,8 @@ def _flags() -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 
 
 FLAGS = _flags()
-P, LI, DD, DT, A, NOBR, BUTTON, OPTION, SVG, MATH, TBL = map(
-    _hash, ("p", "li", "dd", "dt", "a", "nobr", "button", "option", "svg", "math", "table")
+P, LI, DD, DT, A, NOBR, BUTTON, OPTION, SVG, MATH, TBL, IMG, SCRIPT = map(
+    _hash, ("p", "li", "dd", "dt", "a", "nobr", "button", "option", "svg", "math", "table", "img", "script")
 )
 H1, H2, H3, H4, H5, H6 = map(_hash, ("h1", "h2", "h3", "h4", "h5", "h6"))
 _DIV, _ADDRESS = _hash("div"), _hash("address")
@@ -71,9 +71,20 @@ def _is_heading(name):  # type: ignore[no-untyped-def]
     return name == H1 or name == H2 or name == H3 or name == H4 or name == H5 or name == H6
 
 
+@njit(cache=True)
+def _names_tex(data, start, stop):  # type: ignore[no-untyped-def]
+    """Whether a tag holds `math`, `atex` (latex, katex) or `"tex`."""
+    for k in range(start, stop):
+        if data[k + 1] == 97 and data[k + 2] == 116 and data[k] == 109 and data[k + 3] == 104:
+            return 1
+        if data[k + 1] == 116 and data[k + 2] == 101 and data[k + 3] == 120 and (data[k] == 97 or data[k] == 34):
+            return 1
+    return 0
+
+
 @njit(cache=True, nogil=True)
 def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore[no-untyped-def]
-    """(depth, attributes of the fullest tag, elements): stops as soon as one of them is over its limit."""
+    """(depth, attributes of the fullest tag, elements, formulas): stops as soon as one is over its limit."""
     n = data.size
     names = np.empty(MAX_STACK, np.int64)
     kinds = np.empty(MAX_STACK, np.int64)
@@ -81,7 +92,7 @@ def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore
     a_name = np.empty(MAX_ACTIVE, np.int64)  # 0 is a marker
     a_tag = np.empty(MAX_ACTIVE, np.int64)
     a_open = np.empty(MAX_ACTIVE, np.int64)
-    depth = active = foreign = elements = deepest = fullest = 0
+    depth = active = foreign = elements = deepest = fullest = formulas = 0
     i = 0
     while i < n:
         if data[i] != 60:  # text up to the next '<'
@@ -96,7 +107,7 @@ def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore
                     k -= 1
                 while k < active:
                     if depth >= max_depth:
-                        return depth + 1, fullest, elements
+                        return depth + 1, fullest, elements, formulas
                     names[depth], kinds[depth], entry[depth] = a_name[k], FORMAT, k
                     a_open[k] = 1
                     depth += 1
@@ -105,7 +116,7 @@ def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore
                 if depth > deepest:
                     deepest = depth
                 if elements > max_elements:
-                    return deepest, fullest, elements
+                    return deepest, fullest, elements, formulas
             continue
         i += 1
         if i >= n:
@@ -144,6 +155,7 @@ def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore
             name = ((name ^ byte) * 16777619) & 0xFFFFFFFF
             i += 1
         # the attributes
+        begin = i
         tag, count, slash = name, 0, False
         while i < n and data[i] != 62:
             byte = data[i]
@@ -178,10 +190,15 @@ def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore
                         j += 1
                 i = j
             if count > max_attributes:
-                return deepest, count, elements
+                return deepest, count, elements, formulas
         i += 1
         if count > fullest:
             fullest = count
+        if formulas == 0:
+            if name == MATH:
+                formulas = 1
+            elif name == IMG or name == SCRIPT:
+                formulas = _names_tex(data, begin, min(i, n) - 3)
         slot = name % TABLE_SIZE
         while flags[2 * slot] != 0 and flags[2 * slot] != name:
             slot = (slot + 1) % TABLE_SIZE
@@ -233,7 +250,7 @@ def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore
         else:
             elements += 1
             if elements > max_elements:
-                return deepest, fullest, elements
+                return deepest, fullest, elements, formulas
             if kind & RAW and foreign == 0:
                 # raw text runs to its own end tag
                 while i < n:
@@ -342,7 +359,7 @@ def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore
                 k -= 1
             while k < active:
                 if depth >= max_depth:
-                    return depth + 1, fullest, elements
+                    return depth + 1, fullest, elements, formulas
                 names[depth], kinds[depth], entry[depth] = a_name[k], FORMAT, k
                 a_open[k] = 1
                 depth += 1
@@ -365,11 +382,11 @@ def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore
                     a_name[m], a_tag[m], a_open[m] = a_name[m + 1], a_tag[m + 1], a_open[m + 1]
                 active -= 1
         if depth >= max_depth:
-            return depth + 1, fullest, elements
+            return depth + 1, fullest, elements, formulas
         names[depth], kinds[depth], entry[depth] = name, kind, -1
         if kind & FORMAT or kind & MARKER:
             if active >= MAX_ACTIVE:
-                return max_depth + 1, fullest, elements
+                return max_depth + 1, fullest, elements, formulas
             a_name[active] = name if kind & FORMAT else 0
             a_tag[active] = tag
             a_open[active] = 1
@@ -381,7 +398,7 @@ def _scan(data, flags, max_depth, max_attributes, max_elements):  # type: ignore
         depth += 1
         if depth > deepest:
             deepest = depth
-    return deepest, fullest, elements
+    return deepest, fullest, elements, formulas
 
 
 class Shape(NamedTuple):
@@ -390,6 +407,7 @@ class Shape(NamedTuple):
     depth: int
     attributes: int  # of the tag that has most
     elements: int
+    formulas: int  # 1 if there may be formulas
 
 
 def measure(page: bytes, max_depth: int, max_attributes: int, max_elements: int) -> Shape:

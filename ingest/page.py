@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING, NamedTuple
 
 from arcmill.stage import Outcome
@@ -36,7 +37,8 @@ def read_page(body: bytes, declared: str, config: IngestWeb, *, is_html: bool = 
     bad = html.count("\ufffd") + html.count("\0")
     if bad > BAD_SHARE * len(html) and bad > 8:
         return Outcome("undecodable", "errored", bad / len(html), BAD_SHARE, detail=f"read as {name}")
-    source = html.encode("utf-8", "replace")
+    clean = name == "utf-8" and not bad and not body.startswith(BOM_UTF8)
+    source = body if clean else html.encode("utf-8", "replace")
     shape = measure(source, config.max_nesting, config.max_attributes, config.max_elements)
     for rule, value, limit in (
         ("nesting-too-deep", shape.depth, config.max_nesting),
@@ -52,9 +54,9 @@ def read_page(body: bytes, declared: str, config: IngestWeb, *, is_html: bool = 
         else:
             from ingest.careful import careful_text
 
-            text, title = careful_text(source)
+            text, title = careful_text(source, shape.formulas > 0)
     if extractor == "fast":
-        text, title = main_text(source, shape.depth <= SHALLOW)
+        text, title = main_text(source, shallow=shape.depth <= SHALLOW, formulas=shape.formulas > 0)
     if not text.strip():
         return Outcome("no-main-text")
     return Page(text, title, name, html, extractor)

@@ -41,28 +41,39 @@ class PartTask:
     job: Job
     tasks: list[list[Unit]]
     decide: Callable[[Job, int], Callable[[pa.RecordBatch], Changes]] | None = None
+    failure: Exception | None = None
 
     def __repr__(self) -> str:  # datatrove logs its pipeline in every task
         return f"{self.job.stage.name} {self.job.config!r}"
 
     def __call__(self, data: Any, rank: int = 0, world_size: int = 1) -> Iterator[Any]:
+        try:
+            self._run(rank)
+        except Exception as error:
+            # datatrove would print the traceback to a user's terminal; it goes to the log file, the error to us.
+            from loguru import logger
+
+            logger.opt(exception=True).debug("the task failed")
+            self.failure = error
+        return iter(())
+
+    def _run(self, rank: int) -> None:
         job = self.job
         if finished_task(job.staging, rank) is not None:
-            return iter(())
+            return
         started = time.process_time()
         reset_peak_memory()
-        writer = TaskWriter(job.staging, rank, schema(job.record), job.config.part_bytes)
-        units = self.tasks[rank]
-        if job.stage.makes:
-            self._make(units, writer)
-        else:
-            for unit in units:
-                if isinstance(unit, tuple):
-                    self._documents(unit, writer)
-                else:
-                    self._ingest(unit, writer)
-        writer.commit(cpu_seconds=round(time.process_time() - started, 3), peak_memory_bytes=peak_memory())
-        return iter(())
+        with TaskWriter(job.staging, rank, schema(job.record), job.config.part_bytes) as writer:
+            units = self.tasks[rank]
+            if job.stage.makes:
+                self._make(units, writer)
+            else:
+                for unit in units:
+                    if isinstance(unit, tuple):
+                        self._documents(unit, writer)
+                    else:
+                        self._ingest(unit, writer)
+            writer.commit(cpu_seconds=round(time.process_time() - started, 3), peak_memory_bytes=peak_memory())
 
     # -- documents -------------------------------------------------------------------------------------------
 
@@ -354,8 +365,14 @@ def _executor(step: PartTask) -> Callable[[int], Any]:
             return len(step.tasks)
 
     executor = Executor()
-    # datatrove prints the log of a machine's first task: ours go to the log files alone.
-    return lambda rank: executor._run_for_rank(rank, local_rank=1)
+
+    def run_rank(rank: int) -> None:
+        # datatrove prints the log of a machine's first task: ours go to the log files alone.
+        executor._run_for_rank(rank, local_rank=1)
+        if step.failure is not None:
+            raise step.failure
+
+    return run_rank
 
 
 _run_rank: Callable[[int], Any] | None = None
@@ -376,4 +393,9 @@ def _die_with_parent(parent: int) -> None:
 
 def _run_in_worker(task: int) -> None:
     assert _run_rank is not None
-    _run_rank(task)
+    try:
+        _run_rank(task)
+    except ArcmillError:
+        raise
+    except Exception as error:  # not every exception survives the way to another process
+        raise no_space(error) or EngineError(f"{type(error).__name__}: {error}") from None

@@ -216,17 +216,17 @@ def _write_buckets(
         wanted = ledger_schema() if ledger else schema(record)
         written = []
         for bucket, pieces in _by_bucket(batches):
-            writer = TaskWriter(staging, first + bucket, schema(record), part_bytes)
-            for piece in _rebatch(pieces, BATCH_ROWS):
-                rows = pa.Table.from_batches([piece]).select(wanted.names).cast(wanted).to_batches()[0]
-                if ledger:
-                    writer.ledger_rows(rows)
-                    continue
-                writer.rows(rows)
-                copies = piece.column("_copy").to_numpy(zero_copy_only=False)
-                writer.counts["kept"] += int((copies == 0).sum())
-                writer.counts["created"] += int((copies != 0).sum())
-            writer.commit()
+            with TaskWriter(staging, first + bucket, schema(record), part_bytes) as writer:
+                for piece in _rebatch(pieces, BATCH_ROWS):
+                    rows = pa.Table.from_batches([piece]).select(wanted.names).cast(wanted).to_batches()[0]
+                    if ledger:
+                        writer.ledger_rows(rows)
+                        continue
+                    writer.rows(rows)
+                    copies = piece.column("_copy").to_numpy(zero_copy_only=False)
+                    writer.counts["kept"] += int((copies == 0).sum())
+                    writer.counts["created"] += int((copies != 0).sum())
+                writer.commit()
             written.append(first + bucket)
         yield pa.RecordBatch.from_pydict({"task": pa.array(written, pa.int32())})
 

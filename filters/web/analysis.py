@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,14 @@ import numpy as np
 from filters.web import ngrams
 from filters.web.chunks import ChunkTable, Scan
 from filters.web.columns import (
-    ALPHABETIC, CHARACTERS, HINTS, LENGTH, STOP_WORDS, WORDED, WORDED_CHARACTERS, WORDS,
+    ALPHABETIC,
+    CHARACTERS,
+    HINTS,
+    LENGTH,
+    STOP_WORDS,
+    WORDED,
+    WORDED_CHARACTERS,
+    WORDS,
 )  # fmt: skip
 from filters.web.languages import SPACELESS, UNIT
 from filters.web.scan import compact
@@ -24,8 +32,8 @@ Array = np.ndarray[Any, Any]
 _RUNS = re.compile(r"\S+|\s+")
 
 
-class lazy:  # noqa: N801  (functools.cached_property takes a lock, which costs more than what it guards here)
-    """A value computed when it is first asked for, then found in the instance."""
+class lazy:
+    """functools.cached_property without its lock, which costs more than most of what is kept here."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self.function = function
@@ -56,13 +64,16 @@ class Totals:
 class Analysis:
     """A text, its URL and language, and what was found in it."""
 
-    def __init__(self, text: str, table: ChunkTable, language: str, url: str | None, scan: Scan) -> None:
+    def __init__(self, text: str, table: ChunkTable, language: str, url: str | None = None) -> None:
         self.text = text
         self.url = url
         self.language = language
-        self._table = table
+        self.table = table
         self.spaceless = language in SPACELESS
         self.has_stop_words = table.has_stop_words
+
+    def scanned(self, scan: Scan) -> None:
+        """Take the scan of the text that was made together with others."""
         self.__dict__["_scan"] = scan
 
     def rewrite(self, text: str, chunks: Array | None = None) -> None:
@@ -82,7 +93,7 @@ class Analysis:
 
     @lazy
     def _scan(self) -> Scan:
-        return self._table.scan(spaced(self.text, self.language))
+        return self.table.scan(spaced(self.text, self.language))
 
     @lazy
     def chunks(self) -> Array:
@@ -97,8 +108,9 @@ class Analysis:
     def chunks_of_lines(self, lines: list[int]) -> Array:
         """The chunk numbers of some lines, in order."""
         ends = [0, *self.line_ends]
-        parts = [self.chunks[ends[i] : ends[i + 1]] for i in lines]
-        return np.concatenate(parts) if parts else self.chunks[:0]
+        chunks: Array = self.chunks
+        parts = [chunks[ends[i] : ends[i + 1]] for i in lines]
+        return np.concatenate(parts) if parts else chunks[:0]
 
     def units(self, text: str) -> list[str]:
         """The pieces of a text that count as words where words are what stands between spaces."""
@@ -108,22 +120,25 @@ class Analysis:
 
     @lazy
     def totals(self) -> Totals:
-        return Totals(ngrams.totals(self.chunks, self._table.table).tolist(), len(self.chunks))
+        return Totals(ngrams.totals(self.chunks, self.table.table).tolist(), len(self.chunks))
 
     @lazy
     def words(self) -> Array:
         """Word numbers; equal numbers are equal words."""
-        return ngrams.expand(self.chunks, self._table.table, self._table.word_numbers, self.totals.words)  # type: ignore[no-any-return]
+        table = self.table
+        words: Array = ngrams.expand(self.chunks, table.table, table.word_numbers, self.totals.words)
+        return words
 
     @lazy
     def _grams(self) -> dict[int, tuple[Array, Array, Array]]:
         return {}
 
     def _gram(self, n: int) -> tuple[Array, Array, Array]:
-        if n not in self._grams:
+        grams: dict[int, tuple[Array, Array, Array]] = self._grams
+        if n not in grams:
             shorter = self.words if n == 2 else self._gram(n - 1)[0]
-            self._grams[n] = ngrams.lengthen(shorter, self.words, n)
-        return self._grams[n]
+            grams[n] = ngrams.lengthen(shorter, self.words, n)
+        return grams[n]
 
     def top_ngram_characters(self, n: int) -> int:
         """Characters in all occurrences of the commonest n-gram (the first met among equals), spaces between
@@ -133,12 +148,12 @@ class Analysis:
         _, counts, firsts = self._gram(n)
         best = int(counts.argmax())
         first = int(firsts[best])
-        size = int(self._table.word_table[self.words[first : first + n], LENGTH].sum())
+        size = int(self.table.word_table[self.words[first : first + n], LENGTH].sum())
         return (size + n - 1) * int(counts[best])
 
     @lazy
     def _boundaries(self) -> tuple[Array, ...]:
-        table, scan = self._table, self._scan
+        table, scan = self.table, self._scan
         data = compact(scan.data, scan.starts, scan.ends)
         return (data, *ngrams.boundaries(data, self.words, table.word_table))
 
@@ -154,21 +169,21 @@ class Analysis:
     def line_facts(self) -> tuple[list[int], list[int]]:
         """Sentences of each line (stripped), and the length of its longest chunk, code points."""
         scan = self._scan
-        sentences, longest, _ = ngrams.line_facts(scan.numbers, scan.gaps, scan.line_ends, self._table.table)
+        sentences, longest, _ = ngrams.line_facts(scan.numbers, scan.gaps, scan.line_ends, self.table.table)
         return sentences.tolist(), longest.tolist()
 
     def sentences(self, line: str) -> int:
         """Sentences of one line: what spaCy's sentencizer counts. White space at its end counts where it is more
         than one space, and a line of nothing else is one sentence."""
-        scan = self._table.scan(spaced(line, self.language))
+        scan = self.table.scan(spaced(line, self.language))
         if not len(scan.numbers):
             return 1 if line else 0
-        counts, _, stopped = ngrams.line_facts(scan.numbers, scan.gaps, scan.line_ends, self._table.table)
+        counts, _, stopped = ngrams.line_facts(scan.numbers, scan.gaps, scan.line_ends, self.table.table)
         return int(counts[0] + (stopped[0] and scan.tails[0]))
 
     def sentence_texts(self) -> list[str]:
         """The text cut into sentences: a sentence begins at the first word after a stop mark."""
-        tokenizer = self._table.tokenizer
+        tokenizer = self.table.tokenizer
         text = self.text
         starts = [0]
         after_stop = False
@@ -189,7 +204,7 @@ class Analysis:
                     after_stop = False
                 position += len(word)
         starts.append(len(text))
-        return [text[a:b] for a, b in zip(starts, starts[1:], strict=False)] if text else []
+        return [text[a:b] for a, b in pairwise(starts)] if text else []
 
 
 def spaced(text: str, language: str) -> str:

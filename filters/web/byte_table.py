@@ -102,7 +102,7 @@ def span_hashes(data: Array, starts: Array, ends: Array) -> Array:
 def _same(data: Array, start: int, end: int, stored: Array, place: int, stop: int) -> bool:
     if end - start != stop - place:
         return False
-    for i in range(end - start):
+    for i in range(end - start):  # noqa: SIM110  (compiled: a generator would not be)
         if data[start + i] != stored[place + i]:
             return False
     return True

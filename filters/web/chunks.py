@@ -14,8 +14,17 @@ import numpy as np
 
 from filters.web.byte_table import ByteTable, room, span_hashes, spans
 from filters.web.columns import (
-    COLUMNS, MARK, STOP_BIT, STOP_MARK, WORD, WORD_COLUMNS,
-)  # fmt: skip
+    COLUMNS,
+    IS_LETTER,
+    IS_PUNCTUATION,
+    IS_STOP,
+    IS_WORD,
+    MARK,
+    STOP_BIT,
+    STOP_MARK,
+    WORD,
+    WORD_COLUMNS,
+)
 from filters.web.learn import chunk_rows, split_plain, word_facts, word_spans
 from filters.web.scan import cut
 from filters.web.tokenizer import ChunkTokenizer
@@ -47,9 +56,17 @@ class ChunkTable:
         self.has_stop_words = bool(stop_words)
         self._stop_words = [word.encode() for word in dict.fromkeys(stop_words)]
         self._punctuation = punctuation
+        self._ascii_flags: Array = np.array(
+            [
+                (IS_WORD if c not in punctuation else 0) | (IS_LETTER if c.isalpha() else 0)
+                | (IS_PUNCTUATION if tokenizer.is_punctuation(c) else 0) | (IS_STOP if c in tokenizer.stop_marks else 0)
+                for c in map(chr, range(128))
+            ],
+            np.int64,
+        )  # fmt: skip
         specials = ByteTable()
         specials.add([special.encode() for special in tokenizer.specials])
-        self._specials = specials.frozen
+        self._specials = (*specials.frozen, max(map(len, map(str.encode, tokenizer.specials)), default=0))
         self._clear()
 
     def _clear(self) -> None:
@@ -140,7 +157,7 @@ class ChunkTable:
             self._known_words = known + len(new)
             self.word_table = room(self.word_table, self._known_words)
             begins, stops = begins[new], stops[new]
-            others = word_facts(data, begins, stops, self.word_table, known)
+            others = word_facts(data, begins, stops, self.word_table, known, self._ascii_flags)
             if len(others):
                 raw = data.tobytes()
                 rows = [self._facts(raw[begins[i] : stops[i]]) for i in others.tolist()]
@@ -148,10 +165,8 @@ class ChunkTable:
         return numbers
 
     def _facts(self, word: bytes) -> tuple[int, int, int, int, int, int]:
-        """The row of a word that is not of ASCII letters alone; `STOP_BIT` is set by the caller where it has one."""
+        """The row of a word that is not all ASCII or Latin letters; `STOP_BIT` is set where the table is cleared."""
         text = word.decode("utf-8", "surrogatepass")
-        if text[0].isalnum() and text.isascii():
-            return len(text), len(word), 1, 1 if any(map(str.isalpha, text)) else 0, 0, WORD
         tokenizer = self.tokenizer
         kind = STOP_MARK if text in tokenizer.stop_marks else MARK if tokenizer.is_punctuation(text) else WORD
         has_word = 0 if self._punctuation.issuperset(text) else 1

@@ -32,3 +32,9 @@ KIND = 5
 WORD_COLUMNS = 6
 
 MARK, WORD, STOP_MARK = 0, 1, 2  # kinds: punctuation, anything else, what ends a sentence
+
+# A character, for words of ASCII
+IS_WORD = 1  # not among the punctuation of Gopher's count
+IS_LETTER = 2
+IS_PUNCTUATION = 4  # Unicode's
+IS_STOP = 8  # ends a sentence

@@ -37,39 +37,38 @@ class GopherRepetition(Settings):
     )
 
 
-def rule(settings: GopherRepetition) -> Callable[[Analysis], Outcome | None]:
-    """Check a text against `settings`; all shares are of the characters of the whole text."""
+def line_rule(settings: GopherRepetition) -> Callable[[Analysis], Outcome | None]:
+    """Check paragraphs and lines; reads the text alone. A threshold of 0 means off, as in the reference filter."""
     paragraphs, paragraph_characters = settings.max_duplicate_paragraphs, settings.max_duplicate_paragraph_characters
     lines, line_characters = settings.max_duplicate_lines, settings.max_duplicate_line_characters
-    top = sorted(settings.max_top_ngram.items())
-    repeated = sorted(settings.max_repeated_ngrams.items())
 
     def check(analysis: Analysis) -> Outcome | None:
         text = analysis.text
         if not text:
             return Outcome("gopher-repetition/empty", score=0.0, threshold=1.0)
-        size = len(text)
+        for name, pieces, most, most_characters in (
+            ("paragraph", _paragraphs(text), paragraphs, paragraph_characters),
+            ("line", _lines(text), lines, line_characters),
+        ):
+            copies, characters = duplicates(pieces)
+            if most and (share := copies / len(pieces)) > most:
+                return Outcome(f"gopher-repetition/duplicate-{name}s", score=share, threshold=most)
+            if most_characters and (share := characters / len(text)) > most_characters:
+                return Outcome(
+                    f"gopher-repetition/duplicate-{name}-characters", score=share, threshold=most_characters
+                )
+        return None
 
-        pieces = _paragraphs(text)
-        copies, characters = duplicates(pieces)
-        # A threshold of 0 means off, as in the reference filter.
-        if paragraphs and copies / len(pieces) > paragraphs:
-            return Outcome("gopher-repetition/duplicate-paragraphs", score=copies / len(pieces), threshold=paragraphs)
-        if paragraph_characters and characters / size > paragraph_characters:
-            return Outcome(
-                "gopher-repetition/duplicate-paragraph-characters",
-                score=characters / size, threshold=paragraph_characters,
-            )  # fmt: skip
+    return check
 
-        pieces = _lines(text)
-        copies, characters = duplicates(pieces)
-        if lines and copies / len(pieces) > lines:
-            return Outcome("gopher-repetition/duplicate-lines", score=copies / len(pieces), threshold=lines)
-        if line_characters and characters / size > line_characters:
-            return Outcome(
-                "gopher-repetition/duplicate-line-characters", score=characters / size, threshold=line_characters
-            )
 
+def ngram_rule(settings: GopherRepetition) -> Callable[[Analysis], Outcome | None]:
+    """Check n-grams of words; shares are of the characters of the whole text."""
+    top = sorted(settings.max_top_ngram.items())
+    repeated = sorted(settings.max_repeated_ngrams.items())
+
+    def check(analysis: Analysis) -> Outcome | None:
+        size = max(len(analysis.text), 1)
         for n, threshold in top:
             share = analysis.top_ngram_characters(n) / size
             if share > threshold:

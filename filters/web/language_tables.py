@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from filters.web.analysis import Analysis, spaced
-from filters.web.chunks import ChunkTable, Scan
+from filters.web.chunks import ChunkTable
 from filters.web.languages import ENGLISH, SPACELESS, STOP_WORDS, normalise
 from filters.web.tokenizer import ChunkTokenizer
 
@@ -23,20 +23,23 @@ class LanguageTables:
         self._tables: dict[str, ChunkTable] = {}
         self._tokenizers: dict[str, ChunkTokenizer] = {}
 
-    def analyse(self, texts: list[str], languages: list[str], urls: list[str | None]) -> list[Analysis]:
-        """Begin the analyses of some texts; their chunks are looked up together. All are to be used before the
-        next call."""
-        codes = list(map(normalise, languages))
-        scans: dict[int, Scan] = {}
-        tables: dict[str, ChunkTable] = {}
-        for code in dict.fromkeys(codes):
-            rows = [row for row, other in enumerate(codes) if other == code]
-            table = tables[code] = self._table(code)
+    def begin(self, text: str, language: str, url: str | None = None) -> Analysis:
+        """The analysis of a text, in which nothing is read yet."""
+        code = normalise(language)
+        return Analysis(text, self._table(code), code, url)
+
+    def read(self, analyses: list[Analysis]) -> None:
+        """Look up the chunks of some texts together, which is faster than one by one. Analyses that were read
+        before are void afterwards."""
+        by_table: dict[int, list[Analysis]] = {}
+        for analysis in analyses:
+            by_table.setdefault(id(analysis.table), []).append(analysis)
+        for some in by_table.values():
+            table = some[0].table
             table.begin()
-            scans.update(zip(rows, table.scan_all([spaced(texts[row], code) for row in rows]), strict=True))
-        return [
-            Analysis(texts[row], tables[code], code, urls[row], scans[row]) for row, code in enumerate(codes)
-        ]
+            scans = table.scan_all([spaced(analysis.text, analysis.language) for analysis in some])
+            for analysis, scan in zip(some, scans, strict=True):
+                analysis.scanned(scan)
 
     def _table(self, code: str) -> ChunkTable:
         table = self._tables.get(code)
@@ -46,10 +49,12 @@ class LanguageTables:
         """Build the table of a language and load the compiled code, so that the first document need not wait. The
         code is compiled once on a machine, which takes some 15 seconds."""
         text = "Any words will do (8 are enough): they're not kept, and well-known ones are fine.\n"
-        (analysis,) = self.analyse([text], [language], [None])
+        analysis = self.begin(text, language)
+        self.read([analysis])
         analysis.top_ngram_characters(3)
         analysis.repeated_ngram_characters(5)
-        assert analysis.line_facts and analysis.totals.words
+        assert analysis.line_facts
+        assert analysis.totals.words
 
     def _build(self, code: str) -> ChunkTable:
         if len(self._tables) >= MOST_TABLES:

@@ -9,15 +9,40 @@ from numba import njit
 
 from filters.web.byte_table import contains
 from filters.web.columns import (
-    ALPHABETIC, BYTES, CHARACTERS, FIRST_WORD, HAS_LETTER, HAS_WORD, HINT_DIGITS, HINT_EMAIL, HINT_IPV4,
-    HINT_IPV6, HINTS, KIND, LENGTH, SENTENCE_ENTRY, SENTENCE_OPEN, SENTENCE_STARTS, STOP_BIT, STOP_MARK, STOP_WORDS, WORD, WORDED, WORDED_CHARACTERS,
+    ALPHABETIC,
+    BYTES,
+    CHARACTERS,
+    FIRST_WORD,
+    HAS_LETTER,
+    HAS_WORD,
+    HINT_DIGITS,
+    HINT_EMAIL,
+    HINT_IPV4,
+    HINT_IPV6,
+    HINTS,
+    IS_LETTER,
+    IS_PUNCTUATION,
+    IS_STOP,
+    IS_WORD,
+    KIND,
+    LENGTH,
+    MARK,
+    SENTENCE_ENTRY,
+    SENTENCE_OPEN,
+    SENTENCE_STARTS,
+    STOP_BIT,
+    STOP_MARK,
+    STOP_WORDS,
+    WORD,
+    WORDED,
+    WORDED_CHARACTERS,
     WORDS,
-)  # fmt: skip
+)
 
 Array = np.ndarray[Any, Any]
 
 
-MOST_WORDS = 12  # of a chunk of simple build
+MOST_WORDS = 24  # of a chunk that is split here
 
 # Classes of characters, by their bytes.
 _LETTER, _DIGIT, _OTHER = 1, 2, 0
@@ -75,7 +100,7 @@ def _closing(data: Array, start: int, end: int) -> int:
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _is_closing_curly(data: Array, i: int, end: int) -> bool:
     curly = _curly(data, i, end)
-    return curly == 0x99 or curly == 0x9D
+    return bool(curly == 0x99 or curly == 0x9D)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -143,54 +168,257 @@ def _possessive(data: Array, start: int, end: int) -> int:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def split_plain(data: Array, starts: Array, ends: Array, slots: Array, keys: Array, stored: Array,
-                places: Array) -> tuple[Array, Array]:  # fmt: skip
-    """Cut the English chunks of simple build into words.
+def _split_simple(data: Array, start: int, end: int, row: Array) -> int:
+    """Bounds of the words of a chunk of simple build: opening marks, then letters joined by hyphens and the like,
+    with `'s` or not, or a number, then closing marks. Returns the number of words, -1 for any other build."""
+    closing = np.empty(4, np.int64)
+    words = 0
+    while words < 3 and start < end:
+        width = _opening(data, start, end)
+        if not width:
+            break
+        start += width
+        words += 1
+        row[words] = start
+    marks = 0
+    while marks < 4 and start < end:
+        width = _closing(data, start, end)
+        if not width:
+            width = _possessive(data, start, end)
+            if not width:
+                break
+        closing[marks] = end
+        end -= width
+        marks += 1
+    words = _core(data, start, end, row, words)
+    if words < 0 or words + marks > MOST_WORDS:
+        return -1
+    for k in range(marks - 1, -1, -1):
+        words += 1
+        row[words] = closing[k]
+    return words
 
-    Simple: opening marks, then letters joined by hyphens and the like, with `'s` or not, or a number; then closing
-    marks. spaCy's English rules cut these at every such mark, unless a special case (the table `slots, keys, stored,
-    places`) is among the pieces. Returns the bounds of the words, one row of `MOST_WORDS + 1` a chunk, and the
-    number of words, 0 for a chunk that needs the rules.
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _split_ascii(data: Array, start: int, end: int, row: Array) -> int:
+    """Bounds of the words of an ASCII chunk; -1 where a URL, a unit or a currency may be in it."""
+    for i in range(start, end):
+        if data[i] >= 0x80:
+            return -1
+    closing = np.empty(MOST_WORDS, np.int64)
+    words = marks = 0
+    size = -1
+    while start < end and end - start != size:
+        size = end - start
+        head = _ascii_prefix(data, start, end)
+        tail = _ascii_suffix(data, start + head, end)
+        if tail < 0 or words + marks + 2 > MOST_WORDS:
+            return -1
+        if head:
+            start += head
+            words += 1
+            row[words] = start
+        if tail:
+            closing[marks] = end
+            marks += 1
+            end -= tail
+    if start < end:
+        words = _ascii_core(data, start, end, row, words)
+        if words < 0 or words + marks > MOST_WORDS:
+            return -1
+    for k in range(marks - 1, -1, -1):
+        words += 1
+        row[words] = closing[k]
+    return words
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _is_mark(byte: int) -> bool:
+    """Marks that are prefix and suffix everywhere: , : ; ! ? ( ) [ ] { } < > _ # * & ' " `"""
+    return (byte == 0x2C or byte == 0x3A or byte == 0x3B or byte == 0x21 or byte == 0x3F or byte == 0x28
+            or byte == 0x29 or byte == 0x5B or byte == 0x5D or byte == 0x7B or byte == 0x7D or byte == 0x3C
+            or byte == 0x3E or byte == 0x5F or byte == 0x23 or byte == 0x2A or byte == 0x26 or byte == 0x27
+            or byte == 0x22 or byte == 0x60)  # fmt: skip
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _is_digit(byte: int) -> bool:
+    return 0x30 <= byte <= 0x39
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _is_letter(byte: int) -> bool:
+    return 0x61 <= byte <= 0x7A or 0x41 <= byte <= 0x5A
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _ascii_prefix(data: Array, start: int, end: int) -> int:
+    """Bytes of the prefix to strip."""
+    byte = data[start]
+    if _is_mark(byte) or byte == 0x25 or byte == 0x3D or byte == 0x24:
+        return 1
+    if byte == 0x2B:
+        return 0 if start + 1 < end and _is_digit(data[start + 1]) else 1
+    if byte == 0x2E:
+        i = start + 1
+        while i < end and data[i] == 0x2E:
+            i += 1
+        return i - start if i - start > 1 else 0
+    if (byte == 0x43 or byte == 0x41) and start + 1 < end and data[start + 1] == 0x24:
+        return 2
+    if byte == 0x55 and start + 2 < end and data[start + 1] == 0x53 and data[start + 2] == 0x24:
+        return 3
+    return 0
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _ascii_suffix(data: Array, start: int, end: int) -> int:
+    """Bytes of the suffix to strip; -1 where a unit or a currency may follow a digit."""
+    if start >= end:
+        return 0
+    byte = data[end - 1]
+    if _is_mark(byte):
+        return 1
+    before = data[end - 2] if end - start > 1 else 0
+    if byte == 0x2E:
+        i = end - 1
+        while i > start and data[i - 1] == 0x2E:
+            i -= 1
+        if end - i > 1:
+            return end - i
+        if _is_digit(before) or 0x61 <= before <= 0x7A or _is_mark(before) or before == 0x25 or before == 0x2D \
+                or before == 0x2B:  # fmt: skip
+            return 1
+        return 1 if 0x41 <= before <= 0x5A and end - start > 2 and 0x41 <= data[end - 3] <= 0x5A else 0
+    if byte == 0x2B:
+        return 1 if _is_digit(before) else 0
+    if (byte == 0x73 or byte == 0x53) and before == 0x27:
+        return 2
+    if _is_letter(byte) or byte == 0x25 or byte == 0x24:
+        for i in range(max(start, end - 5), end - 1):
+            if _is_digit(data[i]):
+                return -1
+    return 0
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _is_quote(byte: int) -> bool:
+    return byte == 0x22 or byte == 0x27 or byte == 0x60
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _looks_like_url(data: Array, start: int, end: int) -> int:
+    """1: a dotted name, which spaCy's URL pattern takes; 0: no URL; -1: the pattern has to say.
+
+    A URL has a host that ends in a point and two small letters, or is an IP address of four numbers.
+    """
+    points = digits = 0
+    host = False  # somewhere a point and two small letters
+    name = end > start and data[start] != 0x2E  # letters and digits in dotted labels, the last of small letters
+    label = 0
+    small = 0  # small letters at the end of the label
+    for i in range(start, end):
+        byte = data[i]
+        if byte == 0x2E:
+            points += 1
+            name = name and 0 < label < 60
+            label = small = 0
+            if i + 2 < end and 0x61 <= data[i + 1] <= 0x7A and 0x61 <= data[i + 2] <= 0x7A:
+                host = True
+        elif _is_letter(byte) or _is_digit(byte):
+            digits += _is_digit(byte)
+            label += 1
+            small = small + 1 if 0x61 <= byte <= 0x7A else 0
+        else:
+            name = False
+    if not points or not (host or (points > 2 and digits > 3)):
+        return 0
+    return 1 if name and 1 < small == label < 60 else -1
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def _ascii_core(data: Array, start: int, end: int, row: Array, words: int) -> int:
+    """Cut what is left between prefixes and suffixes at its infixes; -1 where it may be a URL."""
+    url = _looks_like_url(data, start, end)
+    if url:
+        if url < 0 or words + 1 > MOST_WORDS:
+            return -1
+        row[words + 1] = end
+        return words + 1
+    at = start
+    i = start + 1
+    while i < end:
+        before = data[i - 1]
+        after = data[i + 1] if i + 1 < end else 0
+        byte = data[i]
+        width = 0
+        if _is_digit(before) and (byte == 0x2B or byte == 0x2D or byte == 0x2A or byte == 0x5E) and (
+            _is_digit(after) or after == 0x2D
+        ):  # fmt: skip
+            width = 1
+        elif byte == 0x2E:
+            run = 1
+            while i + run < end and data[i + run] == 0x2E:
+                run += 1
+            if run > 1:
+                width = run
+            elif (0x61 <= before <= 0x7A or _is_quote(before)) and (0x41 <= after <= 0x5A or _is_quote(after)):
+                width = 1
+        elif byte == 0x2C:
+            width = 1 if _is_letter(before) and _is_letter(after) else 0
+        elif _is_letter(before) or _is_digit(before):
+            if byte == 0x2D:
+                run = 1
+                while run < 4 and i + run < end and data[i + run] == 0x2D:
+                    run += 1
+                width = run if run < 4 and i + run < end and _is_letter(data[i + run]) else 0
+            elif byte == 0x7E or byte == 0x3A or byte == 0x3C or byte == 0x3E or byte == 0x3D or byte == 0x2F:
+                width = 1 if _is_letter(after) else 0
+        if not width:
+            i += 1
+            continue
+        if words + 3 > MOST_WORDS:
+            return -1
+        if i > at:
+            words += 1
+            row[words] = i
+        words += 1
+        row[words] = i + width
+        i += width
+        at = i
+    if at < end:
+        words += 1
+        row[words] = end
+    return words
+
+
+@njit(cache=True)  # type: ignore[untyped-decorator]
+def split_plain(data: Array, starts: Array, ends: Array, slots: Array, keys: Array, stored: Array, places: Array,
+                longest: int) -> tuple[Array, Array]:  # fmt: skip
+    """Cut the English chunks that need no regular expression into words, as spaCy's rules do.
+
+    `slots, keys, stored, places`: the special cases, none longer than `longest` bytes; a chunk with one among its
+    words, or made of some, is left. Returns the bounds of the words, one row of `MOST_WORDS + 1` a chunk, and the
+    number of words, 0 for a chunk that is left.
     """
     bounds = np.empty((starts.shape[0], MOST_WORDS + 1), np.int64)
     counts = np.zeros(starts.shape[0], np.int64)
-    closing = np.empty(MOST_WORDS, np.int64)
     for c in range(starts.shape[0]):
         row = bounds[c]
-        start, end = starts[c], ends[c]
-        row[0] = start
-        words = 0
-        while words < 3 and start < end:
-            width = _opening(data, start, end)
-            if not width:
-                break
-            start += width
-            words += 1
-            row[words] = start
-        opened = words
-        marks = 0
-        while marks < 4 and start < end:
-            width = _closing(data, start, end)
-            if not width:
-                width = _possessive(data, start, end)
-                if not width:
-                    break
-            closing[marks] = end
-            end -= width
-            marks += 1
-        words = _core(data, start, end, row, words)
-        if words < 0 or words + marks > MOST_WORDS:
+        row[0] = starts[c]
+        words = _split_simple(data, starts[c], ends[c], row)
+        if words < 0:
+            words = _split_ascii(data, starts[c], ends[c], row)
+        if words < 0:
             continue
-        for k in range(marks - 1, -1, -1):
-            words += 1
-            row[words] = closing[k]
         special = False
         for first in range(words):
-            for last in range(first + 1, words + 1):
-                if (last > first + 1 or opened <= first < words - marks) and contains(
-                    data, row[first], row[last], slots, keys, stored, places
-                ):
-                    special = True
+            # A mark, or 's, is no special case by itself.
+            named = _class(data, row[first], row[first + 1])[0] != _OTHER
+            last = first + (1 if named else 2)
+            while last <= words and row[last] - row[first] <= longest and not special:
+                special = contains(data, row[first], row[last], slots, keys, stored, places)
+                last += 1
         if not special:
             counts[c] = words
     return bounds, counts
@@ -223,29 +451,33 @@ def word_spans(bounds: Array, plain: Array, hard_counts: Array, hard_starts: Arr
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def word_facts(data: Array, begins: Array, stops: Array, facts: Array, known: int) -> Array:
-    """Rows of new words from row `known`; named are those that are neither letters nor digits, to be done otherwise."""
+def word_facts(data: Array, begins: Array, stops: Array, facts: Array, known: int, ascii_flags: Array) -> Array:
+    """Rows of new words from row `known`; named are those with other than ASCII and Latin letters, to be done
+    otherwise. `ascii_flags`: the `IS_...` of each ASCII character."""
     others = np.empty(begins.shape[0], np.int64)
     count = 0
     for i in range(begins.shape[0]):
-        letters = True
-        digits = True
+        some = 0
+        every = 0xFF
         length = 0
         at = begins[i]
+        other = False
         while at < stops[i]:
             kind, width = _class(data, at, stops[i])
-            letters = letters and kind == _LETTER
-            digits = digits and kind == _DIGIT
+            other = other or (data[at] >= 0x80 and kind != _LETTER)
+            flags = ascii_flags[data[at]] if data[at] < 0x80 else IS_LETTER | IS_WORD
+            some |= flags
+            every &= flags
             length += 1
             at += width
         row = facts[known + i]
         row[LENGTH] = length
         row[BYTES] = stops[i] - begins[i]
-        row[HAS_WORD] = 1
-        row[HAS_LETTER] = 1 if letters else 0
+        row[HAS_WORD] = 1 if some & IS_WORD else 0
+        row[HAS_LETTER] = 1 if some & IS_LETTER else 0
         row[STOP_BIT] = 0
-        row[KIND] = WORD
-        if not letters and not digits:
+        row[KIND] = STOP_MARK if length == 1 and some & IS_STOP else MARK if every & IS_PUNCTUATION else WORD
+        if other:
             others[count] = i
             count += 1
     return others[:count]

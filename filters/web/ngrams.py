@@ -12,8 +12,19 @@ import numpy as np
 from numba import njit
 
 from filters.web.columns import (
-    ALPHABETIC, BYTES, CHARACTERS, FIRST_WORD, HINTS, LENGTH, SENTENCE_ENTRY, SENTENCE_OPEN, SENTENCE_STARTS,
-    STOP_WORDS, WORDED, WORDED_CHARACTERS, WORDS,
+    ALPHABETIC,
+    BYTES,
+    CHARACTERS,
+    FIRST_WORD,
+    HINTS,
+    LENGTH,
+    SENTENCE_ENTRY,
+    SENTENCE_OPEN,
+    SENTENCE_STARTS,
+    STOP_WORDS,
+    WORDED,
+    WORDED_CHARACTERS,
+    WORDS,
 )  # fmt: skip
 
 Array = np.ndarray[Any, Any]

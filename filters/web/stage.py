@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 Rule = Literal["url", "gopher_repetition", "gopher_quality", "c4", "fineweb", "pii"]
 # FineWeb's order: cheap and structural first, C4 (which removes lines) before the rules on what is left.
 ORDER: tuple[Rule, ...] = ("url", "gopher_repetition", "gopher_quality", "c4", "fineweb", "pii")
-MAKERS: dict[str, Callable[[Any], Callable[[Analysis], Outcome | None]]] = {
-    "url": url.rule,
-    "gopher_repetition": gopher_repetition.rule,
-    "gopher_quality": gopher_quality.rule,
-    "c4": c4.rule,
-    "fineweb": fineweb.rule,
-    "pii": pii.rule,
+Check = Callable[["Analysis"], Outcome | None]
+MAKERS: dict[str, tuple[Callable[[Any], Check], ...]] = {
+    "url": (url.rule,),
+    "gopher_repetition": (gopher_repetition.line_rule, gopher_repetition.ngram_rule),
+    "gopher_quality": (gopher_quality.rule,),
+    "c4": (c4.rule,),
+    "fineweb": (fineweb.rule,),
+    "pii": (pii.rule,),
 }
-
+WORDLESS = frozenset({url.rule, gopher_repetition.line_rule})  # need no words: what they drop is never read
 
 READ_AHEAD = 500_000  # characters of a batch read at once; more gains nothing and takes memory
 
@@ -67,7 +68,10 @@ class WebFilter:
     def __init__(self, config: FilterWeb) -> None:
         from filters.web.language_tables import LanguageTables
 
-        self._rules = [MAKERS[name](getattr(config, name)) for name in config.enabled()]
+        makers = [(maker, getattr(config, name)) for name in config.enabled() for maker in MAKERS[name]]
+        first = next((i for i, (maker, _) in enumerate(makers) if maker not in WORDLESS), len(makers))
+        checks = [maker(settings) for maker, settings in makers]
+        self._wordless, self._checks = checks[:first], checks[first:]
         self._tables = LanguageTables(config.gopher_quality.stop_words)
         self._default_language = config.default_language
         self._tables.load(config.default_language)
@@ -80,17 +84,25 @@ class WebFilter:
         self, texts: list[str], languages: list[str | None], urls: list[str | None]
     ) -> Iterator[tuple[Outcome | None, str]]:
         """`judge` of each document; the texts are read some at a time, which is faster."""
-        languages = [language or self._default_language for language in languages]
         for some in slices(texts):
-            for analysis in self._tables.analyse(texts[some], languages[some], urls[some]):
+            analyses = [
+                self._tables.begin(text, language or self._default_language, url)
+                for text, language, url in zip(texts[some], languages[some], urls[some], strict=True)
+            ]
+            outcomes = [_first(self._wordless, analysis) for analysis in analyses]
+            self._tables.read([a for a, outcome in zip(analyses, outcomes, strict=True) if outcome is None])
+            for analysis, outcome in zip(analyses, outcomes, strict=True):
                 text = analysis.text
-                for check in self._rules:
-                    outcome = check(analysis)
-                    if outcome is not None:
-                        yield outcome, text
-                        break
-                else:
-                    yield None, analysis.text
+                outcome = outcome or _first(self._checks, analysis)
+                yield outcome, text if outcome else analysis.text
+
+
+def _first(checks: list[Check], analysis: Analysis) -> Outcome | None:
+    """The outcome of the first check that fails."""
+    for check in checks:
+        if (outcome := check(analysis)) is not None:
+            return outcome
+    return None
 
 
 def slices(texts: list[str]) -> Iterator[slice]:

@@ -9,6 +9,7 @@ word; both are saved.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 LONGEST_URL = 4096  # characters; the URL pattern is not tried on a longer remainder
@@ -63,7 +64,7 @@ class ChunkTokenizer:
         if self.english and chunk.isalpha():
             return (chunk,)
         words = self._split(chunk)
-        if len(words) > 1 and not self._pattern_starts.isdisjoint(zip(words, words[1:], strict=False)):
+        if len(words) > 1 and not self._pattern_starts.isdisjoint(pairwise(words)):
             return self._apply_specials(words)
         return words
 

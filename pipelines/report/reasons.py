@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from difflib import SequenceMatcher
 
 from pipelines.report import charts
@@ -12,6 +13,7 @@ from pipelines.report.markup import Child, Html, decimal, h, join, number, share
 from pipelines.report.sections import chip, fold, name, section, table
 
 _ERRORS = 60  # reasons that are listed
+_PAIRS = 40_000  # pairs of equal words in two texts
 
 
 def reasons(facts: Facts, samples: int, rules: int) -> Html:
@@ -173,7 +175,10 @@ def _compared(sample: Sample) -> tuple[Html, Html]:
     one, two = _words(sample.text, sample.characters), _words(sample.survivor, sample.survivor_characters)
     left: list[Html] = []
     right: list[Html] = []
-    for kind, a, b, c, d in SequenceMatcher(None, one, two, autojunk=False).get_opcodes():
+    often = Counter(two)
+    # Two texts of one character each would take seconds to align: what is too frequent is then left out of it.
+    crowded = sum(often[word] for word in one) > _PAIRS
+    for kind, a, b, c, d in SequenceMatcher(None, one, two, autojunk=crowded).get_opcodes():
         pieces = (visible("".join(one[a:b])), visible("".join(two[c:d])))
         for side, piece in zip((left, right), pieces, strict=True):
             if piece:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -24,7 +25,7 @@ from arcmill.execute import execute, identify
 from arcmill.records import Document, schema
 from arcmill.stage import Changes, Failure, Outcome, Stage
 from pipelines.lineage import open_run
-from pipelines.report import departures, holdings, write_report
+from pipelines.report import departures, holdings, reasons, write_report
 from pipelines.report.gather import gather
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> \u202eevil\u202c\x00\x07 </style></details> \u200b"
@@ -33,7 +34,6 @@ TAGS = """
 a article aside b bdi body caption code dd details div dl dt figcaption figure footer h1 h2 h3 h4 h5 head header html i
 li line main mark meta nav p rect section span style summary svg table tbody td text th thead title tr ul wbr
 """
-)
 
 
 class Settings(StageConfig):
@@ -227,6 +227,15 @@ def test_a_merged_row_stands_beside_its_survivor(run: Path) -> None:
     assert page.tags["mark"] >= 6
     assert "Merged into id-030" in page.text
     assert "<mark>31</mark>" in markup
+
+
+@pytest.mark.parametrize("pair", [("." * 600, ".," * 300), ("的" * 600, "的是" * 300), ("a " * 300, "a b " * 150)])
+def test_texts_made_to_be_slow_are_compared_quickly(pair: tuple[str, str]) -> None:
+    sample = departures.Sample("a", "", None, None, "b", None, pair[0], 600, survivor=pair[1], survivor_characters=600)
+    began = time.process_time()
+    left, right = reasons._compared(sample)
+    assert time.process_time() - began < 1
+    assert [Page(side).text for side in (left, right)] == list(pair)
 
 
 def test_tokens_add_up(run: Path) -> None:
