@@ -15,7 +15,8 @@ __all__ = ["Field", "Settings", "StageConfig", "assign", "parse_assignment", "re
 class Settings(BaseModel):
     """A frozen group of settings; unknown keys are refused. Nested groups derive from this."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Built on first use: `arcmill --help` declares every stage and validates nothing.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 class StageConfig(Settings):

@@ -38,8 +38,8 @@ WARM_UP = "This warms both sides up: word splitting, compiled code and models ar
 def main() -> int:
     """Run both sides and print rates, agreement, and every kind of disagreement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--documents", metavar="PATH", help="JSONL or Parquet file, or dataset folder (default: see above)")
-    parser.add_argument("--limit", type=int, default=1000, help="documents at most, spread over the input (default 1000)")
+    parser.add_argument("--documents", metavar="PATH", help="JSONL or Parquet file, or dataset folder")
+    parser.add_argument("--limit", type=int, default=1000, help="documents at most, spread over the input (1000)")
     parser.add_argument("--show", type=int, default=0, metavar="N", help="print N disagreeing documents' beginnings")
     arguments = parser.parse_args()
     texts = list(read_texts(arguments.documents) if arguments.documents else local_texts())
@@ -195,10 +195,12 @@ def local_texts() -> Iterator[str]:
         if isinstance(description, str) and len(description) > 500:
             yield description
         for file in distribution.files or ():
-            if file.suffix in (".md", ".rst", ".txt") and ".dist-info" not in str(file):
+            if file.suffix in (".md", ".rst") and ".dist-info" not in str(file):
                 path = Path(str(file.locate()))
-                if path.is_file() and 500 < path.stat().st_size < 500_000:
-                    yield path.read_text(encoding="utf-8", errors="replace")
+                if path.is_file() and path.stat().st_size < 500_000:
+                    text = path.read_text(encoding="utf-8", errors="replace")
+                    if _is_english(text):
+                        yield text
     for path in sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")):
         if "site-packages" in path.parts or "test" in path.parts:
             continue
@@ -209,8 +211,13 @@ def local_texts() -> Iterator[str]:
         kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
         found = [ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, kinds)]
         text = "\n\n".join(inspect.cleandoc(docstring) for docstring in found if docstring)
-        if len(text) > 500:
+        if _is_english(text):
             yield text
+
+
+def _is_english(text: str) -> bool:
+    """Long enough, and nearly all ASCII: packages hold test data in many languages."""
+    return len(text) > 500 and sum(map(str.isascii, text)) > 0.99 * len(text)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,8 @@ def main() -> None:
     parser.add_argument("--phrases", type=Path, help="folder of pages with phrases")
     parser.add_argument("--careful", action="store_true", help="measure extractor=careful too")
     options = parser.parse_args()
+    if not (options.pages or options.phrases):
+        print("speed alone, on pydoc pages; --help tells where the pages with known main text are to be had")
     samples = load(options.pages, options.phrases)
 
     def ours(config: IngestWeb) -> Callable[[Sample, str], str]:

@@ -86,7 +86,11 @@ def html_pages(folder: Path | None, scratch: Path) -> Iterator[bytes]:
 
 
 def write_warc(path: Path, pages: Iterator[bytes], times: int) -> int:
-    """One response record a page. Returns how many."""
+    """One response record a page. Returns how many.
+
+    Only pages that libmagic takes for HTML: datatrove's WarcReader passes over the others, without a word.
+    """
+    import magic
     from warcio.statusandheaders import StatusAndHeaders
     from warcio.warcwriter import WARCWriter
 
@@ -94,6 +98,8 @@ def write_warc(path: Path, pages: Iterator[bytes], times: int) -> int:
     with path.open("wb") as stream:
         writer = WARCWriter(stream, gzip=True)
         for page in pages:
+            if magic.from_buffer(page, mime=True) not in ("text/html", "application/xhtml+xml"):
+                continue
             for copy in range(times):
                 body = page if not copy else re.sub(rb">([^<>]*\d)", rb">\g<1>%d" % copy, page)
                 http = StatusAndHeaders("200 OK", [("Content-Type", "text/html")], protocol="HTTP/1.1")

@@ -19,11 +19,15 @@ SUPERSETS = {
 }  # fmt: skip
 LABELS = {"x-sjis": "cp932", "windows-31j": "cp932", "ks_c_5601-1987": "cp949", "ksc5601": "cp949",
           "x-gbk": "gb18030", "x-euc-jp": "euc_jp", "x-x-big5": "big5hkscs", "windows-874": "cp874",
-          "dos-874": "cp874", "x-cp1251": "cp1251", "x-cp1252": "cp1252", "utf8": "utf-8", "unicode-1-1-utf-8": "utf-8",
-          "x-mac-cyrillic": "mac_cyrillic", "macintosh": "mac_roman", "iso-8859-8-i": "iso8859-8"}  # fmt: skip
+          "dos-874": "cp874", "x-cp1251": "cp1251", "x-cp1252": "cp1252", "utf8": "utf-8",
+          "unicode-1-1-utf-8": "utf-8", "x-mac-cyrillic": "mac_cyrillic", "macintosh": "mac_roman",
+          "iso-8859-8-i": "iso8859-8"}  # fmt: skip
 NOT_TEXT = {"base64", "bz2", "hex", "quopri", "rot13", "uu", "zlib", "punycode", "idna", "unicode_escape",
-            "raw_unicode_escape", "undefined", "utf-7", "mbcs", "oem", "unicode-escape", "raw-unicode-escape"}  # fmt: skip
-META = re.compile(rb"""<(?:meta|\?xml)\b[^>]{0,500}?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
+            "raw_unicode_escape", "undefined", "utf-7", "mbcs", "oem", "unicode-escape",
+            "raw-unicode-escape"}  # fmt: skip
+META = re.compile(
+    rb"""<(?:meta|\?xml)\b[^>]{0,500}?(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE
+)
 HTTP = re.compile(r"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
 HIGH = bytes(range(128, 256))
 LOW = bytes(range(128))
@@ -49,20 +53,25 @@ def codec(label: str) -> str | None:
 
 def decode(data: bytes, content_type: str = "") -> tuple[str, str]:
     """(text, name of the charset that was used). Never fails: damage becomes U+FFFD."""
-    for mark, name in ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+    for mark, name in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
         if data.startswith(mark):
             return data[len(mark) :].decode(name, "replace"), name
     if wide := _utf16_without_mark(data):
         return data.decode(wide, "replace"), wide
-    labels = _labels(data, content_type)
     if data.isascii():
-        if b"\x1b" in data and (iso := next((name for name in labels if name.startswith("iso2022")), None)):
+        labels = _labels(data, content_type) if b"\x1b" in data else []
+        if iso := next((name for name in labels if name.startswith("iso2022")), None):
             return data.decode(iso, "replace"), iso
         return data.decode("ascii"), "utf-8"
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:
         pass
+    labels = _labels(data, content_type)
     high = len(data) - len(data.translate(None, HIGH))
     best: tuple[int, str, str] | None = None
     for name in labels:

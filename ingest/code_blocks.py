@@ -52,8 +52,9 @@ class CodeBlocks:
 
         Extractors drop lists close to the root, asides, and what has a class such as `sidebar` or `warning`.
         """
+        document: Any = tree.document
         for number in missing[:MAX_FREED]:
-            node: Any = tree.document.get_element_by_id(f"{self._token.decode()}{number}q")
+            node = document.get_element_by_id(f"{self._token.decode()}{number}q")
             for _ in range(MAX_ANCESTORS):
                 if node is None or not node.tag or node.tag in ROOTS:
                     break
@@ -62,7 +63,7 @@ class CodeBlocks:
                     if node.hasattr(name):
                         node.delattr(name)
                 if node.tag in CONTAINERS:
-                    plain = tree.document.create_element("div")
+                    plain = document.create_element("div")
                     while (child := node.first_child) is not None:  # child_nodes costs its square
                         plain.append_child(child)
                     node.replace_with(plain)

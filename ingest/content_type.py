@@ -11,8 +11,9 @@ MAGIC = (
     (b"\x1f\x8b", "application/gzip"), (b"\x28\xb5\x2f\xfd", "application/zstd"), (b"BZh", "application/x-bzip2"),
     (b"\xfd7zXZ\x00", "application/x-xz"), (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
     (b"Rar!\x1a\x07", "application/vnd.rar"), (b"ID3", "audio/mpeg"), (b"OggS", "application/ogg"),
-    (b"\x1aE\xdf\xa3", "video/webm"), (b"\x7fELF", "application/x-executable"), (b"FWS", "application/x-shockwave-flash"),
-    (b"CWS", "application/x-shockwave-flash"), (b"wOFF", "font/woff"), (b"wOF2", "font/woff2"),
+    (b"\x1aE\xdf\xa3", "video/webm"), (b"\x7fELF", "application/x-executable"),
+    (b"FWS", "application/x-shockwave-flash"), (b"CWS", "application/x-shockwave-flash"),
+    (b"wOFF", "font/woff"), (b"wOF2", "font/woff2"),
     (b"\x00\x00\x01\x00", "image/x-icon"), (b"%!PS", "application/postscript"),
 )  # fmt: skip
 HTML_TYPES = {"text/html", "application/xhtml+xml", "application/xhtml", "text/xhtml", "html"}

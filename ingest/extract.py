@@ -25,8 +25,8 @@ RIM_LINKED = 0.3  # as LINKED, for short blocks before the first and after the l
 LINKED = 0.5  # share of a block's characters in links from which it counts as navigation
 NOTICE_BYTES = 600  # a longer block about cookies is about cookies
 NOTICE = re.compile(
-    r"cookies?\b.{0,250}\b(?:accept|agree|consent|polic|browsing|our (?:web)?site|this (?:web)?site|einverstanden|zustimm"
-    r"|akzept|verwend|utilis|navigation|utiliz|acconsent|consens|politica|política|accetta|akceptuj|zgod)",
+    r"cookies?\b.{0,250}\b(?:accept|agree|consent|polic|browsing|our (?:web)?site|this (?:web)?site|einverstanden"
+    r"|zustimm|akzept|verwend|utilis|navigation|utiliz|acconsent|consens|politica|política|accetta|akceptuj|zgod)",
     re.IGNORECASE,
 )
 SENTENCE = re.compile(r"[.!?;:…。！？；：।؟۔]")

@@ -14,7 +14,9 @@ BLOCK = re.compile(rb"""\bdisplay=["']?block""", re.IGNORECASE)
 SCRIPT = re.compile(rb"""<script\b[^<>]{0,200}type=["']?math/tex([^<>]{0,100})>""", re.IGNORECASE)
 SCRIPT_END = re.compile(rb"</script\s*>", re.IGNORECASE)
 IMAGE = re.compile(rb"<img\b[^<>]*>", re.IGNORECASE)
-CLASS = re.compile(rb"""\bclass=["']?[^"'<>]*\b(?:[\w-]*(?:latex|katex|mathjax)[\w-]*|math|tex|equation)\b""", re.IGNORECASE)
+CLASS = re.compile(
+    rb"""\bclass=["']?[^"'<>]*\b(?:[\w-]*(?:latex|katex|mathjax)[\w-]*|math|tex|equation)\b""", re.IGNORECASE
+)
 ALT = re.compile(rb"""\balt=(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
 DISPLAY_STYLE = re.compile(rb"^\{\\displaystyle\s*(.*)\}$", re.DOTALL)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from ingest.compression import decode_content
+from ingest.content_encoding import decode_content
 
 STATUS_LINE = re.compile(rb"^HTTP/\d(?:\.\d)?\s+(\d{3})")
 HEADER_END = re.compile(rb"\r?\n\r?\n")
@@ -38,7 +38,7 @@ def parse_response(block: bytes) -> Response | None:
 def decode_body(response: Response, limit: int) -> tuple[bytes, bool]:
     """The body without transfer and content encodings, at most `limit` bytes; whether it was complete.
 
-    Raises TooMuch, CorruptStream, LookupError as `compression.decode_content`.
+    Raises TooMuch, CorruptStream, LookupError as `content_encoding.decode_content`.
     """
     body, complete = response.body, True
     if "chunked" in response.headers.get("transfer-encoding", "").lower():
@@ -55,7 +55,8 @@ def decode_body(response: Response, limit: int) -> tuple[bytes, bool]:
 
 def dechunk(body: bytes) -> tuple[bytes, bool]:
     """Undo chunked transfer (RFC 9112, 7.1). Archives store bodies dechunked under the old header: left as is."""
-    out, at, first = [], 0, True
+    out: list[bytes] = []
+    at, first = 0, True
     while True:
         size = CHUNK_SIZE.match(body[at : at + 256])
         if not size:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from arcmill.stage import Outcome
 from ingest import charset, content_type
 from ingest.extract import CONTROL, SHALLOW, main_text
-from ingest.limits import measure
+from ingest.limits import measure, without_scripts
 
 if TYPE_CHECKING:
     from ingest.web import IngestWeb
@@ -47,6 +47,8 @@ def read_page(body: bytes, declared: str, config: IngestWeb, *, is_html: bool = 
     ):
         if value > limit:
             return Outcome(rule, "errored", float(value), float(limit))
+    if not shape.formulas:  # MathJax keeps formulas in scripts
+        source = without_scripts(source, shape.cuts)
     extractor: str = config.extractor
     if extractor == "careful":
         if len(source) > config.max_careful_bytes:

@@ -161,9 +161,7 @@ def _read_warc(reader: ByteReader, keep: int, state: _State) -> Record | Damage 
         return None
     url = headers.get("warc-target-uri", "").strip("<> ") or None
     content_type = headers.get("content-type", "")
-    return Record(
-        kind, state.record_id, url, headers.get("warc-date"), content_type, length, block, headers
-    )
+    return Record(kind, state.record_id, url, headers.get("warc-date"), content_type, length, block, headers)
 
 
 def _check_end(reader: ByteReader, block: bytes, state: _State) -> Damage | None:

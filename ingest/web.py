@@ -30,7 +30,7 @@ class IngestWeb(StageConfig):
     max_elements: int = Field(500_000, ge=1000, le=2_000_000, description="elements of a page")
     max_careful_bytes: int = Field(
         1 << 20, ge=1024, le=64 << 20,
-        description="bytes of HTML (UTF-8) from which extractor careful leaves a page to fast; metadata.extractor tells",
+        description="bytes of HTML (UTF-8) above which careful leaves a page to fast; metadata.extractor tells",
     )  # fmt: skip
 
 
@@ -54,7 +54,11 @@ STAGE = Stage(
     engine="datatrove",
     core=core,
     accepts=(
-        *(f".{kind}{packed}" for kind in ("warc", "arc", "warc.wet", "html", "htm", "xhtml", "tar") for packed in _PACKED),
+        *(
+            f".{kind}{packed}"
+            for kind in ("warc", "arc", "warc.wet", "html", "htm", "xhtml", "tar")
+            for packed in _PACKED
+        ),
         ".tgz",
     ),
 )

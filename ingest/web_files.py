@@ -10,7 +10,8 @@ from urllib.parse import urljoin
 
 from arcmill.records import Document, stable_id
 from arcmill.stage import Failure, Outcome, SourceFile
-from ingest.compression import ByteReader, CorruptStream, TooMuch, decode_content
+from ingest.compression import ByteReader, CorruptStream
+from ingest.content_encoding import TooMuch, decode_content
 from ingest.http_message import decode_body, parse_response
 from ingest.page import Page, expands, plain_text, read_page, too_large
 from ingest.tar import Member, is_tar, read_members

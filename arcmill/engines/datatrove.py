@@ -380,14 +380,15 @@ _run_rank: Callable[[int], Any] | None = None
 
 def _start_worker(step: PartTask) -> None:
     global _run_rank
-    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     _run_rank = _executor(step)
 
 
-def _die_with_parent(parent: int) -> None:
-    """A killed run must not leave workers behind: the fork server goes with it, and its children see that here."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _die_with_parent() -> None:
+    """A killed run must not leave workers behind, and a worker keeps the fork server alive: so each watches the run."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
     os._exit(1)
 
 

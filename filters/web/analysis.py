@@ -98,7 +98,8 @@ class Analysis:
     @lazy
     def chunks(self) -> Array:
         """Chunk numbers of the text."""
-        return self._scan.numbers
+        scan: Scan = self._scan
+        return scan.numbers
 
     @lazy
     def line_ends(self) -> list[int]:

@@ -84,11 +84,9 @@ def ngram_rule(settings: GopherRepetition) -> Callable[[Analysis], Outcome | Non
 
 def duplicates(pieces: Sequence[str]) -> tuple[int, int]:
     """How many pieces are copies of earlier ones, and the characters in them."""
-    copies = len(pieces) - len(set(pieces))
-    if not copies:
-        return 0, 0
-    distinct = sum(map(len, set(pieces)))
-    return copies, sum(map(len, pieces)) - distinct
+    distinct = set(pieces)
+    copies = len(pieces) - len(distinct)
+    return copies, sum(map(len, pieces)) - sum(map(len, distinct)) if copies else 0
 
 
 def _paragraphs(text: str) -> list[str]:

@@ -9,7 +9,9 @@ ENGLISH = "en"
 # Scripts written without spaces between words. The segmenters that datatrove asks for (jieba, pythainlp, ...) are
 # optional packages; here a word is one ideograph, one syllable cluster, or a run of anything else, which needs no
 # model, is linear in the length, and is the same on every machine.
-SPACELESS = frozenset(("zh", "ja", "th", "lo", "km", "my", "bo", "dz", "yue", "wuu", "tha", "lao", "khm", "mya", "bod", "dzo", "lzh"))
+SPACELESS = frozenset(
+    ("zh", "ja", "th", "lo", "km", "my", "bo", "dz", "yue", "wuu", "lzh", "tha", "lao", "khm", "mya", "bod", "dzo")
+)
 UNIT = re.compile(
     r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # ideographs
     r"|[\u3040-\u309f]+|[\u30a0-\u30ff\uff66-\uff9f]+"  # kana runs

@@ -67,7 +67,7 @@ def _class(data: Array, i: int, end: int) -> tuple[int, int]:
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _curly(data: Array, i: int, end: int) -> int:
     """Last byte of a character U+2010..U+203F at `i`, 0 for any other: dashes are 93, 94, quotes 98, 99, 9C, 9D."""
-    return data[i + 2] if i + 2 < end and data[i] == 0xE2 and data[i + 1] == 0x80 else 0
+    return int(data[i + 2]) if i + 2 < end and data[i] == 0xE2 and data[i + 1] == 0x80 else 0
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -196,7 +196,7 @@ def _split_simple(data: Array, start: int, end: int, row: Array) -> int:
     for k in range(marks - 1, -1, -1):
         words += 1
         row[words] = closing[k]
-    return words
+    return int(words)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -229,7 +229,7 @@ def _split_ascii(data: Array, start: int, end: int, row: Array) -> int:
     for k in range(marks - 1, -1, -1):
         words += 1
         row[words] = closing[k]
-    return words
+    return int(words)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
@@ -287,7 +287,7 @@ def _ascii_suffix(data: Array, start: int, end: int) -> int:
         if end - i > 1:
             return end - i
         if _is_digit(before) or 0x61 <= before <= 0x7A or _is_mark(before) or before == 0x25 or before == 0x2D \
-                or before == 0x2B:  # fmt: skip
+                or before == 0x2B or before == 0x7C:  # fmt: skip
             return 1
         return 1 if 0x41 <= before <= 0x5A and end - start > 2 and 0x41 <= data[end - 3] <= 0x5A else 0
     if byte == 0x2B:
@@ -303,7 +303,8 @@ def _ascii_suffix(data: Array, start: int, end: int) -> int:
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _is_quote(byte: int) -> bool:
-    return byte == 0x22 or byte == 0x27 or byte == 0x60
+    """The quotes that stand around a point that is an infix; spaCy counts the comma among them."""
+    return byte == 0x22 or byte == 0x27 or byte == 0x60 or byte == 0x2C
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -101,7 +101,9 @@ def rule(settings: Pii) -> Callable[[Analysis], Outcome | None]:
     return check
 
 
-def _replace(text: str, pattern: re.Pattern[str], replacements: tuple[str, ...], accepted: Callable[[str], bool]) -> str:
+def _replace(
+    text: str, pattern: re.Pattern[str], replacements: tuple[str, ...], accepted: Callable[[str], bool]
+) -> str:
     turn = cycle(replacements)
 
     def choose(match: re.Match[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -149,10 +150,20 @@ execute(DROP, DropConfig(), {"input": [root + "/a"]}, root + "/b", workers=worke
 """
 
 
+def running_with(variable: str) -> list[str]:
+    """The processes that have `variable` in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if variable.encode() in path.read_bytes().split(b"\0"):
+                found.append(path.parent.name)
+    return found
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_killed_at_random_moments_it_ends_in_the_same_bytes(tmp_path: Path, digest: Digest, workers: int) -> None:
     paths = os.pathsep.join([str(Path(__file__).parents[1]), str(Path(__file__).parents[2])])
-    environment = dict(os.environ, PYTHONPATH=paths)
+    environment = dict(os.environ, PYTHONPATH=paths, ARCMILL_TEST=str(tmp_path))
 
     def start(root: Path) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-c", RUN, str(root), str(workers)]
@@ -169,6 +180,10 @@ def test_killed_at_random_moments_it_ends_in_the_same_bytes(tmp_path: Path, dige
             kills += 1
         process.wait()
     assert kills
+    deadline = time.monotonic() + 10
+    while (left := running_with(f"ARCMILL_TEST={tmp_path}")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not left, "workers outlived the run that was killed"
     assert start(tmp_path / "killed").wait(timeout=120) == 0
     for name in "ab":
         assert digest(tmp_path / "whole" / name) == digest(tmp_path / "killed" / name)

@@ -59,12 +59,13 @@ def test_a_warc_is_read_however_it_is_compressed_and_named(tmp_path: Path, pack:
 
 def test_a_warc_may_hold_a_zstd_dictionary(tmp_path: Path) -> None:
     parts = pages(60)
-    dictionary = zstandard.train_dictionary(8192, parts)
+    dictionary = zstandard.train_dictionary(8192, list[bytes | bytearray | memoryview](parts))
     compressor = zstandard.ZstdCompressor(dict_data=dictionary)
     frame = dictionary.as_bytes()
     data = b"\x5d\x2a\x4d\x18" + len(frame).to_bytes(4, "little") + frame
     documents, failures = ingest(tmp_path, "a.warc.zst", data + b"".join(map(compressor.compress, parts[:2])))
-    assert len(documents) == 2 and not failures
+    assert len(documents) == 2
+    assert not failures
 
 
 def test_an_arc_gives_documents_with_ids_from_url_and_date(tmp_path: Path) -> None:
@@ -81,7 +82,8 @@ def test_an_arc_gives_documents_with_ids_from_url_and_date(tmp_path: Path) -> No
 def test_an_html_file_is_one_page_and_names_its_own_address(tmp_path: Path, pack: Any) -> None:
     head = '<base href="https://example.net/x/"><link href="/real" rel="canonical">'
     documents, failures = ingest(tmp_path, "page.html", pack(page(head=head).encode()))
-    assert failures == [] and documents[0].id == "page.html"
+    assert failures == []
+    assert documents[0].id == "page.html"
     assert documents[0].url == "https://example.net/real"
     assert documents[0].created is None
 
@@ -100,15 +102,18 @@ def test_each_member_of_a_tar_is_a_page(tmp_path: Path) -> None:
         documents, failures = ingest(tmp_path, name, data)
         assert [d.id.removeprefix(name) for d in documents][:2] == ["/docs/a.html", "/docs/b.html.gz"]
         assert documents[2].id.endswith("long/c.html")
-        assert rules(failures) == ["dropped:content-type"] and failures[0].outcome.detail == "image/png"
+        assert rules(failures) == ["dropped:content-type"]
+        assert failures[0].outcome.detail == "image/png"
     documents, failures = ingest(tmp_path, "cut.tar", buffer.getvalue()[:700])
-    assert documents == [] and rules(failures) == ["errored:truncated-record"]
+    assert documents == []
+    assert rules(failures) == ["errored:truncated-record"]
 
 
 def test_an_empty_file_holds_no_main_text_and_a_pdf_is_routed(tmp_path: Path) -> None:
     assert rules(ingest(tmp_path, "empty.html", b"")[1]) == ["dropped:no-main-text"]
     _, failures = ingest(tmp_path, "paper.html", b"%PDF-1.7 ...")
-    assert rules(failures) == ["dropped:content-type"] and failures[0].outcome.detail == "application/pdf"
+    assert rules(failures) == ["dropped:content-type"]
+    assert failures[0].outcome.detail == "application/pdf"
 
 
 # --- routing --------------------------------------------------------------------------------------------------------
@@ -128,7 +133,7 @@ def test_only_pages_are_rows_and_other_payloads_are_routed_by_type(tmp_path: Pat
         record(http(b"User-agent: *", "text/plain"), 9),
         record(http(html, status="404 Not Found"), 10),
         record(html, 11, "resource", content_type="text/html"),
-        record("Ein  Text\nwie er ist.\n".encode(), 12, "conversion", content_type="text/plain"),
+        record(b"Ein  Text\nwie er ist.\n", 12, "conversion", content_type="text/plain"),
         record(http(b"<html><body><script>x()</script></body></html>"), 13),
         record(http(html, "application/xhtml+xml"), 14),
     ]
@@ -145,7 +150,8 @@ def test_only_pages_are_rows_and_other_payloads_are_routed_by_type(tmp_path: Pat
 
 def test_html_is_kept_only_on_request_and_source_is_a_setting(tmp_path: Path) -> None:
     documents, _ = ingest(tmp_path, "a.html", page(), keep_html=True, source="manual")
-    assert documents[0].html == page() and documents[0].source == "manual"
+    assert documents[0].html == page()
+    assert documents[0].source == "manual"
 
 
 # --- HTTP -----------------------------------------------------------------------------------------------------------
@@ -183,7 +189,8 @@ def raw_deflate(body: bytes) -> bytes:
 def test_transfer_and_content_encodings_are_undone(tmp_path: Path, pack: Any, headers: dict[str, str]) -> None:
     block = http(pack(page().encode()), "text/html", **headers)
     documents, failures = ingest(tmp_path, "a.warc", record(block))
-    assert failures == [] and documents[0].text == PARAGRAPH
+    assert failures == []
+    assert documents[0].text == PARAGRAPH
 
 
 def test_a_body_that_was_cut_gives_what_it_holds(tmp_path: Path) -> None:
@@ -193,8 +200,10 @@ def test_a_body_that_was_cut_gives_what_it_holds(tmp_path: Path) -> None:
         (chunked(page(body).encode())[:-20000], {"Transfer_Encoding": "chunked"}),
     ):
         documents, failures = ingest(tmp_path, "a.warc", record(http(data, **header)))
-        assert failures == [] and documents[0].text.startswith("Number 0,")
-        assert documents[0].metadata is not None and documents[0].metadata["truncated"] == "true"
+        assert failures == []
+        assert documents[0].text.startswith("Number 0,")
+        assert documents[0].metadata is not None
+        assert documents[0].metadata["truncated"] == "true"
 
 
 def test_unknown_and_damaged_encodings_are_errored(tmp_path: Path) -> None:
@@ -241,7 +250,8 @@ def test_a_wrong_length_costs_one_record(tmp_path: Path, length: int | str) -> N
     data = record(block, 1) + record(block, 2, length=length) + record(block, 3) + record(block, 4)
     documents, failures = ingest(tmp_path, "a.warc", data)
     if length == 100_000_000:  # cannot be told from a file that is cut
-        assert [int(d.id[-4:]) for d in documents] == [1] and rules(failures) == ["errored:truncated-record"]
+        assert [int(d.id[-4:]) for d in documents] == [1]
+        assert rules(failures) == ["errored:truncated-record"]
     else:
         assert [int(d.id[-4:]) for d in documents] == [1, 3, 4]
         assert rules(failures) == ["errored:malformed-record"]
@@ -251,13 +261,15 @@ def test_a_length_that_swallows_the_next_record_gives_it_back(tmp_path: Path) ->
     block = http(page().encode())
     data = record(block, 1, length=len(block) + 200) + record(block, 2) + record(block, 3)
     documents, failures = ingest(tmp_path, "a.warc", data)
-    assert [int(d.id[-4:]) for d in documents] == [2, 3] and rules(failures) == ["errored:malformed-record"]
+    assert [int(d.id[-4:]) for d in documents] == [2, 3]
+    assert rules(failures) == ["errored:malformed-record"]
 
 
 def test_garbage_between_records_is_one_errored_row(tmp_path: Path) -> None:
     data = pages(2)[0] + b"garbage\n" * 5000 + pages(2)[1]
     documents, failures = ingest(tmp_path, "a.warc", data)
-    assert len(documents) == 1 + 1 and rules(failures) == ["errored:malformed-record"]
+    assert len(documents) == 1 + 1
+    assert rules(failures) == ["errored:malformed-record"]
 
 
 def test_a_damaged_html_gz_is_errored(tmp_path: Path) -> None:
@@ -272,7 +284,11 @@ def test_a_damaged_html_gz_is_errored(tmp_path: Path) -> None:
 def test_bombs_are_bounded_in_time_and_memory(tmp_path: Path) -> None:
     zeros = b"<p>" + b"a" * (64 << 20)
     settings = {"max_page_bytes": 1 << 20, "max_decompressed_bytes": 2 << 20}
-    inner = {"gzip": gzip.compress(zeros), "zstd": zstandard.ZstdCompressor().compress(zeros), "deflate": zlib.compress(zeros)}
+    inner = {
+        "gzip": gzip.compress(zeros),
+        "zstd": zstandard.ZstdCompressor().compress(zeros),
+        "deflate": zlib.compress(zeros),
+    }
     del zeros
     parts = [record(http(body, Content_Encoding=name), n) for n, (name, body) in enumerate(inner.items())]
     (tmp_path / "bomb.warc").write_bytes(b"".join(parts))
@@ -294,7 +310,10 @@ TRAPS = {
     "deep and closed": ("<div>" * 2000 + "x" + "</div>" * 2000, "nesting-too-deep"),
     "stray end tags": ("<div></foo>" * 100_000, "nesting-too-deep"),
     "reopened formatting": ("".join(f"<p><font size={n}>x" for n in range(20_000)), "nesting-too-deep"),
-    "formatting in blocks": ("<p>" + "".join(f"<i a={n}>" for n in range(400)) + "</p>" + "<p>x</p>" * 20_000, "too-many-elements"),
+    "formatting in blocks": (
+        "<p>" + "".join(f"<i a={n}>" for n in range(400)) + "</p>" + "<p>x</p>" * 20_000,
+        "too-many-elements",
+    ),
     "attributes": ("<div " + " ".join(f"a{n}=1" for n in range(100_000)) + ">", "too-many-attributes"),
     "quoted attributes": ("<div " + "".join(f'a{n}=">"' for n in range(50_000)), "too-many-attributes"),
     "elements": ("<br>" * 600_000, "too-many-elements"),
@@ -353,7 +372,8 @@ def test_the_stage_conserves_rows_and_does_not_depend_on_workers(tmp_path: Path,
 
 
 def test_declaring_the_stage_imports_no_engine() -> None:
-    code = "import sys, ingest.web; print([m for m in ('numpy','numba','pyarrow','resiliparse','trafilatura') if m in sys.modules])"
+    heavy = ("numpy", "numba", "pyarrow", "resiliparse", "trafilatura")
+    code = f"import sys, ingest.web; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

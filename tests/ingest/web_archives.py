@@ -11,10 +11,14 @@ PARAGRAPH = (
 
 
 def page(body: str = f"<p>{PARAGRAPH}</p>", title: str = "A page", head: str = "") -> str:
-    return f"<!doctype html><html><head><title>{title}</title>{head}</head><body><article>{body}</article></body></html>"
+    return (
+        f"<!doctype html><html><head><title>{title}</title>{head}</head><body><article>{body}</article></body></html>"
+    )
 
 
-def http(body: bytes, content_type: str | None = "text/html; charset=utf-8", status: str = "200 OK", **more: str) -> bytes:
+def http(
+    body: bytes, content_type: str | None = "text/html; charset=utf-8", status: str = "200 OK", **more: str
+) -> bytes:
     lines = [f"HTTP/1.1 {status}"]
     if content_type is not None:
         lines.append(f"Content-Type: {content_type}")
