@@ -115,7 +115,7 @@ def write_warc(path: Path, pages: Iterator[bytes], times: int) -> int:
 def timed(command: list[str], pages: int) -> float:
     """Wall seconds of a command that has one core."""
     environment = dict(os.environ, PYTHONPATH=str(REPOSITORY), OMP_NUM_THREADS="1", RAYON_NUM_THREADS="1")
-    core = {min(os.sched_getaffinity(0))}
+    core = {max(os.sched_getaffinity(0))}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, core))  # noqa: PLW1509

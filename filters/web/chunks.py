@@ -25,7 +25,8 @@ from filters.web.columns import (
     WORD,
     WORD_COLUMNS,
 )
-from filters.web.learn import chunk_rows, split_plain, word_facts, word_spans
+from filters.web.learn import chunk_rows, word_facts, word_spans
+from filters.web.plain_words import split_plain
 from filters.web.scan import cut
 from filters.web.tokenizer import ChunkTokenizer
 
