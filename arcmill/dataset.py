@@ -56,9 +56,7 @@ class Dataset:
         if not isinstance(manifest, dict) or not {"format_version", "stage", "files", "counts"} <= manifest.keys():
             raise InputError(f"{url}: {MANIFEST} is not an arcmill manifest")
         if manifest["format_version"] != FORMAT_VERSION:
-            raise InputError(
-                f"{url}: dataset format {manifest['format_version']}, this arcmill reads {FORMAT_VERSION}"
-            )
+            raise InputError(f"{url}: dataset format {manifest['format_version']}, this arcmill reads {FORMAT_VERSION}")
         return cls(url, manifest)
 
     @property

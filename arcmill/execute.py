@@ -15,7 +15,14 @@ from typing import Any
 
 from arcmill.config import StageConfig
 from arcmill.dataset import (
-    COUNTS, FORMAT_VERSION, MANIFEST, METRICS, STAGING, Dataset, describe_drift, fingerprint,
+    COUNTS,
+    FORMAT_VERSION,
+    MANIFEST,
+    METRICS,
+    STAGING,
+    Dataset,
+    describe_drift,
+    fingerprint,
 )  # fmt: skip
 from arcmill.errors import ArcmillError, EngineError, InputError, UsageError
 from arcmill.parts import task_record
@@ -71,9 +78,7 @@ def identify(stage: Stage, config: StageConfig, inputs: Inputs) -> tuple[dict[st
     return identity, Job(stage, config, datasets, files, "", 1, {})
 
 
-def _resolve(
-    stage: Stage, inputs: Inputs
-) -> tuple[dict[str, list[Dataset]], list[SourceFile], list[dict[str, str]]]:
+def _resolve(stage: Stage, inputs: Inputs) -> tuple[dict[str, list[Dataset]], list[SourceFile], list[dict[str, str]]]:
     accepted = stage.inputs
     for name in inputs:
         if name not in accepted and "*" not in accepted:
@@ -154,8 +159,7 @@ def execute(
     if state == "drifted" and not force:
         listed = "\n  ".join(differences) or "its files"
         raise UsageError(
-            f"output {output} was made from something else:\n  {listed}\n"
-            "--force rebuilds it; or name another output"
+            f"output {output} was made from something else:\n  {listed}\n--force rebuilds it; or name another output"
         )
     _refuse_own_input(output, job)
     progress = progress or Progress(stage.name)
@@ -252,7 +256,7 @@ def _commit(
     output: str, identity: Mapping[str, Any], job: Job, done: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Check conservation and the error rate, then move the parts to their places. Repeatable after a kill."""
-    counts: Counter[str] = Counter({name: 0 for name in COUNTS})
+    counts: Counter[str] = Counter(dict.fromkeys(COUNTS, 0))
     for record in done:
         counts.update(record["counts"])
     _check_conservation(job, counts, done)

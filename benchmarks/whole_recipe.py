@@ -56,7 +56,14 @@ def main() -> int:
             report_stages(folder / "run")
         if "datatrove" in sides:
             tokenizer = folder / "run" / "tokenizer" / "tokenizer.json"
-            command = [sys.executable, __file__, "--peer", str(folder / "pages.warc.gz"), str(tokenizer), str(folder / "peer")]
+            command = [
+                sys.executable,
+                __file__,
+                "--peer",
+                str(folder / "pages.warc.gz"),
+                str(tokenizer),
+                str(folder / "peer"),
+            ]
             took["datatrove"] = timed(command, pages)
             report_peer(folder / "peer")
         for name, seconds in took.items():
@@ -106,7 +113,9 @@ def write_warc(path: Path, pages: Iterator[bytes], times: int) -> int:
                 uri = f"https://site{number % 97}.example.org/page/{number}"
                 headers = {"WARC-Date": "2026-01-01T00:00:00Z"}
                 writer.write_record(
-                    writer.create_warc_record(uri, "response", payload=io.BytesIO(body), http_headers=http, warc_headers_dict=headers)
+                    writer.create_warc_record(
+                        uri, "response", payload=io.BytesIO(body), http_headers=http, warc_headers_dict=headers
+                    )
                 )
                 number += 1
     return number
@@ -118,7 +127,13 @@ def timed(command: list[str], pages: int) -> float:
     core = {max(os.sched_getaffinity(0))}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
-    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, core))  # noqa: PLW1509
+    subprocess.run(
+        command,
+        check=True,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, core),
+    )
     wall = time.perf_counter() - started
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -148,11 +163,20 @@ def datatrove_chain(warc: str, tokenizer: str, folder: str) -> None:
     """The same chain, of datatrove's own blocks."""
     os.environ["HF_HOME"] = f"{folder}/hub"
     from datatrove.executor import LocalPipelineExecutor
-    from datatrove.pipeline.dedup import MinhashDedupBuckets, MinhashDedupCluster, MinhashDedupFilter, MinhashDedupSignature
+    from datatrove.pipeline.dedup import (
+        MinhashDedupBuckets,
+        MinhashDedupCluster,
+        MinhashDedupFilter,
+        MinhashDedupSignature,
+    )
     from datatrove.pipeline.dedup.minhash import MinhashConfig
     from datatrove.pipeline.extractors import Trafilatura
     from datatrove.pipeline.filters import (
-        C4QualityFilter, FastTextClassifierFilter, FineWebQualityFilter, GopherQualityFilter, GopherRepetitionFilter,
+        C4QualityFilter,
+        FastTextClassifierFilter,
+        FineWebQualityFilter,
+        GopherQualityFilter,
+        GopherRepetitionFilter,
         LanguageFilter,
     )  # fmt: skip
     from datatrove.pipeline.formatters import PIIFormatter

@@ -186,8 +186,8 @@ def _time(value: Any) -> str | None:
     if isinstance(value, datetime.datetime):
         if value.tzinfo is not None:
             value = value.astimezone(datetime.UTC).replace(tzinfo=None)
-        return value.isoformat() + "Z"
-    return value.isoformat() if isinstance(value, datetime.date) else _string(value)
+        return str(value.isoformat()) + "Z"
+    return str(value.isoformat()) if isinstance(value, datetime.date) else _string(value)
 
 
 def _float(value: Any) -> float | None:

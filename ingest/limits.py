@@ -6,7 +6,6 @@ extractors walk up from every node. One pass over the bytes, compiled, follows t
 elements closely enough to refuse such pages; it stops at the first limit that is passed.
 """
 
-# ruff: noqa: SIM109 - chains of comparisons are what compiles well
 from __future__ import annotations
 
 from typing import NamedTuple

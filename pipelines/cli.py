@@ -138,8 +138,12 @@ def settings_of(model: Any, prefix: str = "") -> list[tuple[str, str, str, str]]
             continue
         shown = getattr(kind, "__name__", str(kind)) if not getattr(kind, "__args__", None) else str(kind)
         shown = shown.replace("typing.", "").replace("NoneType", "None")
-        default = "required" if field.is_required() else json.dumps(field.get_default(call_default_factory=True), default=str)
-        found.append((prefix + key, shown, default if len(default) <= 80 else default[:77] + "...", field.description or ""))
+        default = (
+            "required" if field.is_required() else json.dumps(field.get_default(call_default_factory=True), default=str)
+        )
+        found.append(
+            (prefix + key, shown, default if len(default) <= 80 else default[:77] + "...", field.description or "")
+        )
     return found
 
 
@@ -149,7 +153,11 @@ def parse_inputs(stage: Any, given: Sequence[str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     for text in given:
         name, equals, path = text.partition("=")
-        if not equals or not name.isidentifier() or (name not in accepted and "*" not in accepted and os.path.exists(text)):
+        if (
+            not equals
+            or not name.isidentifier()
+            or (name not in accepted and "*" not in accepted and os.path.exists(text))
+        ):
             name, path = stage.main_input or "input", text
             if name == "*":
                 name = os.path.basename(text.rstrip("/")) or "input"
@@ -368,7 +376,9 @@ def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
     for row in (header, *rows):
         *cells, last = (str(cell).replace("\n", " ") for cell in row)
         last = last if len(last) <= room or not sys.stdout.isatty() else last[: room - 1] + "…"
-        lines.append("  ".join([*(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=False)), last]).rstrip())
+        lines.append(
+            "  ".join([*(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=False)), last]).rstrip()
+        )
     return "\n".join(lines)
 
 

@@ -13,7 +13,16 @@ PACKAGES = ("datatrove", "pyspark", "pyarrow", "fasttext-numpy2-wheel", "resilip
 
 def examine() -> list[dict[str, Any]]:
     """One entry a thing: `name, state (ok|missing|absent), found, mend, needed`."""
-    checks = [_python(), *(_package(name) for name in PACKAGES), _java(), _memory(), _disk(), _gpu(), _llm(), _sandbox()]
+    checks = [
+        _python(),
+        *(_package(name) for name in PACKAGES),
+        _java(),
+        _memory(),
+        _disk(),
+        _gpu(),
+        _llm(),
+        _sandbox(),
+    ]
     return [dict(zip(("name", "state", "found", "mend", "needed"), check, strict=True)) for check in checks]
 
 

@@ -67,7 +67,9 @@ def render(found: dict[str, Any]) -> str:
     for name, bins in found["histograms"].items():
         lines.append(name)
         top = max(bins)
-        lines += [f"  {i / BINS:.1f}-{(i + 1) / BINS:.1f} {'█' * round(40 * n / top)} {n:,}" for i, n in enumerate(bins)]
+        lines += [
+            f"  {i / BINS:.1f}-{(i + 1) / BINS:.1f} {'█' * round(40 * n / top)} {n:,}" for i, n in enumerate(bins)
+        ]
     for name, counter in found["values"].items():
         lines.append(f"{name}: " + ", ".join(f"{value} {number:,}" for value, number in counter.items()))
     if found["reasons"]:

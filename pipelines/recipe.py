@@ -31,7 +31,9 @@ class StepModel(Settings):
     """One step as it stands in YAML."""
 
     stage: str = Field(description="name of a stage, see `arcmill stages`")
-    input: str | list[str] | dict[str, str | list[str]] | None = Field(None, description="a step, a path, or several by name")
+    input: str | list[str] | dict[str, str | list[str]] | None = Field(
+        None, description="a step, a path, or several by name"
+    )
     config: dict[str, Any] = Field(default_factory=dict, description="settings of the stage")
 
 
@@ -183,7 +185,9 @@ def _order(steps: list[Step], path: str) -> list[Step]:
     while left:
         ready = next((s for s in left if {o for others in s.steps.values() for o in others} <= names), None)
         if ready is None:
-            raise UsageError(f"{path}: the steps {', '.join(step.name for step in left)} wait for one another (a cycle)")
+            raise UsageError(
+                f"{path}: the steps {', '.join(step.name for step in left)} wait for one another (a cycle)"
+            )
         left.remove(ready)
         placed.append(ready)
         names.add(ready.name)

@@ -42,6 +42,8 @@ def render(found: dict[str, Any]) -> str:
     lines = []
     for dataset in found["datasets"]:
         state = "ok     " if not dataset["problems"] else "BROKEN "
-        lines.append(f"{state} {dataset['path']}  {dataset['record']}  {dataset['rows']} rows, {dataset['files']} files")
+        lines.append(
+            f"{state} {dataset['path']}  {dataset['record']}  {dataset['rows']} rows, {dataset['files']} files"
+        )
         lines.extend(f"          {problem}" for problem in dataset["problems"])
     return "\n".join(lines)

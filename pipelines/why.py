@@ -106,7 +106,9 @@ def _end(run: Run, steps: list[dict[str, Any]]) -> str:
     """One sentence: where the document ended."""
     packed = [step for step in steps if step["became"] == "packed"]
     if packed:
-        return f"packed: {packed[-1]['tokens']} tokens in {len(packed[-1]['sequences'])} segments of {packed[-1]['step']}"
+        return (
+            f"packed: {packed[-1]['tokens']} tokens in {len(packed[-1]['sequences'])} segments of {packed[-1]['step']}"
+        )
     gone = [step for step in steps if step["became"] in ("dropped", "merged", "errored")]
     if gone:
         last = gone[-1]
@@ -144,5 +146,3 @@ def _shown(value: Any) -> str:
     """Values come from pages: nothing that steers a terminal gets through."""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
-
-

@@ -18,7 +18,9 @@ inherited admired ignored rebuilt translated defended polished watched refused p
 JOINS = "before because while after until although since whenever and but so".split()
 PLACES = """in the mountains|near the coast|at the end of the road|behind the station|on the island|across the border|
 beside the canal|in the capital|under the arches|along the railway|by the lake|in the cellar|on the hill|outside the gates
-|in the courtyard|at the market|above the shop|between the fields|within the walls|beyond the marsh""".replace("\n", "").split("|")
+|in the courtyard|at the market|above the shop|between the fields|within the walls|beyond the marsh""".replace(
+    "\n", ""
+).split("|")
 
 
 def _clause(chance: random.Random) -> str:
@@ -68,4 +70,6 @@ def write_pages(folder: Path, pages: int, seed: int = 1) -> None:
     (folder / "deep.html").write_text("<div>" * 100_000)
     (folder / "short.html").write_text(page("Short", ["Only this."]))
     (folder / "repeat.html").write_text(page("Repeat", ["The same line is here again and again."] * 200))
-    (folder / "german.html").write_text(page("Deutsch", ["Der alte Hafen wurde im Winter geschlossen, weil niemand mehr kam."] * 9))
+    (folder / "german.html").write_text(
+        page("Deutsch", ["Der alte Hafen wurde im Winter geschlossen, weil niemand mehr kam."] * 9)
+    )

@@ -145,10 +145,10 @@ def _stderr_to(path: str) -> Iterator[None]:
 def _driver_megabytes() -> int:
     """A quarter of this machine's memory for Spark in one process, 1 to 8 GiB."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
-    return max(1024, min(8192, total // 4))
+    return int(max(1024, min(8192, total // 4)))
 
 
 def shuffle_partitions(session: SparkSession, compressed_bytes: int) -> int:
     """Shuffle partitions for an input: about 64 MiB each, never fewer than the cores. It never decides a row."""
-    cores = session.sparkContext.defaultParallelism
+    cores = int(session.sparkContext.defaultParallelism)
     return max(cores, min(20_000, compressed_bytes * 4 // (64 << 20)))

@@ -19,7 +19,7 @@ from arcmill.dataset import BATCH_ROWS
 from arcmill.engines import datatrove
 from arcmill.engines.session import shuffle_partitions, spark_session
 from arcmill.errors import ArcmillError, EngineError
-from arcmill.execute import Job
+from arcmill.execute import Job, finished_task
 from arcmill.ledger import ledger_schema
 from arcmill.parts import TaskWriter
 from arcmill.progress import Progress
@@ -49,7 +49,7 @@ def run(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dict[str, A
     facts = {"statistics": decided["statistics"]}
     if job.stage.rewrites:
         return decided["records"], facts
-    step = datatrove.PartTask(job, datatrove.part_tasks(job), decide=_applier(decided["decisions"]))
+    step = datatrove.PartTask(job, datatrove.part_tasks(job), decide=Applier(decided["decisions"]))
     return datatrove.run_tasks(step, progress), facts
 
 
@@ -128,8 +128,8 @@ def _decide(job: Job, session: SparkSession) -> dict[str, Any]:
     return {"decisions": path, "statistics": statistics}
 
 
-class _applier:  # noqa: N801 - a function with an argument that can travel to worker processes
-    """Turns the decisions on one part into a batch core."""
+class Applier:
+    """Turns the decisions on one part into a batch core. An object, so that it can travel to worker processes."""
 
     def __init__(self, decisions: str) -> None:
         self.decisions = decisions
@@ -234,13 +234,13 @@ def _write_buckets(
     tasks = (
         frame.repartition(partitions, "_bucket").sortWithinPartitions(*order).mapInArrow(write, "task int").collect()
     )
-    done = (datatrove.finished_task(staging, task) for task in sorted({row.task for row in tasks}))
+    done = (finished_task(staging, task) for task in sorted({row.task for row in tasks}))
     return [record for record in done if record is not None]
 
 
 def _by_bucket(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
     """Cut a stream that is sorted by `_bucket` where the bucket changes."""
-    from itertools import groupby
+    from itertools import groupby, pairwise
 
     import numpy as np
 
@@ -250,7 +250,7 @@ def _by_bucket(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, Iterato
                 continue
             values = batch.column("_bucket").to_numpy()
             edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), batch.num_rows]
-            for low, high in zip(edges, edges[1:], strict=False):
+            for low, high in pairwise(edges):
                 yield int(values[low]), batch.slice(low, high - low)
 
     for bucket, group in groupby(cut(), key=lambda pair: pair[0]):

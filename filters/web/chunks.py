@@ -131,9 +131,7 @@ class ChunkTable:
         words = self._split_hard(data, starts[hard], ends[hard])
         extra, hard_starts, hard_ends = spans([word.encode("utf-8", "surrogatepass") for word in chain(*words)])
         hard_counts = np.fromiter(map(len, words), np.int64, len(words))
-        begins, stops, counts = word_spans(
-            bounds, plain, hard_counts, hard_starts + len(data), hard_ends + len(data)
-        )
+        begins, stops, counts = word_spans(bounds, plain, hard_counts, hard_starts + len(data), hard_ends + len(data))
         both = np.concatenate((data, extra))
         numbers = self._number_words(both, begins, stops)
         self.table = room(self.table, known + len(starts))
@@ -172,4 +170,3 @@ class ChunkTable:
         kind = STOP_MARK if text in tokenizer.stop_marks else MARK if tokenizer.is_punctuation(text) else WORD
         has_word = 0 if self._punctuation.issuperset(text) else 1
         return len(text), len(word), has_word, 1 if any(map(str.isalpha, text)) else 0, 0, kind
-

@@ -54,9 +54,7 @@ def line_rule(settings: GopherRepetition) -> Callable[[Analysis], Outcome | None
             if most and (share := copies / len(pieces)) > most:
                 return Outcome(f"gopher-repetition/duplicate-{name}s", score=share, threshold=most)
             if most_characters and (share := characters / len(text)) > most_characters:
-                return Outcome(
-                    f"gopher-repetition/duplicate-{name}-characters", score=share, threshold=most_characters
-                )
+                return Outcome(f"gopher-repetition/duplicate-{name}-characters", score=share, threshold=most_characters)
         return None
 
     return check

@@ -10,7 +10,6 @@ from filters.web.tokenizer import ChunkTokenizer
 MOST_TABLES = 24  # languages kept at a time; a table of a language that comes back is built again
 
 
-
 class LanguageTables:
     """Chunk tables by language."""
 

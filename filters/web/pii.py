@@ -50,9 +50,7 @@ class Pii(Settings):
     ip_replacements: tuple[str, ...] = Field(
         ("192.0.2.1", "198.51.100.1", "203.0.113.1"), min_length=1, description="in place of IPv4 addresses"
     )
-    ipv6_replacements: tuple[str, ...] = Field(
-        ("2001:db8::1",), min_length=1, description="in place of IPv6 addresses"
-    )
+    ipv6_replacements: tuple[str, ...] = Field(("2001:db8::1",), min_length=1, description="in place of IPv6 addresses")
     phone_replacements: tuple[str, ...] = Field(("555-0100",), min_length=1, description="in place of phone numbers")
 
 

@@ -52,9 +52,7 @@ class FilterWeb(StageConfig):
         default_factory=GopherQuality, description="length, word shape, symbols, stop words"
     )
     c4: C4 = Field(default_factory=C4, description="removes lines; drops pages by phrase, bracket, sentences")
-    fineweb: FineWeb = Field(
-        default_factory=FineWeb, description="punctuated, short and repeated lines; line feeds"
-    )
+    fineweb: FineWeb = Field(default_factory=FineWeb, description="punctuated, short and repeated lines; line feeds")
     pii: Pii = Field(default_factory=Pii, description="replaces e-mail, IP addresses and phone numbers")
 
     def enabled(self) -> list[Rule]:

@@ -18,7 +18,7 @@ _LOOK_BEHIND = 8  # more than any look-behind of the suffix rules
 
 # English only. Marks that are a suffix by themselves and end no longer one, and characters that end no suffix
 # except after a digit or a quote: both hold for spaCy 3.8 and are checked against it in the tests.
-_SINGLE_SUFFIXES = frozenset(",;:!?)]}\"")
+_SINGLE_SUFFIXES = frozenset(',;:!?)]}"')
 _QUOTES = frozenset("'’")
 
 

@@ -64,5 +64,5 @@ def test_nested_assignment() -> None:
 @pytest.mark.parametrize("text", ["a: [", "- 1\n- 2", "!!python/object/apply:os.system ['true']"])
 def test_yaml_that_is_no_mapping(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.yaml").write_text(text)
-    with pytest.raises(UsageError, match="x.yaml"):
+    with pytest.raises(UsageError, match=r"x\.yaml"):
         read_yaml(str(tmp_path / "x.yaml"))

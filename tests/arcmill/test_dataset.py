@@ -54,7 +54,9 @@ def test_counts_that_do_not_add_up_are_found(dataset: Dataset) -> None:
     assert "counts: in 400 is not kept + dropped + merged + errored" in list(Dataset.open(dataset.url).problems())
 
 
-@pytest.mark.parametrize(("text", "told"), [("{", "not JSON"), ("[]", "not an arcmill manifest"), ('{"a": 1}', "not an")])
+@pytest.mark.parametrize(
+    ("text", "told"), [("{", "not JSON"), ("[]", "not an arcmill manifest"), ('{"a": 1}', "not an")]
+)
 def test_a_broken_manifest_is_told(dataset: Dataset, text: str, told: str) -> None:
     Path(dataset.file("manifest.json")).write_text(text)
     with pytest.raises(InputError, match=told):

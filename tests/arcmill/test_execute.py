@@ -100,9 +100,7 @@ def test_parts_roll_and_rows_keep_their_order(tmp_path: Path) -> None:
 
 def test_a_row_that_breaks_the_core_errs_alone(tmp_path: Path) -> None:
     make(tmp_path / "a")
-    dataset = execute(
-        DROP, DropConfig(break_on=7), {"input": [str(tmp_path / "a")]}, str(tmp_path / "b")
-    ).dataset
+    dataset = execute(DROP, DropConfig(break_on=7), {"input": [str(tmp_path / "a")]}, str(tmp_path / "b")).dataset
     errors = [row for batch in dataset.ledger() for row in batch.to_pylist() if row["outcome"] == "errored"]
     assert len(errors) == 6  # row 7 of each of the six units
     assert errors[0]["detail"] == "ValueError: row 7 breaks the core"

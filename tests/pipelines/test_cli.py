@@ -26,7 +26,9 @@ def arcmill(*arguments: str | Path, status: int = 0, cwd: Path | None = None) ->
 def rows(tmp_path: Path) -> Path:
     """Two hundred documents and one bad line."""
     path = tmp_path / "rows.jsonl"
-    lines = [json.dumps({"id": f"d{n}", "text": f"This is the plain text of document number {n}. " * 9}) for n in range(200)]
+    lines = [
+        json.dumps({"id": f"d{n}", "text": f"This is the plain text of document number {n}. " * 9}) for n in range(200)
+    ]
     path.write_text("\n".join([*lines, "{broken"]) + "\n")
     return path
 
@@ -105,8 +107,16 @@ def test_a_stage_runs_and_prints_its_output(rows: Path, tmp_path: Path) -> None:
         (["ingest-text", "--output", "o"], 2, "input 'input' (Files) is required"),
         (["ingest-text", "--input", "nowhere.jsonl", "--output", "o"], 3, "nowhere.jsonl: no such file"),
         (["ingest-text", "--input", "rows.jsonl", "--output", "o", "--set", "sorce=x"], 2, "unknown setting 'sorce'"),
-        (["ingest-text", "--input", "rows.jsonl", "--output", "o", "--set", "max_error_rate=0"], 3, "1 of 201 rows errored"),
-        (["ingest-text", "--input", "rows.jsonl", "--output", "o", "--config", "no.yaml"], 2, "no.yaml: cannot be read"),
+        (
+            ["ingest-text", "--input", "rows.jsonl", "--output", "o", "--set", "max_error_rate=0"],
+            3,
+            "1 of 201 rows errored",
+        ),
+        (
+            ["ingest-text", "--input", "rows.jsonl", "--output", "o", "--config", "no.yaml"],
+            2,
+            "no.yaml: cannot be read",
+        ),
         (["dedup-exact", "--input", "rows.jsonl", "--output", "o"], 3, "rows.jsonl: not an arcmill dataset"),
         (["inspect", "nowhere"], 3, "nowhere: no such dataset"),
         (["verify", "."], 3, "neither a dataset nor a run"),
