@@ -71,12 +71,17 @@ def _document(dataset: Dataset, document_id: str, before: dict[str, Any]) -> lis
             event["occurrences"] = len(kept)
         before.update(values)
         events.append(event)
-    ledger_columns = ["outcome", "rule", "score", "threshold", "into_id", "detail"]
+    return events + _left(dataset, document_id)
+
+
+def _left(dataset: Dataset, document_id: str) -> list[dict[str, Any]]:
+    """The ledger rows of the document."""
+    events = []
+    columns = ["outcome", "rule", "score", "threshold", "into_id", "detail"]
     for part in dataset.ledger_parts:
-        for row in rows_of_part(dataset, part["path"], [document_id], ledger_columns):
-            outcome = row.pop("outcome")
-            row.pop("id")
-            events.append({"became": outcome, **{k: v for k, v in row.items() if v is not None}})
+        for row in rows_of_part(dataset, part["path"], [document_id], columns):
+            known = {name: row[name] for name in columns[1:] if row[name] is not None}
+            events.append({"became": row["outcome"], **known})
     return events
 
 
@@ -99,7 +104,8 @@ def _sequences(dataset: Dataset, document_id: str) -> list[dict[str, Any]]:
                 place = {name: segment[name] for name in ("start", "length", "offset", "epoch")}
                 places.append({"row": row_number + int(parents[hit]), **place})
         row_number += batch.num_rows
-    return [{"became": "packed", "tokens": tokens, "sequences": places}] if places else _document(dataset, document_id, {})  # fmt: skip
+    packed = [{"became": "packed", "tokens": tokens, "sequences": places}] if places else []
+    return packed + _left(dataset, document_id)
 
 
 def _end(run: Run, steps: list[dict[str, Any]]) -> str:
