@@ -48,10 +48,15 @@ def cli(debug: bool) -> None:
     """
 
 
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def workers_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--workers`, the same everywhere: it never changes the output."""
     return click.option(
-        "--workers", type=click.IntRange(1), default=lambda: len(os.sched_getaffinity(0)), show_default="all cores",
+        "--workers", type=click.IntRange(1), default=cores, show_default="all cores",
         help="Processes (and Spark cores) to use; the output is the same for any number.",
     )(command)  # fmt: skip
 
@@ -84,7 +89,7 @@ def stage_command(name: str) -> click.Command:
         click.Option(["--config", "config_file"], metavar="FILE", help="YAML file with settings."),
         click.Option(["--set", "assignments"], multiple=True, metavar="KEY=VALUE", help="One setting; wins over --config."),
         click.Option(
-            ["--workers"], type=click.IntRange(1), default=len(os.sched_getaffinity(0)), show_default="all cores",
+            ["--workers"], type=click.IntRange(1), default=cores, show_default="all cores",
             help="Processes to use; the output is the same for any number.",
         ),
         click.Option(["--force"], is_flag=True, help="Rebuild an output that was made from something else."),
