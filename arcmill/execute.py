@@ -311,22 +311,22 @@ def _check_conservation(job: Job, counts: Mapping[str, int], done: Sequence[Mapp
     if errors > job.config.max_error_rate * counts["in"]:
         raise InputError(
             f"{name}: {errors} of {counts['in']} rows errored, more than max_error_rate "
-            f"{job.config.max_error_rate:g} allows:\n{_first_errors(done)}\n"
+            f"{job.config.max_error_rate:g} allows:\n{_first_errors(job, done)}\n"
             f"allow more with --set max_error_rate=…; the finished work is kept"
         )
 
 
-def _first_errors(done: Sequence[Mapping[str, Any]]) -> str:
+def _first_errors(job: Job, done: Sequence[Mapping[str, Any]]) -> str:
     """The most frequent reasons, with an example each."""
     import pyarrow.parquet as pq
 
+    filesystem = locate(job.staging)[0]
     seen: Counter[str] = Counter()
     example: dict[str, str] = {}
     for file in (file for record in done for file in record["ledger"]):
-        filesystem, path = locate(file["staged"])
-        if not filesystem.exists(path):
+        if not filesystem.exists(file["staged"]):
             continue
-        with filesystem.open(path, "rb") as stream:
+        with filesystem.open(file["staged"], "rb") as stream:
             for row in pq.read_table(stream, columns=["id", "outcome", "rule", "detail"]).to_pylist():
                 if row["outcome"] == "errored":
                     seen[row["rule"]] += 1

@@ -18,6 +18,7 @@ from arcmill.storage import HashingFile, is_local, locate, write_json
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from fsspec import AbstractFileSystem
 
 GROUP_BYTES = 8 << 20
 GROUP_ROWS = 8192
@@ -29,8 +30,10 @@ _REPEATING = ("source", "language", "license", "repo", "outcome", "rule", "creat
 class _Roll:
     """A run of Parquet files of one schema, a new one whenever `part_bytes` of rows are in."""
 
-    def __init__(self, folder: str, kind: str, schema: pa.Schema, part_bytes: int) -> None:
-        self.filesystem, self.folder = locate(folder)
+    def __init__(
+        self, filesystem: AbstractFileSystem, folder: str, kind: str, schema: pa.Schema, part_bytes: int
+    ) -> None:
+        self.filesystem, self.folder = filesystem, folder
         self.kind, self.schema, self.part_bytes = kind, schema, part_bytes
         self.files: list[dict[str, Any]] = []
         self._waiting: list[pa.RecordBatch] = []
@@ -100,8 +103,8 @@ class TaskWriter:
         self._folder = f"{root}/{uuid.uuid4().hex}"
         if is_local(self._filesystem):
             self._filesystem.makedirs(self._folder)
-        self._rows = _Roll(self._folder, "part", schema, part_bytes)
-        self._ledger = _Roll(self._folder, "ledger", ledger_schema(), part_bytes)
+        self._rows = _Roll(self._filesystem, self._folder, "part", schema, part_bytes)
+        self._ledger = _Roll(self._filesystem, self._folder, "ledger", ledger_schema(), part_bytes)
         self._left: list[tuple[str, Outcome]] = []
         self.counts: Counter[str] = Counter()
 

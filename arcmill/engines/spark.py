@@ -113,19 +113,19 @@ def _decide(job: Job, session: SparkSession) -> dict[str, Any]:
     result = job.stage.core(read_documents(session, job, main), job.config, _other_inputs(job))
     decisions, statistics = result if isinstance(result, tuple) else (result, {})
     filesystem, root = locate(job.staging)
-    path = f"{root}/decisions-{uuid.uuid4().hex}"
+    url = filesystem.unstrip_protocol(f"{root}/decisions-{uuid.uuid4().hex}")
     parts = max(1, len(datatrove.input_parts(job, main)))
     (
         decisions.repartition(min(parts, 4096), "_part")
         .sortWithinPartitions("_part", "_row")
         .write.option("compression", "zstd")
         .partitionBy("_part")
-        .parquet(filesystem.unstrip_protocol(path))
+        .parquet(url)
     )
     session.catalog.clearCache()
     if callable(statistics):  # figures that are known only once the decisions were made
         statistics = statistics()
-    return {"decisions": path, "statistics": statistics}
+    return {"decisions": url, "statistics": statistics}
 
 
 class Applier:

@@ -258,6 +258,21 @@ def test_the_manifest_holds_no_clock_host_or_path(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_store_without_renames() -> None:
+    """fsspec's in-memory filesystem stands in for an object store: no rename, no lock, no local path."""
+    for settings in (MakeConfig(errors=1), MakeConfig(rows=100)):
+        dataset = execute(MAKE, settings, {}, "memory://store/a", force=True).dataset
+        assert list(dataset.problems()) == []
+        assert execute(MAKE, settings, {}, "memory://store/a").skipped
+        dropped = execute(DROP, DropConfig(), {"input": ["memory://store/a"]}, "memory://store/b", force=True).dataset
+        assert list(dropped.problems()) == []
+        stored = {path.removeprefix("/store/b/") for path in dropped.filesystem.find("/store/b")}
+        listed = {file["path"] for file in dropped.manifest["files"]}
+        assert stored == listed | {"manifest.json", "metrics.json"}
+    with pytest.raises(InputError, match="bad-row"):
+        execute(MAKE, MakeConfig(errors=9, max_error_rate=0), {}, "memory://store/c")
+
+
 def test_a_full_disk_is_told_and_taken_up(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
