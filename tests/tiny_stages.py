@@ -115,3 +115,34 @@ MEASURE = Stage(
     name="measure", version=1, help="Make a model.", config=StageConfig, reads={"input": "Document"}, writes="Model",
     engine="local", core=measure,
 )  # fmt: skip
+
+
+def forget(batches: Iterator[Any], config: StageConfig) -> Iterator[Any]:
+    """Sequences of all documents but the first of each batch, which is lost without a word."""
+    import pyarrow as pa
+
+    from arcmill.records import schema
+
+    for batch in batches:
+        rows = [
+            {
+                "input_ids": [1, 2],
+                "loss_mask": [1, 1],
+                "segments": [{"id": row_id, "start": 0, "length": 2, "offset": 0, "source": "tiny"}],
+            }
+            for row_id in batch.column("id").to_pylist()[1:]
+        ]
+        yield pa.RecordBatch.from_pylist(rows, schema=schema("Sequence"))
+
+
+FORGET = Stage(
+    name="forget",
+    version=1,
+    help="Lose a document.",
+    config=StageConfig,
+    reads={"input": "Document"},
+    writes="Sequence",
+    engine="datatrove",
+    core=forget,
+    makes=True,
+)

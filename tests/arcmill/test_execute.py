@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_stages import DROP, HALVE, LINES, LOSE, MAKE, MEASURE, DropConfig, MakeConfig
+from tiny_stages import DROP, FORGET, HALVE, LINES, LOSE, MAKE, MEASURE, DropConfig, MakeConfig
 
 from arcmill.config import StageConfig
 from arcmill.dataset import Dataset
@@ -121,6 +121,13 @@ def test_a_core_that_loses_rows_is_stopped(tmp_path: Path) -> None:
     make(tmp_path / "a")
     with pytest.raises(EngineError, match="values of 'text'"):
         execute(LOSE, StageConfig(), {"input": [str(tmp_path / "a")]}, str(tmp_path / "b"))
+
+
+def test_a_document_lost_silently_is_noticed(tmp_path: Path) -> None:
+    make(tmp_path / "a", splits=1)
+    with pytest.raises(EngineError, match="rows were lost: in 200, kept 199"):
+        execute(FORGET, StageConfig(), {"input": [str(tmp_path / "a")]}, str(tmp_path / "b"))
+    assert not (tmp_path / "b" / "manifest.json").exists()
 
 
 def test_a_dead_worker_ends_the_run_with_an_error(tmp_path: Path) -> None:
