@@ -142,7 +142,7 @@ class Dataset:
                     yield f"{file['path']}: {parquet.metadata.num_rows} rows, the manifest says {file['rows']}"
                 rows[file["path"][:6].rstrip("/") if ledger else "part-"] += parquet.metadata.num_rows
                 if ledger:
-                    for value in parquet.read(columns=["outcome"]).column(0).to_pylist():
+                    for value in parquet.read(columns=["outcome"], use_threads=False).column(0).to_pylist():
                         outcomes[value] = outcomes.get(value, 0) + 1
         counts = self.counts
         if counts["in"] != counts["kept"] + counts["dropped"] + counts["merged"] + counts["errored"]:

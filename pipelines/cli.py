@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -421,7 +423,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = 4
     else:
         status = 0
-    sys.exit(status)
+    _leave(status)
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process after Python's own clean-up, without that of C++ libraries.
+
+    Arrow's threads may still be winding down; where a library's destructor meets one, it aborts the process, and a
+    finished command would end with status 134 now and then.
+    """
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)
 
 
 def _terminated(signum: int, frame: Any) -> None:

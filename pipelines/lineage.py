@@ -243,9 +243,9 @@ def rows_of_part(dataset: Dataset, part: str, ids: Collection[str], columns: Seq
         with dataset.filesystem.open(path, "rb") as stream:
             parquet = pq.ParquetFile(stream)
             for group in range(parquet.num_row_groups):
-                hits = pc.is_in(parquet.read_row_group(group, ["id"]).column("id"), value_set=wanted)
+                hits = pc.is_in(parquet.read_row_group(group, ["id"], use_threads=False).column("id"), value_set=wanted)
                 if pc.any(hits).as_py():
                     names = list(dict.fromkeys(["id", *columns]))
-                    yield from parquet.read_row_group(group, names).filter(hits).to_pylist()
+                    yield from parquet.read_row_group(group, names, use_threads=False).filter(hits).to_pylist()
     except (OSError, KeyError, pa.ArrowException) as error:
         raise InputError(f"{path}: a damaged part ({' '.join(str(error).split())[:200]})") from None

@@ -183,7 +183,7 @@ class Applier:
         for name in sorted(filesystem.ls(folder, detail=False)):
             if name.endswith(".parquet"):
                 with filesystem.open(name, "rb") as stream:
-                    tables.append(pq.ParquetFile(stream).read())
+                    tables.append(pq.ParquetFile(stream).read(use_threads=False))
         return pa.concat_tables(tables).sort_by("_row") if tables else None
 
 

@@ -27,7 +27,7 @@ class Group:
     def read(self, columns: Sequence[str]) -> pa.Table | None:
         """The columns, or None where the part is damaged, which is noted once."""
         try:
-            return self._parquet.read_row_group(self._number, columns=list(columns))
+            return self._parquet.read_row_group(self._number, columns=list(columns), use_threads=False)
         except (OSError, KeyError, pa.ArrowException) as error:
             _note(self._notes, self._path, error)
             return None
