@@ -155,6 +155,7 @@ def execute(
     identity, job = identify(stage, config, inputs)
     state, differences = standing(output, identity)
     if state == "done" and not force:
+        _sweep(output)
         return Result(Dataset.open(output), True, time.monotonic() - started)
     if state == "drifted" and not force:
         listed = "\n  ".join(differences) or "its files"
@@ -186,6 +187,15 @@ def execute(
     except OSError as error:
         raise no_space(error) or EngineError(f"{stage.name}: {error}") from error
     return Result(Dataset.open(output), False, time.monotonic() - started)
+
+
+def _sweep(output: str) -> None:
+    """Remove the staging that a run left when it was killed between its manifest and its end. Best effort."""
+    filesystem, path = locate(output)
+    with contextlib.suppress(OSError, UsageError):
+        if filesystem.exists(f"{path}/{STAGING}"):
+            with _lock(filesystem, f"{path}/{STAGING}", output):
+                filesystem.rm(f"{path}/{STAGING}", recursive=True)
 
 
 def _refuse_own_input(output: str, job: Job) -> None:

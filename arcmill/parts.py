@@ -84,10 +84,12 @@ class _Roll:
         self._end_file()
 
     def give_up(self) -> None:
-        """Let go of an unfinished file; on a full disk even closing it may fail."""
+        """Let go of an unfinished file. Its writer must end well, or it fails later, when it is collected."""
         if self._sink is not None:
+            self._sink.abandon()
+        if self._writer is not None:
             with contextlib.suppress(OSError):
-                self._sink.close()
+                self._writer.close()
         self._writer = self._sink = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -75,10 +76,12 @@ class HashingFile:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._digest, self.bytes = stream, hashlib.sha256(), 0
-        self.closed = False
+        self.closed = self._abandoned = False
 
     def write(self, data: Any) -> int:
         view = memoryview(data)
+        if self._abandoned:
+            return view.nbytes
         self._digest.update(view)
         self._stream.write(view)
         self.bytes += view.nbytes
@@ -97,12 +100,20 @@ class HashingFile:
         return self.bytes
 
     def flush(self) -> None:
-        self._stream.flush()
+        if not self._abandoned:
+            self._stream.flush()
 
     def close(self) -> None:
         if not self.closed:
-            self._stream.close()
             self.closed = True
+            self._stream.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is, even on a full disk; what is still written to it goes nowhere."""
+        self._abandoned = True
+        with contextlib.suppress(OSError):
+            self.close()
+        self.closed = False
 
     @property
     def sha256(self) -> str:

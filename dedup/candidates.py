@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from arcmill.errors import EngineError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -76,14 +78,18 @@ Rows = tuple[Longs, Longs, Longs, npt.NDArray[np.bool_]]
 
 def stream_pairs(batches: Iterator[pa.RecordBatch], cap: int, anchors: int) -> Iterator[Pairs]:
     """Pairs from sorted batches (columns key, uid, size, short); a bucket that a batch breaks off waits
-    for the next.
+    for the next. Raises EngineError where they are not sorted, since pairs would be missed without a word.
     """
     held: list[Rows] = []
+    last = np.iinfo(np.int64).min
     for batch in batches:
         if not batch.num_rows:
             continue
         keys, uids, sizes = (batch.column(name).to_numpy() for name in ("key", "uid", "size"))
         short = batch.column("short").to_numpy(zero_copy_only=False)
+        if keys[0] < last or (keys[1:] < keys[:-1]).any():
+            raise EngineError("dedup-minhash: band keys came out of order from the engine")
+        last = keys[-1]
         if keys[0] == keys[-1] and (not held or held[-1][0][-1] == keys[0]):
             held.append((keys, uids, sizes, short))  # the whole batch belongs to the bucket that waits
             continue

@@ -41,10 +41,11 @@ def merged_in_rounds(edges: DataFrame) -> DataFrame:
     """The edges that merge, for a graph too large for one task: the same result, in rounds.
 
     Each round settles the documents that no undecided better one is like: they survive, and what is like them
-    goes. `edges` has a_uid (the better one), b_uid, and quality, size and id of a; it should be persisted.
+    goes. `edges` has a_uid (the better one), b_uid, and quality, size and id of a; it should be kept.
     """
     from pyspark.sql import functions as F
 
+    from arcmill.engines.frames import settle
     from dedup.survivor import rank
 
     left = edges.select("a_uid", "b_uid")
@@ -52,11 +53,11 @@ def merged_in_rounds(edges: DataFrame) -> DataFrame:
     while True:
         survivors = left.select("a_uid").distinct().join(left.select(F.col("b_uid").alias("a_uid")), "a_uid", "anti")
         removed = left.join(survivors, "a_uid", "semi").select(F.col("b_uid").alias("uid")).distinct()
-        removed = removed.localCheckpoint()
+        removed = settle(removed)
         gone = removed if gone is None else gone.union(removed)
         for end in ("a_uid", "b_uid"):
             left = left.join(removed.withColumnRenamed("uid", end), end, "anti")
-        left = left.localCheckpoint()
+        left = settle(left)
         if left.isEmpty():
             break
     kept = edges.join(gone.withColumnRenamed("uid", "a_uid"), "a_uid", "anti")

@@ -45,6 +45,7 @@ def core(df: DataFrame, config: DedupExact, inputs: dict[str, str]) -> tuple[Dat
     """Decisions and statistics. Texts are hashed where they lie; only hashes and the ranking columns are shuffled."""
     from pyspark.sql import functions as F
 
+    from arcmill.engines.frames import keep
     from dedup.losses import losses_by_source
     from dedup.survivor import locate, locator, rank
 
@@ -58,16 +59,15 @@ def core(df: DataFrame, config: DedupExact, inputs: dict[str, str]) -> tuple[Dat
             yield pa.RecordBatch.from_arrays([*batch.columns[:-1], keys], names=[*batch.schema.names[:-1], "key"])
 
     schema = "uid long, id string, source string, quality double, size long, key binary"
-    documents = locate(df).mapInArrow(keyed, schema).persist()
+    documents = keep(locate(df).mapInArrow(keyed, schema))
     # min() of a struct combines before the shuffle: a text that occurs a million times sends one row a task.
     groups = (
         documents.groupBy("key").agg(F.count(F.lit(1)).alias("copies"), F.min(rank()).alias("best")).where("copies > 1")
     )
-    merged = (
+    merged = keep(
         documents.join(groups, "key")
         .where(F.col("uid") != F.col("best.uid"))
         .select(*locator(), "source", F.col("best.id").alias("into_id"), F.lit(1).cast("long").alias("verified"))
-        .persist()
     )
     statistics = losses_by_source(documents, merged, config.alarm_share, STAGE.name)
     del statistics["verified_pairs"]  # every one is

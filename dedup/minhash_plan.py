@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from arcmill.engines.frames import keep, sorted_map
 from dedup.losses import losses_by_source
 from dedup.survivor import locate, locator, rank
 
@@ -38,7 +39,7 @@ def find_duplicates(df: DataFrame, config: DedupMinhash, stage: str) -> tuple[Da
     from pyspark.sql import functions as F
 
     documents = locate(df)
-    pairs = candidate_pairs(documents, config).persist()
+    pairs = keep(candidate_pairs(documents, config))
     found = pairs.agg(
         F.count_if(F.col("a") >= 0).alias("pairs"),
         F.sum("bytes").alias("bytes"),
@@ -55,7 +56,7 @@ def find_duplicates(df: DataFrame, config: DedupMinhash, stage: str) -> tuple[Da
     else:
         from dedup.clusters import merged_in_rounds
 
-        edges = verified_edges(documents, pairs, config).persist()
+        edges = keep(verified_edges(documents, pairs, config))
         merged = merged_in_rounds(edges).select(
             F.col("b_uid").alias("uid"),
             F.col("b_source").alias("source"),
@@ -64,11 +65,10 @@ def find_duplicates(df: DataFrame, config: DedupMinhash, stage: str) -> tuple[Da
             "score",
             F.lit(0).cast("long").alias("verified"),
         )
-    merged = merged.persist()
+    merged = keep(merged)
     losses = losses_by_source(df, merged, config.alarm_share, stage)
     if in_rounds:
         losses["verified_pairs"] = edges.count()
-    pairs.unpersist()
     decisions = merged.select(
         *locator(),
         F.lit("merged").alias("outcome"),
@@ -94,11 +94,13 @@ def candidate_pairs(documents: DataFrame, config: DedupMinhash) -> DataFrame:
         _signer(config.ngram, config.bands, config.rows, config.seed),
         "key long, uid long, quality double, size long, tie long, short boolean",
     )
-    buckets = signed.repartition("key").sortWithinPartitions(
-        "key", F.desc_nulls_last("quality"), F.desc("size"), "tie", "uid"
-    )
-    pairs = buckets.select("key", "uid", "size", "short").mapInArrow(
-        _pairer(config.bucket_cap, config.anchors), "a long, b long, bytes long, skipped long, hot long"
+    pairs = sorted_map(
+        signed,
+        "key",
+        [("quality", "descending"), ("size", "descending"), ("tie", "ascending"), ("uid", "ascending")],
+        _pairer(config.bucket_cap, config.anchors),
+        "a long, b long, bytes long, skipped long, hot long",
+        int(documents.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1),
     )
     return pairs.groupBy("a", "b").agg(
         F.max("bytes").alias("bytes"), F.sum("skipped").alias("skipped"), F.sum("hot").alias("hot")

@@ -14,6 +14,7 @@ from collections import defaultdict
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from arcmill.engines.frames import keep
 from arcmill.errors import UsageError
 from sequences.budget import MICRO, capped_epochs, natural, shares
 
@@ -49,7 +50,7 @@ def mix_documents(dfs: dict[str, DataFrame], config: Mix) -> tuple[DataFrame, Da
             "_draw", F.shiftrightunsigned(F.xxhash64(F.lit(config.seed), "_source", "id"), 11) * F.lit(2.0**-53)
         )
     )
-    narrow = documents.where("_own is not null").select("_source", "_class", "_own", "_tokens", "_draw").persist()
+    narrow = keep(documents.where("_own is not null").select("_source", "_class", "_own", "_tokens", "_draw"))
     masses = _masses(narrow)
     asked = shares({name: _of_source(masses, name) for name in dfs}, config.budget_tokens, config.weights)
     epochs = {name: capped_epochs(_of_source(masses, name), asked[name], config.max_epochs) for name in dfs}
@@ -58,7 +59,6 @@ def mix_documents(dfs: dict[str, DataFrame], config: Mix) -> tuple[DataFrame, Da
     cuts = _cuts(narrow, masses, epochs)
     extra = _extra(F.col("_part_epoch"), cuts)
     receipt = _receipt(narrow.withColumn("_times", F.col("_whole") + extra), asked, masses, config)
-    narrow.unpersist()
 
     realised = documents.withColumn("_whole", whole).withColumn("_part_epoch", part)
     realised = realised.withColumn("_times", (F.col("_whole") + extra).cast("int"))

@@ -24,14 +24,43 @@ def digest() -> Callable[[Path | str], str]:
     return compute
 
 
-@pytest.fixture(scope="session")
-def spark() -> Any:
-    """The kernel's own session, with two cores; skips where there is no Java."""
-    from arcmill.engines.session import find_java, spark_session
+@pytest.fixture(scope="session", params=["embedded", "local[2]"])
+def spark_master(request: pytest.FixtureRequest) -> str:
+    """Each kind of session; skips where there is no Java for Spark's own."""
+    from arcmill.engines.session import find_java
 
     java, why = find_java()
-    if java is None:
+    if request.param != "embedded" and java is None:
         pytest.skip(f"no Java for Spark: {why}")
-    session = spark_session(2, {})
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def spark(spark_master: str) -> Any:
+    """The kernel's own session, with two cores."""
+    from arcmill.engines.session import spark_session
+
+    session = spark_session(2, {"spark.master": spark_master})
     session.conf.set("spark.sql.shuffle.partitions", "2")
     return session
+
+
+@pytest.fixture(autouse=True)
+def _kind_of_spark(request: pytest.FixtureRequest) -> None:
+    """A process may hold both kinds of session; the last one asked for is the one that pyspark's functions serve."""
+    if "spark" in request.fixturenames:
+        from arcmill.engines.session import spark_session
+
+        spark_session(2, {"spark.master": request.getfixturevalue("spark_master")})
+
+
+@pytest.fixture(scope="session")
+def to_frame(spark: Any) -> Callable[..., Any]:
+    """An Arrow table as a frame of the session, empty ones too."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    def build(table: Any, partitions: int = 1) -> Any:
+        frame = spark.createDataFrame(table) if len(table) else spark.createDataFrame([], from_arrow_schema(table.schema))
+        return frame.repartition(partitions)
+
+    return build

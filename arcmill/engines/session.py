@@ -1,4 +1,4 @@
-"""One Spark session for a whole run, and the Java that it needs."""
+"""The Spark session of a stage: embedded where the data is small, else Spark's own, and the Java that one needs."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arcmill.engines import embedded
 from arcmill.errors import EngineError
 
 if TYPE_CHECKING:
@@ -79,8 +80,25 @@ def _java_home() -> str:
     return str(home)
 
 
-def spark_session(workers: int, settings: Mapping[str, Any]) -> SparkSession:
-    """The session of this process, begun on first use. `settings` may hold `spark.*` keys, `spark.master` among them."""
+def spark_session(workers: int, settings: Mapping[str, Any], size: int = 0) -> SparkSession:
+    """A session for a stage that reads `size` bytes of Parquet; one of each kind a process, begun on first use.
+
+    `settings` may hold `spark.*` keys. `spark.master` says which kind: `embedded`, or any master of Spark's
+    (`local[4]`, `spark://…`). Without it the embedded one is taken up to a size, where it is installed, nobody
+    else uses the machine and no other key asks for Spark's own.
+    """
+    asked = {key: str(value) for key, value in settings.items() if key.startswith("spark.")}
+    master = asked.pop("spark.master", "")
+    if master == "embedded":
+        return embedded.embedded_session(workers)
+    if not master and not asked and embedded.available() and embedded.alone():
+        if size <= embedded.LARGEST or find_java()[0] is None:
+            return embedded.embedded_session(workers)
+    os.environ.pop(embedded.CONNECT, None)
+    return _jvm_session(master or f"local[{workers}]", asked)
+
+
+def _jvm_session(master: str, asked: Mapping[str, str]) -> SparkSession:
     from pyspark.sql import SparkSession
 
     running = SparkSession.getActiveSession()
@@ -89,7 +107,6 @@ def spark_session(workers: int, settings: Mapping[str, Any]) -> SparkSession:
     os.environ["JAVA_HOME"] = _java_home()
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     os.environ.setdefault("PYTHONHASHSEED", "0")
-    master = str(settings.get("spark.master", f"local[{workers}]"))
     scratch = tempfile.mkdtemp(prefix="arcmill-spark-")
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     options = {
@@ -107,7 +124,7 @@ def spark_session(workers: int, settings: Mapping[str, Any]) -> SparkSession:
             "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xshare:auto -XX:TieredStopAtLevel=1",
             "spark.shuffle.compress": "true",
         }  # fmt: skip
-    options |= {key: str(value) for key, value in settings.items() if key.startswith("spark.")}
+    options |= asked
     builder = SparkSession.builder.master(master)
     for key, value in options.items():
         builder = builder.config(key, value)
@@ -148,7 +165,7 @@ def _driver_megabytes() -> int:
     return int(max(1024, min(8192, total // 4)))
 
 
-def shuffle_partitions(session: SparkSession, compressed_bytes: int) -> int:
+def shuffle_partitions(session: SparkSession, workers: int, compressed_bytes: int) -> int:
     """Shuffle partitions for an input: about 64 MiB each, never fewer than the cores. It never decides a row."""
-    cores = int(session.sparkContext.defaultParallelism)
+    cores = workers if embedded.CONNECT in os.environ else int(session.sparkContext.defaultParallelism)
     return max(cores, min(20_000, compressed_bytes * 4 // (64 << 20)))

@@ -10,6 +10,7 @@ first occurrence); they are sorted by `_order` and written in buckets of it.
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import BATCH_ROWS
 from arcmill.engines import datatrove
+from arcmill.engines.embedded import CONNECT
+from arcmill.engines.frames import drop_kept, sorted_map
 from arcmill.engines.session import shuffle_partitions, spark_session
 from arcmill.errors import ArcmillError, EngineError
 from arcmill.execute import Job, finished_task
@@ -59,10 +62,13 @@ def _guarded(job: Job, work: Callable[[Job, SparkSession], dict[str, Any]]) -> d
     from pyspark.errors import PySparkException
 
     total = sum(part["bytes"] for name in job.datasets for _, part in datatrove.input_parts(job, name))
-    session = spark_session(job.workers, job.settings)
-    session.conf.set("spark.sql.shuffle.partitions", str(shuffle_partitions(session, total)))
     try:
-        return work(job, session)
+        session = spark_session(job.workers, job.settings, total)
+        session.conf.set("spark.sql.shuffle.partitions", str(shuffle_partitions(session, job.workers, total)))
+        try:
+            return work(job, session)
+        finally:
+            drop_kept(session)
     except (ArcmillError, KeyboardInterrupt):
         raise
     except (PySparkException, Py4JError, Py4JNetworkError, ConnectionError) as error:
@@ -79,6 +85,10 @@ def _one_line(error: BaseException) -> str:
 
 def read_documents(session: SparkSession, job: Job, name: str) -> DataFrame:
     """The rows of an input, with `_part` (its place among the input's parts) and `_row` (its place in the part)."""
+    return (_read_embedded if CONNECT in os.environ else _read_in_spark)(session, job, name)
+
+
+def _read_in_spark(session: SparkSession, job: Job, name: str) -> DataFrame:
     from pyspark.sql import functions as F
     from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -104,6 +114,38 @@ def read_documents(session: SparkSession, job: Job, name: str) -> DataFrame:
     return frame
 
 
+def _read_embedded(session: SparkSession, job: Job, name: str) -> DataFrame:
+    """The embedded engine has no file metadata columns, so the parts are read here, by PyArrow and fsspec."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+    from pyspark.sql.types import IntegerType, LongType
+
+    wanted = schema(job.datasets[name][0].record)
+    paths = [
+        dataset.filesystem.unstrip_protocol(dataset.file(part["path"]))
+        for dataset in job.datasets[name]
+        for part in dataset.parts
+    ]
+    located = from_arrow_schema(wanted).add("_part", IntegerType()).add("_row", LongType())
+
+    def read(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for part in (number for batch in numbers for number in batch.column(0).to_pylist()):
+            filesystem, path = locate(paths[part])
+            with filesystem.open(path, "rb") as stream:
+                first = 0
+                for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, use_threads=False):
+                    columns = batch.select(wanted.names).cast(wanted).columns
+                    rows = np.arange(first, first + batch.num_rows)
+                    first += batch.num_rows
+                    places = pa.array(np.full(batch.num_rows, part, np.int32))
+                    yield pa.RecordBatch.from_arrays([*columns, places, pa.array(rows)], names=located.names)
+
+    return session.range(0, len(paths), 1, max(1, min(len(paths), job.workers))).mapInArrow(read, located)
+
+
 def _other_inputs(job: Job) -> dict[str, str]:
     return {name: datasets[0].url for name, datasets in job.datasets.items() if datasets}
 
@@ -122,7 +164,6 @@ def _decide(job: Job, session: SparkSession) -> dict[str, Any]:
         .partitionBy("_part")
         .parquet(url)
     )
-    session.catalog.clearCache()
     if callable(statistics):  # figures that are known only once the decisions were made
         statistics = statistics()
     return {"decisions": url, "statistics": statistics}
@@ -196,11 +237,10 @@ def _rewrite(job: Job, session: SparkSession) -> dict[str, Any]:
     buckets = max(1, min(4096, size // (job.config.part_bytes // 4)), 8 if size > (1 << 20) else 1)
     by_order = rows.withColumn("_bucket", F.pmod(F.col("_order"), F.lit(buckets)).cast("int"))
     by_id = ledger.withColumn("_bucket", F.pmod(F.xxhash64("id"), F.lit(buckets)).cast("int"))
-    records = _write_buckets(job, by_order, ["_bucket", "_order", "id", "_copy"], buckets, 0, ledger=False)
-    records += _write_buckets(job, by_id, ["_bucket", "id", "rule", "detail"], buckets, buckets, ledger=True)
+    records = _write_buckets(job, by_order, ["_order", "id", "_copy"], buckets, 0, ledger=False)
+    records += _write_buckets(job, by_id, ["id", "rule", "detail"], buckets, buckets, ledger=True)
     total = sum(dataset.rows for datasets in job.datasets.values() for dataset in datasets)
     records.append({"parts": [], "ledger": [], "counts": {"in": total}})
-    session.catalog.clearCache()
     return {"records": records, "statistics": statistics() if callable(statistics) else statistics}
 
 
@@ -231,9 +271,9 @@ def _write_buckets(
         yield pa.RecordBatch.from_pydict({"task": pa.array(written, pa.int32())})
 
     partitions = min(buckets, int(frame.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1))
-    tasks = (
-        frame.repartition(partitions, "_bucket").sortWithinPartitions(*order).mapInArrow(write, "task int").collect()
-    )
+    tasks = sorted_map(
+        frame, "_bucket", [(name, "ascending") for name in order], write, "task int", partitions
+    ).collect()
     done = (finished_task(staging, task) for task in sorted({row.task for row in tasks}))
     return [record for record in done if record is not None]
 

@@ -194,6 +194,13 @@ def test_killed_at_random_moments_it_ends_in_the_same_bytes(tmp_path: Path, dige
         assert digest(tmp_path / "whole" / name) == digest(tmp_path / "killed" / name)
 
 
+def test_staging_that_outlived_its_run_is_swept(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    (tmp_path / "a" / "_staging" / "x").mkdir(parents=True)
+    make(tmp_path / "a")
+    assert not (tmp_path / "a" / "_staging").exists()
+
+
 def test_raw_files_keep_their_relative_names(tmp_path: Path, digest: Digest) -> None:
     for place in ("here", "there"):
         folder = tmp_path / place / "deep"
@@ -235,12 +242,15 @@ def test_a_model_stage(tmp_path: Path) -> None:
         execute(DROP, DropConfig(), {"input": [str(tmp_path / "m")]}, str(tmp_path / "b"))
 
 
-def test_spark_decisions_are_applied_in_order(tmp_path: Path, digest: Digest, spark: object) -> None:
+def test_spark_decisions_are_applied_in_order(tmp_path: Path, digest: Digest, spark_master: str) -> None:
     make(tmp_path / "a")
     seen = set()
-    for partitions in (1, 3):
-        output = tmp_path / f"h{partitions}"
-        dataset = execute(HALVE, StageConfig(), {"input": [str(tmp_path / "a")]}, str(output)).dataset
+    for workers in (1, 3):
+        output = tmp_path / f"h{workers}"
+        dataset = execute(
+            HALVE, StageConfig(), {"input": [str(tmp_path / "a")]}, str(output), workers=workers,
+            settings={"spark.master": spark_master},
+        ).dataset  # fmt: skip
         seen.add(digest(output))
     assert len(seen) == 1
     assert dataset.counts["dropped"] == 600

@@ -9,7 +9,7 @@ Frame = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def frame(spark: Any) -> Frame:
+def frame(to_frame: Any) -> Frame:
     """Documents as a Spark DataFrame with locators, in any number of partitions and any order."""
     import pyarrow as pa
 
@@ -20,7 +20,7 @@ def frame(spark: Any) -> Frame:
         columns = schema("Document")
         columns = columns.append(pa.field("_part", pa.int32())).append(pa.field("_row", pa.int64()))
         table = pa.Table.from_pylist(full[::-1] if backwards else full, schema=columns)
-        return spark.createDataFrame(table).repartition(partitions)
+        return to_frame(table, partitions)
 
     return build
 
@@ -29,11 +29,13 @@ def frame(spark: Any) -> Frame:
 def merged() -> Callable[..., tuple[dict[str, Any], dict[str, Any]]]:
     """Run a stage core: {removed id: its decision} and the statistics."""
 
+    from arcmill.engines.frames import drop_kept
+
     def run(stage: Any, df: Any, **settings: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         decisions, statistics = stage.core(df, stage.config(**settings), {})
         ids = {(row["_part"], row["_row"]): row["id"] for row in df.select("_part", "_row", "id").collect()}
         found = decisions.collect()
-        df.sparkSession.catalog.clearCache()
+        drop_kept(df.sparkSession)
         out = {ids[row["_part"], row["_row"]]: row for row in found}
         assert len(out) == len(found), "two decisions on one row"
         assert all(row["outcome"] == "merged" for row in found)

@@ -13,7 +13,7 @@ from filters.buckets import STAGE, BucketQuality
 
 
 @pytest.fixture(scope="module")
-def decide(spark: Any) -> Callable[..., tuple[dict[str, Any], dict[str, Any]]]:
+def decide(to_frame: Any) -> Callable[..., tuple[dict[str, Any], dict[str, Any]]]:
     """Run the core on documents: {id: decision} and the statistics."""
     import pyarrow as pa
 
@@ -25,7 +25,7 @@ def decide(spark: Any) -> Callable[..., tuple[dict[str, Any], dict[str, Any]]]:
         rows: list[dict[str, Any]], partitions: int = 1, inputs: dict[str, str] | None = None, **settings: Any
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         full = [{"source": "web", "_part": 0, "_row": i, **row} for i, row in enumerate(rows)]
-        df = spark.createDataFrame(pa.Table.from_pylist(full, schema=columns)).repartition(partitions)
+        df = to_frame(pa.Table.from_pylist(full, schema=columns), partitions)
         decisions, statistics = STAGE.core(df, STAGE.config(**settings), inputs or {})
         found = {rows[row["_row"]]["id"]: row for row in decisions.collect()}
         return found, statistics

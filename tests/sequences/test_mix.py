@@ -32,7 +32,7 @@ TOKENS = {row["id"]: len(row["text"]) // 4 for rows in SOURCES.values() for row 
 
 
 @pytest.fixture(scope="module")
-def mixed(spark: Any) -> Callable[..., tuple[list[Any], list[Any], dict[str, Any]]]:
+def mixed(to_frame: Any) -> Callable[..., tuple[list[Any], list[Any], dict[str, Any]]]:
     """Run the core: output rows in the kernel's order, ledger rows, receipt."""
     import pyarrow as pa
 
@@ -40,7 +40,7 @@ def mixed(spark: Any) -> Callable[..., tuple[list[Any], list[Any], dict[str, Any
 
     def run(sources: dict[str, list[dict[str, Any]]], partitions: int = 1, **settings: Any) -> Any:
         frames = {
-            name: spark.createDataFrame(pa.Table.from_pylist(rows, schema=schema("Document"))).repartition(partitions)
+            name: to_frame(pa.Table.from_pylist(rows, schema=schema("Document")), partitions)
             for name, rows in sources.items()
         }
         rows, ledger, receipt = STAGE.core(frames, STAGE.config(**settings), {})
