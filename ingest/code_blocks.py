@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 OPEN = re.compile(rb"<pre(?=[\s>/])[^<>]*>", re.IGNORECASE)
 CLOSE = re.compile(rb"</pre\s*>", re.IGNORECASE)
 BREAK = re.compile(rb"<br\b[^<>]*>", re.IGNORECASE)
-LINE_END = re.compile(rb"(?<!\n)</(?:div|p|li|tr)\s*>", re.IGNORECASE)
+LINE_END = re.compile(rb"</(?<!\n</)(?:div|p|li|tr)\s*>", re.IGNORECASE)  # begins with what the engine can seek
 STACKED = re.compile(rb"</code><code\b", re.IGNORECASE)
 MARKUP = re.compile(rb"<!--.*?-->|</?[a-zA-Z!?][^<>]*>", re.DOTALL)
 CONTAINERS = {"ul", "ol", "li", "aside", "dl", "dd", "dt", "header", "figure", "center", "table", "tbody", "tr", "td"}

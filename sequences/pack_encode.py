@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 
 from arcmill.errors import UsageError
 from arcmill.stage import Outcome
+from sequences.chunks import ChunkEncoder, holds_for
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
 Parts = list[str | int]  # text to encode, and ids of control tokens between
@@ -36,10 +37,11 @@ class DocumentEncoder:
 
     def __init__(
         self, plain: Tokenizer, size: int, forbidden: Sequence[int], eos_id: int | None, pad_id: int,
-        fim: dict[str, int],
+        fim: dict[str, int], by_chunk: bool = False,
     ) -> None:  # fmt: skip
         self.eos_id, self.pad_id = eos_id, pad_id
         self._plain, self._fim = plain, fim
+        self._chunked = ChunkEncoder(plain) if by_chunk else None
         self._fim_split = re.compile("(" + "|".join(map(re.escape, fim)) + ")") if fim else None
         self._forbidden = np.zeros(size, dtype=np.bool_)
         self._forbidden[list(forbidden)] = True
@@ -51,7 +53,8 @@ class DocumentEncoder:
         path = Path(folder) / "tokenizer.json"
         try:
             spec = json.loads(path.read_text(encoding="utf-8"))
-            plain, tokens = _without_control_tokens(spec), _tokens(spec)
+            bare = _without_control_tokens(spec)
+            plain, tokens = Tokenizer.from_str(json.dumps(bare)), _tokens(spec)
         except FileNotFoundError:
             raise UsageError(
                 f"input tokenizer={folder}: it holds no tokenizer.json; give the output of train-tokenizer, "
@@ -67,7 +70,7 @@ class DocumentEncoder:
         known = {token: tokens[token] for token in fim if token in tokens}
         return cls(
             plain, max(tokens.values(), default=0) + 1, _forbidden_ids(spec, tokens), eos_id, pad_id,
-            known if len(known) == len(fim) else {},
+            known if len(known) == len(fim) else {}, holds_for(bare),
         )  # fmt: skip
 
     def _is_separable(self) -> bool:
@@ -146,9 +149,14 @@ class DocumentEncoder:
         yield from self._encode_group(pieces[first:])
 
     def _encode_group(self, pieces: Sequence[str]) -> Iterator[list[int] | Outcome]:
+        encoded: Iterable[list[int]]
         try:
             with _one_thread():
-                encodings = self._plain.encode_batch_fast(pieces, add_special_tokens=False)
+                if self._chunked is not None:
+                    encoded = self._chunked.encode(pieces)
+                else:
+                    encodings = self._plain.encode_batch_fast(pieces, add_special_tokens=False)
+                    encoded = (encoding.ids for encoding in encodings)
         except Exception as error:  # the library raises bare Exception; find the piece that it is about
             if len(pieces) == 1:
                 yield Outcome("cannot_tokenize", "errored", detail=f"{type(error).__name__}: {error}"[:200])
@@ -156,8 +164,7 @@ class DocumentEncoder:
             for piece in pieces:
                 yield from self._encode_group([piece])
             return
-        for encoding in encodings:
-            yield encoding.ids
+        yield from encoded
 
 
 def _boundary(text: str, low: int, high: int) -> int:
@@ -183,11 +190,10 @@ def _token_id(tokens: dict[str, int], setting: str, token: str, path: Path) -> i
     return tokens[token]
 
 
-def _without_control_tokens(spec: dict[str, Any]) -> Tokenizer:
-    """The tokenizer for ordinary text. Added tokens of white space alone are vocabulary, and stay."""
+def _without_control_tokens(spec: dict[str, Any]) -> dict[str, Any]:
+    """The tokenizer.json for ordinary text. Added tokens of white space alone are vocabulary, and stay."""
     added = [token for token in spec["added_tokens"] if not token["content"].strip()]
-    plain = {**spec, "added_tokens": added, "post_processor": None, "truncation": None, "padding": None}
-    return Tokenizer.from_str(json.dumps(plain))
+    return {**spec, "added_tokens": added, "post_processor": None, "truncation": None, "padding": None}
 
 
 def _forbidden_ids(spec: dict[str, Any], tokens: dict[str, int]) -> list[int]:

@@ -68,7 +68,12 @@ def spans(strings: list[bytes]) -> tuple[Array, Array, Array]:
     ends = np.cumsum(np.fromiter(map(len, strings), np.int64, len(strings)))
     starts = np.zeros_like(ends)
     starts[1:] = ends[:-1]
-    return np.frombuffer(b"".join(strings), np.uint8), starts, ends
+    return writable(strings), starts, ends
+
+
+def writable(strings: list[bytes]) -> Array:
+    """The strings run together. Compiled code is made anew for arrays that cannot be written: here all can."""
+    return np.frombuffer(bytearray().join(strings), np.uint8)
 
 
 def room(array: Array, size: int) -> Array:
@@ -140,7 +145,8 @@ def _find(data: Array, starts: Array, ends: Array, hashes: Array, slots: Array, 
                 keys[slot] = value
                 places[number] = used
                 size = ends[i] - starts[i]
-                stored[used : used + size] = data[starts[i] : ends[i]]
+                for k in range(size):  # assigning a slice takes a second longer to compile
+                    stored[used + k] = data[starts[i] + k]
                 used += size
                 places[number + 1] = used
                 new[fresh] = i

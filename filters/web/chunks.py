@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from filters.web.byte_table import ByteTable, room, span_hashes, spans
+from filters.web.byte_table import ByteTable, room, span_hashes, spans, writable
 from filters.web.columns import (
     COLUMNS,
     IS_LETTER,
@@ -97,7 +97,7 @@ class ChunkTable:
     def scan_all(self, texts: list[str]) -> list[Scan]:
         """Read some texts; what is new in them is learned in one go."""
         encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-        data = np.frombuffer(b"".join(encoded), np.uint8)
+        data = writable(encoded)
         cuts = []
         offset = 0
         for part in encoded:

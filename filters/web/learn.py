@@ -46,7 +46,9 @@ Array = np.ndarray[Any, Any]
 def word_spans(bounds: Array, plain: Array, hard_counts: Array, hard_starts: Array,
                hard_ends: Array) -> tuple[Array, Array, Array]:  # fmt: skip
     """The words of all chunks in order: where each begins and ends, and how many each chunk has."""
-    total = hard_starts.shape[0] + plain.sum()
+    total = hard_starts.shape[0]
+    for i in range(plain.shape[0]):
+        total += plain[i]
     begins = np.empty(total, np.int64)
     stops = np.empty(total, np.int64)
     counts = plain.copy()
@@ -108,7 +110,8 @@ def chunk_rows(table: Array, known: int, listed: int, words: Array, counts: Arra
     at = 0
     for i in range(counts.shape[0]):
         row = table[known + i]
-        row[:] = 0
+        for column in range(row.shape[0]):
+            row[column] = 0
         row[FIRST_WORD] = listed + at
         row[WORDS] = counts[i]
         row[HINTS] = _hints(data, starts[i], ends[i])

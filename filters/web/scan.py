@@ -107,10 +107,13 @@ def cut(data: Array, offset: int) -> tuple[Array, Array, Array, Array, Array]:
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def compact(data: Array, starts: Array, ends: Array) -> Array:
     """The bytes of the chunks, run together."""
-    out = np.empty((ends - starts).sum(), np.uint8)
     at = 0
     for i in range(starts.shape[0]):
-        size = ends[i] - starts[i]
-        out[at : at + size] = data[starts[i] : ends[i]]
-        at += size
+        at += ends[i] - starts[i]
+    out = np.empty(at, np.uint8)
+    at = 0
+    for i in range(starts.shape[0]):
+        for k in range(starts[i], ends[i]):  # assigning a slice takes a second longer to compile
+            out[at] = data[k]
+            at += 1
     return out

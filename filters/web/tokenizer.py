@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from unicodedata import category
+
+from filters.web.splitting_rules import splitting_rules
 
 LONGEST_URL = 4096  # characters; the URL pattern is not tried on a longer remainder
 _WINDOW = 16  # characters looked at for a prefix or a suffix; wider when a match fills it
@@ -27,28 +29,15 @@ class ChunkTokenizer:
 
     def __init__(self, code: str) -> None:
         """`code`: a spaCy language code ("xx": rules for any language). TypeError where spaCy cuts whole texts."""
-        import spacy
-        from spacy.lang.lex_attrs import is_punct
-        from spacy.pipeline.sentencizer import Sentencizer
-        from spacy.symbols import ORTH
-        from spacy.tokenizer import Tokenizer
-
-        tokenizer: Any = spacy.blank(code).tokenizer
-        if not isinstance(tokenizer, Tokenizer):
-            raise TypeError(f"spaCy's {code} does not split chunks on their own")
-        self._find_prefix = tokenizer.prefix_search
-        self._find_suffix = tokenizer.suffix_search
-        self._find_infixes = tokenizer.infix_finditer
-        self._is_token = tokenizer.token_match
-        self._is_url = tokenizer.url_match
+        rules = splitting_rules(code)
+        self._find_prefix = rules.prefix and rules.prefix.search
+        self._find_suffix = rules.suffix and rules.suffix.search
+        self._find_infixes = rules.infix and rules.infix.finditer
+        self._is_token = rules.token and rules.token.match
+        self._is_url = rules.url and rules.url.match
         self.english = code == "en"
-        self.stop_marks = frozenset(Sentencizer.default_punct_chars)
-        self.is_punctuation = is_punct
-        specials: dict[str, list[str]] = {
-            text: [word[ORTH] for word in words]
-            for text, words in (tokenizer.rules or {}).items()
-            if not any(map(str.isspace, text))
-        }
+        self.stop_marks = rules.stop_marks
+        specials = rules.specials
         self.specials: dict[str, list[str]] = {}
         patterns = {tuple(self._split(text)) for text in sorted(specials)}
         self.specials = specials
@@ -56,6 +45,11 @@ class ChunkTokenizer:
         self._patterns = {pattern for pattern in patterns if len(pattern) > 1}
         self._pattern_starts = {pattern[:2] for pattern in self._patterns}
         self._pattern_sizes = sorted(set(map(len, self._patterns)), reverse=True)
+
+    @staticmethod
+    def is_punctuation(word: str) -> bool:
+        """Whether all characters are punctuation: spaCy's `is_punct`."""
+        return all(category(character)[0] == "P" for character in word)
 
     def words(self, chunk: str) -> Sequence[str]:
         """The words of one chunk, which holds no white space. Joined they give the chunk again."""
