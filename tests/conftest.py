@@ -60,7 +60,9 @@ def to_frame(spark: Any) -> Callable[..., Any]:
     from pyspark.sql.pandas.types import from_arrow_schema
 
     def build(table: Any, partitions: int = 1) -> Any:
-        frame = spark.createDataFrame(table) if len(table) else spark.createDataFrame([], from_arrow_schema(table.schema))
+        frame = (
+            spark.createDataFrame(table) if len(table) else spark.createDataFrame([], from_arrow_schema(table.schema))
+        )
         return frame.repartition(partitions)
 
     return build

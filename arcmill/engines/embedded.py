@@ -24,7 +24,7 @@ CONNECT = "SPARK_CONNECT_MODE_ENABLED"  # how pyspark.sql.functions knows which 
 LARGEST = 1 << 30  # bytes of Parquet that a stage reads; beyond, Spark's JVM with its spilling is the safer place
 _FIRST_PERSON = 1000  # user ids below are the system's
 _NOBODY = 65534
-_running: dict[str, Any] = {}
+_running: dict[str, Any] = {}  # server and session, once begun
 
 
 def available() -> bool:
@@ -48,7 +48,9 @@ def embedded_session(workers: int) -> SparkSession:
     os.environ[CONNECT] = "1"
     if "session" not in _running:
         if not available():
-            raise EngineError("spark.master=embedded needs pysail; mend it with: pip install 'pysail>=0.7' grpcio-status")
+            raise EngineError(
+                "spark.master=embedded needs pysail; mend it with: pip install 'pysail>=0.7' grpcio-status"
+            )
         os.environ.setdefault("RUST_LOG", "off")  # Sail's own talk; errors come to us as exceptions
         os.environ["SAIL_EXECUTION__DEFAULT_PARALLELISM"] = str(workers)
         from pysail.spark import SparkConnectServer
@@ -60,8 +62,7 @@ def embedded_session(workers: int) -> SparkSession:
         session = ConnectSession.builder.remote(f"sc://{address[0]}:{address[1]}").getOrCreate()
         session.conf.set("spark.sql.session.timeZone", "UTC")
         _running.update(server=server, session=session)
-    session = _running["session"]
-    return session  # type: ignore[no-any-return]
+    return _running["session"]
 
 
 def is_embedded(frame: DataFrame) -> bool:

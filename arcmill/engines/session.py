@@ -91,9 +91,9 @@ def spark_session(workers: int, settings: Mapping[str, Any], size: int = 0) -> S
     master = asked.pop("spark.master", "")
     if master == "embedded":
         return embedded.embedded_session(workers)
-    if not master and not asked and embedded.available() and embedded.alone():
-        if size <= embedded.LARGEST or find_java()[0] is None:
-            return embedded.embedded_session(workers)
+    free = not master and not asked and embedded.available() and embedded.alone()
+    if free and (size <= embedded.LARGEST or find_java()[0] is None):
+        return embedded.embedded_session(workers)
     os.environ.pop(embedded.CONNECT, None)
     return _jvm_session(master or f"local[{workers}]", asked)
 

@@ -21,7 +21,7 @@ from arcmill.engines import datatrove
 from arcmill.engines.embedded import CONNECT
 from arcmill.engines.frames import drop_kept, sorted_map
 from arcmill.engines.session import shuffle_partitions, spark_session
-from arcmill.errors import ArcmillError, EngineError
+from arcmill.errors import ArcmillError, EngineError, InputError
 from arcmill.execute import Job, finished_task
 from arcmill.ledger import ledger_schema
 from arcmill.parts import TaskWriter
@@ -61,6 +61,11 @@ def _guarded(job: Job, work: Callable[[Job, SparkSession], dict[str, Any]]) -> d
     from py4j.protocol import Py4JError, Py4JNetworkError
     from pyspark.errors import PySparkException
 
+    try:
+        from grpc import RpcError
+    except ImportError:  # without the embedded engine
+        RpcError = ConnectionError
+
     total = sum(part["bytes"] for name in job.datasets for _, part in datatrove.input_parts(job, name))
     try:
         session = spark_session(job.workers, job.settings, total)
@@ -71,7 +76,7 @@ def _guarded(job: Job, work: Callable[[Job, SparkSession], dict[str, Any]]) -> d
             drop_kept(session)
     except (ArcmillError, KeyboardInterrupt):
         raise
-    except (PySparkException, Py4JError, Py4JNetworkError, ConnectionError) as error:
+    except (PySparkException, Py4JError, Py4JNetworkError, RpcError, ConnectionError) as error:
         raise EngineError(f"{job.stage.name}: Spark failed: {_one_line(error)}") from error
 
 
@@ -134,14 +139,17 @@ def _read_embedded(session: SparkSession, job: Job, name: str) -> DataFrame:
 
         for part in (number for batch in numbers for number in batch.column(0).to_pylist()):
             filesystem, path = locate(paths[part])
-            with filesystem.open(path, "rb") as stream:
-                first = 0
-                for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, use_threads=False):
-                    columns = batch.select(wanted.names).cast(wanted).columns
-                    rows = np.arange(first, first + batch.num_rows)
-                    first += batch.num_rows
-                    places = pa.array(np.full(batch.num_rows, part, np.int32))
-                    yield pa.RecordBatch.from_arrays([*columns, places, pa.array(rows)], names=located.names)
+            first = 0
+            try:
+                with filesystem.open(path, "rb") as stream:
+                    for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, use_threads=False):
+                        columns = batch.select(wanted.names).cast(wanted).columns
+                        rows = np.arange(first, first + batch.num_rows)
+                        first += batch.num_rows
+                        places = pa.array(np.full(batch.num_rows, part, np.int32))
+                        yield pa.RecordBatch.from_arrays([*columns, places, pa.array(rows)], names=located.names)
+            except (OSError, pa.ArrowException) as error:  # outside this process nobody would learn which file
+                raise InputError(f"{paths[part]}: {error}") from error
 
     return session.range(0, len(paths), 1, max(1, min(len(paths), job.workers))).mapInArrow(read, located)
 

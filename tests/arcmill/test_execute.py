@@ -264,6 +264,17 @@ def test_spark_decisions_are_applied_in_order(tmp_path: Path, digest: Digest, sp
     assert dataset.statistics == {"threshold": 0.5}
 
 
+def test_a_broken_part_is_named(tmp_path: Path) -> None:
+    make(tmp_path / "a")
+    part = tmp_path / "a" / "part-00000.parquet"
+    part.write_bytes(b"not Parquet")
+    with pytest.raises(EngineError, match=r"part-00000\.parquet"):
+        execute(
+            HALVE, StageConfig(), {"input": [str(tmp_path / "a")]}, str(tmp_path / "h"),
+            settings={"spark.master": "embedded"},
+        )  # fmt: skip
+
+
 def test_the_manifest_holds_no_clock_host_or_path(tmp_path: Path) -> None:
     make(tmp_path / "a")
     text = (tmp_path / "a" / "manifest.json").read_text()

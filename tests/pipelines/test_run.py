@@ -22,16 +22,15 @@ from pipelines.verify import verify_path
 from pipelines.why import explain
 
 Digest = Callable[[Path | str], str]
-pytestmark = pytest.mark.skipif(find_java()[0] is None, reason="no Java for Spark")
 
 STEPS = "pages language filtered scored exact minhash buckets mixed tokenizer packed".split()
 
 
-def start(pages: Path, root: Path, workers: int, **more: Any) -> subprocess.Popen[str]:
+def start(pages: Path, root: Path, workers: int, *settings: str, **more: Any) -> subprocess.Popen[str]:
     command = [
         sys.executable, "-m", "pipelines.cli", "run", "web", "--root", str(root), "--workers", str(workers),
         "--set", f"pages.input={pages}", "--set", "pages.max_error_rate=0.5", "--set", "tokenizer.vocab_size=600",
-        "--set", "packed.sequence_length=512",
+        "--set", "packed.sequence_length=512", *(part for setting in settings for part in ("--set", setting)),
     ]  # fmt: skip
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
 
@@ -72,11 +71,23 @@ def test_duplicates_and_junk_went_and_good_pages_stayed(run: Path) -> None:
         assert {len(row) for row in batch.column(0).to_pylist()} == {512}
 
 
-def test_two_workers_end_in_the_same_bytes(run: Path, pages: Path, tmp_path: Path, digest: Digest) -> None:
-    process = start(pages, tmp_path / "two", 2)
+@pytest.mark.parametrize("workers", [2, 4])
+def test_any_workers_end_in_the_same_bytes(
+    run: Path, pages: Path, tmp_path: Path, digest: Digest, workers: int
+) -> None:
+    process = start(pages, tmp_path / "more", workers)
     assert process.wait(timeout=300) == 0
     for step in STEPS:
-        assert digest(run / step) == digest(tmp_path / "two" / step), step
+        assert digest(run / step) == digest(tmp_path / "more" / step), step
+
+
+def test_spark_itself_ends_in_the_same_bytes(run: Path, pages: Path, tmp_path: Path, digest: Digest) -> None:
+    if find_java()[0] is None:
+        pytest.skip("no Java for Spark's own session")
+    process = start(pages, tmp_path / "jvm", 2, "spark.master=local[2]")
+    assert process.wait(timeout=300) == 0
+    for step in STEPS:
+        assert digest(run / step) == digest(tmp_path / "jvm" / step), step
 
 
 def test_killed_and_taken_up_it_ends_in_the_same_bytes(run: Path, pages: Path, tmp_path: Path, digest: Digest) -> None:
@@ -85,7 +96,7 @@ def test_killed_and_taken_up_it_ends_in_the_same_bytes(run: Path, pages: Path, t
     root = tmp_path / "killed"
     for _ in range(int(os.environ.get("ARCMILL_KILLS", "2"))):
         process = start(pages, root, 2, start_new_session=True)
-        time.sleep(chance.uniform(1.0, 12.0))
+        time.sleep(chance.uniform(1.0, 6.0))
         process.send_signal(signal.SIGKILL)
         process.communicate()
     process = start(pages, root, 2)
