@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RECORDS = ("Document", "Problem", "Conversation", "ToolSpec", "AgentTask", "Sequence")
+RECORDS = ("Document", "Problem", "Conversation", "ToolSpec", "AgentTask", "Sequence", "Signature")
 
 
 @dataclass(slots=True)
@@ -108,6 +108,11 @@ def schema(record: str) -> pa.Schema:
         return build(
             {"input_ids": pa.list_(pa.int32()), "loss_mask": pa.list_(pa.uint8()), "segments": pa.list_(segment)}, {}
         )
+    if record == "Signature":  # MinHash band keys; `size` in bytes of text; a short document has one key
+        return build(
+            {"id": pa.string(), "source": pa.string(), "size": pa.int64(), "short": pa.bool_(),
+             "keys": pa.list_(pa.int64())}, {},
+        )  # fmt: skip
     raise ValueError(f"unknown record type {record!r}; known: {', '.join(RECORDS)}")
 
 

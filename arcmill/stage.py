@@ -9,7 +9,7 @@ A core knows no engine. Its shape follows from the declaration:
 | … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches or `(id, Outcome)` |
 | engine datatrove, reads Files | `core(file, config[, state])` yields Document or Failure |
 | … and `splits=` (reads nothing) | `core(split, config[, state])` yields Document or Failure |
-| engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
+| engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`); inputs: paths, or datasets of rows |
 | … and `rewrites=True` | `core(dfs, config, inputs) -> (rows, ledger, statistics)` |
 | engine local | `core(inputs, config, output) -> statistics` |
 """

@@ -20,6 +20,7 @@ from arcmill.errors import EngineError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+KNOWN = 1 << 62  # uids from here on are those of documents that were there before
 Longs = npt.NDArray[np.int64]
 
 
@@ -49,11 +50,15 @@ def _emit(keys, uids, sizes, short, cap, anchors, a, b, size_of):  # type: ignor
         elif size > cap:
             reach = anchors
             hot += 1
-            rest = size - anchors
-            skipped += rest * (rest - 1) // 2
+            rest, old = size - anchors, 0
+            for i in range(first + anchors, last):
+                old += uids[i] >= KNOWN
+            skipped += rest * (rest - 1) // 2 - old * (old - 1) // 2
         if size > 1:
             for i in range(first, min(first + reach, last)):
                 for j in range(i + 1, last):
+                    if uids[i] >= KNOWN and uids[j] >= KNOWN:
+                        continue  # both were there before
                     if a.size:
                         a[used] = min(uids[i], uids[j])
                         b[used] = max(uids[i], uids[j])

@@ -4,6 +4,7 @@
 2. pair: rows meet by band key, sorted best first; pairs of a bucket, each pair once;
 3. verify: the shingle sets of candidate documents meet; exact Jaccard of each pair;
 4. decide: greedy in rank order over the verified pairs.
+Documents that were there before (`dedup.known`) join in at 2 with their stored keys, rank first, and never go.
 Where the pairs are few, 3 and 4 are one task, else joins and rounds of joins; the result is the same.
 Nothing but a few sums comes to the driver. Every step depends on sets of rows, never on their order or partition.
 """
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from arcmill.engines.frames import keep, sorted_map
+from arcmill.errors import EngineError
+from dedup.known import Known
 from dedup.losses import losses_by_source
 from dedup.survivor import locate, locator, rank
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame
 
+    from arcmill.dataset import Dataset
     from dedup.minhash import DedupMinhash
 
     Batches = Iterator[pa.RecordBatch]
@@ -34,12 +38,20 @@ _SET = "uid long, id string, source string, quality double, size long, short boo
 _MERGED = "uid long, source string, into_id string, short boolean, score double, verified long"
 
 
-def find_duplicates(df: DataFrame, config: DedupMinhash, stage: str) -> tuple[DataFrame, dict[str, Any]]:
-    """Decisions (merged rows) and statistics for the manifest."""
+def find_duplicates(
+    df: DataFrame, config: DedupMinhash, stage: str, known: list[Dataset], known_signatures: list[Dataset]
+) -> tuple[DataFrame, dict[str, Any]]:
+    """Decisions (merged rows) and statistics for the manifest. Raises UsageError for signatures that do not fit."""
     from pyspark.sql import functions as F
 
     documents = locate(df)
-    pairs = keep(candidate_pairs(documents, config))
+    signed = sign(documents, config)
+    before = Known.read(df.sparkSession, known, known_signatures, config)
+    if before is not None:
+        signed = signed.unionByName(before.signed())
+    pairs = keep(candidate_pairs(signed, config))
+    if before is not None:
+        documents = documents.unionByName(before.documents_of(pairs))
     found = pairs.agg(
         F.count_if(F.col("a") >= 0).alias("pairs"),
         F.sum("bytes").alias("bytes"),
@@ -85,22 +97,28 @@ def find_duplicates(df: DataFrame, config: DedupMinhash, stage: str) -> tuple[Da
     return decisions, counts | losses
 
 
-def candidate_pairs(documents: DataFrame, config: DedupMinhash) -> DataFrame:
-    """a, b (uids, a < b), once each, with bytes of text; a row with a = -1 carries the counts `skipped` and `hot`."""
+def sign(documents: DataFrame, config: DedupMinhash) -> DataFrame:
+    """key, uid, quality, size, tie, short: a row a document and band."""
     from pyspark.sql import functions as F
 
     # Inside a bucket the order only decides who is an anchor, so a hash stands for the id.
-    signed = documents.select("uid", "quality", "size", F.xxhash64("id").alias("tie"), "text").mapInArrow(
+    return documents.select("uid", "quality", "size", F.xxhash64("id").alias("tie"), "text").mapInArrow(
         _signer(config.ngram, config.bands, config.rows, config.seed),
         "key long, uid long, quality double, size long, tie long, short boolean",
     )
+
+
+def candidate_pairs(signed: DataFrame, config: DedupMinhash) -> DataFrame:
+    """a, b (uids, a < b), once each, with bytes of text; a row with a = -1 carries the counts `skipped` and `hot`."""
+    from pyspark.sql import functions as F
+
     pairs = sorted_map(
         signed,
         "key",
         [("quality", "descending"), ("size", "descending"), ("tie", "ascending"), ("uid", "ascending")],
         _pairer(config.bucket_cap, config.anchors),
         "a long, b long, bytes long, skipped long, hot long",
-        int(documents.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1),
+        int(signed.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1),
     )
     return pairs.groupBy("a", "b").agg(
         F.max("bytes").alias("bytes"), F.sum("skipped").alias("skipped"), F.sum("hot").alias("hot")
@@ -159,18 +177,15 @@ def _signer(ngram: int, bands: int, rows: int, seed: int) -> Mapper:
         import pyarrow as pa
 
         from dedup.shingles import shingle
-        from dedup.signatures import band_keys
+        from dedup.signatures import document_keys
 
         for batch in batches:
             shingles = shingle(batch.column("text"), ngram)
-            keys = band_keys(shingles.hashes, shingles.starts, bands, rows, seed)
-            # A short document has one hash: one band says all that is to say of it.
-            used = np.where(shingles.short, 1, bands)
-            owner = np.repeat(np.arange(batch.num_rows), used)
-            inside = np.arange(bands)[None, :] < used[:, None]
+            keys, counts = document_keys(shingles, bands, rows, seed)
+            owner = np.repeat(np.arange(batch.num_rows), counts)
             columns = [batch.column(name).take(pa.array(owner)) for name in ("uid", "quality", "size", "tie")]
             yield pa.RecordBatch.from_arrays(
-                [pa.array(keys[inside]), *columns, pa.array(shingles.short[owner])],
+                [pa.array(keys), *columns, pa.array(shingles.short[owner])],
                 names=["key", "uid", "quality", "size", "tie", "short"],
             )
 
@@ -268,7 +283,10 @@ def _decider(threshold: float) -> Mapper:
         uids = nodes.column("uid").to_numpy()
         by_uid = np.argsort(uids)
         pairs = rows.filter(pc.invert(is_set))
-        ends = [by_uid[np.searchsorted(uids, pairs.column(end).to_numpy(), sorter=by_uid)] for end in "ab"]
+        wanted = [pairs.column(end).to_numpy() for end in "ab"]
+        ends = [by_uid[np.minimum(np.searchsorted(uids, end, sorter=by_uid), uids.size - 1)] for end in wanted]
+        if any((uids[end] != uid).any() for end, uid in zip(ends, wanted, strict=True)):
+            raise EngineError("dedup-minhash: a candidate pair names a document that did not come")
         better, worse = np.minimum(*ends), np.maximum(*ends)
         hashes, begin, end = _hash_sets(pa.concat_arrays(nodes.column("shingles").cast(pa.large_binary()).chunks))
         scores = jaccard(hashes, begin[better], end[better], hashes, begin[worse], end[worse])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from dedup.shingles import mix64
+from dedup.shingles import Shingles, mix64
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _S32 = np.uint64(32)
@@ -67,3 +67,15 @@ def band_keys(
     longest = int(np.max(np.diff(starts))) if documents else 0
     _band_keys(hashes, starts, a, b, bands, rows, np.empty(longest, np.uint32), keys)
     return keys
+
+
+def document_keys(
+    shingles: Shingles, bands: int, rows: int, seed: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The band keys of all documents in a row, and how many each has: `bands`, or one where it is short.
+
+    A short document has one hash: one band says all that is to say of it.
+    """
+    keys = band_keys(shingles.hashes, shingles.starts, bands, rows, seed)
+    counts = np.where(shingles.short, 1, bands)
+    return keys[np.arange(bands)[None, :] < counts[:, None]], counts

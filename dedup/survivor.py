@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 _ROW_BITS = 40
 
 
+def uid() -> Column:
+    """`_part` and `_row` as one long, below 2^62."""
+    from pyspark.sql import functions as F
+
+    return F.shiftleft(F.col("_part").cast("long"), _ROW_BITS) + F.col("_row").cast("long")
+
+
 def locate(df: DataFrame) -> DataFrame:
     """The columns that decide: uid (locator as one long), id, source, quality (NaN is missing), size (bytes), text."""
     from pyspark.sql import functions as F
 
     quality = F.col("quality_score").cast("double")
     return df.select(
-        (F.shiftleft(F.col("_part").cast("long"), _ROW_BITS) + F.col("_row").cast("long")).alias("uid"),
+        uid().alias("uid"),
         "id",
         "source",
         F.when(~F.isnan(quality), quality + F.lit(0.0)).alias("quality"),

@@ -18,6 +18,7 @@ STAGES = {
     "score-quality": "filters.quality.score",
     "bucket-quality": "filters.buckets",
     "dedup-exact": "dedup.exact",
+    "sign-minhash": "dedup.sign",
     "dedup-minhash": "dedup.minhash",
     "mix": "sequences.mix",
     "train-tokenizer": "sequences.tokenizer",

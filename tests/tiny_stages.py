@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from arcmill.config import Field, StageConfig
+from arcmill.execute import execute
 from arcmill.records import Document, stable_id
 from arcmill.stage import Changes, Failure, Outcome, SourceFile, Stage
 
@@ -146,3 +149,23 @@ FORGET = Stage(
     core=forget,
     makes=True,
 )
+
+
+class StoreConfig(StageConfig):
+    rows: str = Field("[]", description="the documents, as JSON")
+
+
+def stored(split: str, config: StoreConfig) -> Iterator[Document | Failure]:
+    for row in json.loads(config.rows):
+        yield Document(**{"source": "tiny", **row})
+
+
+STORE = Stage(
+    name="store", version=1, help="Given documents as a dataset.", config=StoreConfig, writes="Document",
+    engine="datatrove", core=stored, splits=lambda _: ["all"],
+)  # fmt: skip
+
+
+def store(folder: Path, rows: list[dict[str, Any]]) -> None:
+    """Documents as a dataset at `folder`."""
+    execute(STORE, StoreConfig(rows=json.dumps(rows)), {}, str(folder))

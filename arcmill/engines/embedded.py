@@ -65,9 +65,14 @@ def embedded_session(workers: int) -> SparkSession:
     return _running["session"]
 
 
+def is_session(session: SparkSession) -> bool:
+    """Whether this is the embedded session."""
+    return session is _running.get("session")
+
+
 def is_embedded(frame: DataFrame) -> bool:
     """Whether a frame belongs to the embedded session."""
-    return bool(_running) and frame.sparkSession is _running["session"]
+    return is_session(frame.sparkSession)
 
 
 @cache

@@ -1,6 +1,6 @@
 """What plans need of Spark frames beyond the DataFrame API, the same on every engine.
 
-`keep` computes a frame once though it is used again, `settle` does so at once; `sorted_map` runs a function over rows that
+`read_rows` is a dataset as a frame; `keep` computes a frame once though it is used again, `settle` does so at once; `sorted_map` runs a function over rows that
 met by a key, in order. In Spark these are `persist`, `localCheckpoint` and `repartition.sortWithinPartitions.mapInArrow`.
 The embedded engine ignores the first, lacks the second, and its optimiser takes the sort out from under a mapInArrow, so
 there all go through files of the process's scratch folder.
@@ -13,11 +13,18 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from arcmill.dataset import BATCH_ROWS
+from arcmill.engines import embedded
 from arcmill.engines.embedded import is_embedded, scratch
+from arcmill.errors import InputError
+from arcmill.records import schema
+from arcmill.storage import locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
+
+    from arcmill.dataset import Dataset
 
 Mapper = Callable[[Iterator["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]
 Order = Sequence[tuple[str, Literal["ascending", "descending"]]]  # nulls are last either way
@@ -42,9 +49,7 @@ def drop_kept(session: SparkSession) -> None:
     """Forget what `keep` kept, at the end of a stage."""
     import shutil
 
-    from arcmill.engines import embedded
-
-    if session is not embedded._running.get("session"):
+    if not embedded.is_session(session):
         session.catalog.clearCache()
         return
     for entry in os.scandir(scratch()):
@@ -117,3 +122,70 @@ def _gather(folder: str, order: Order, function: Mapper) -> Mapper:
         yield from function(rows(places))
 
     return gather
+
+
+def read_rows(session: SparkSession, datasets: Sequence[Dataset]) -> DataFrame:
+    """The rows of an input, with `_part` (its place among the input's parts) and `_row` (its place in the part)."""
+    return (_read_embedded if embedded.is_session(session) else _read_in_spark)(session, datasets)
+
+
+def _read_in_spark(session: SparkSession, datasets: Sequence[Dataset]) -> DataFrame:
+    from pyspark.sql import functions as F
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    frame: DataFrame | None = None
+    first = 0
+    for dataset in datasets:
+        columns = from_arrow_schema(schema(dataset.record))
+        paths = [dataset.filesystem.unstrip_protocol(dataset.file(part["path"])) for part in dataset.parts]
+        if not paths:
+            rows = session.createDataFrame([], columns).withColumns(
+                {"_part": F.lit(0).cast("int"), "_row": F.lit(0).cast("long")}
+            )
+        else:
+            number = F.regexp_extract("_metadata.file_name", r"part-(\d+)", 1).cast("int") + F.lit(first)
+            rows = (
+                session.read.schema(columns)
+                .parquet(*paths)
+                .select("*", number.cast("int").alias("_part"), F.col("_metadata.row_index").alias("_row"))
+            )
+        first += len(paths)
+        frame = rows if frame is None else frame.unionByName(rows)
+    assert frame is not None
+    return frame
+
+
+def _read_embedded(session: SparkSession, datasets: Sequence[Dataset]) -> DataFrame:
+    """The embedded engine has no file metadata columns, so the parts are read here, by PyArrow and fsspec."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+    from pyspark.sql.types import IntegerType, LongType
+
+    wanted = schema(datasets[0].record)
+    paths = [
+        dataset.filesystem.unstrip_protocol(dataset.file(part["path"]))
+        for dataset in datasets
+        for part in dataset.parts
+    ]
+    located = from_arrow_schema(wanted).add("_part", IntegerType()).add("_row", LongType())
+
+    def read(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import numpy as np
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for part in (number for batch in numbers for number in batch.column(0).to_pylist()):
+            filesystem, path = locate(paths[part])
+            first = 0
+            try:
+                with filesystem.open(path, "rb") as stream:
+                    for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, use_threads=False):
+                        columns = batch.select(wanted.names).cast(wanted).columns
+                        rows = np.arange(first, first + batch.num_rows)
+                        first += batch.num_rows
+                        places = pa.array(np.full(batch.num_rows, part, np.int32))
+                        yield pa.RecordBatch.from_arrays([*columns, places, pa.array(rows)], names=located.names)
+            except (OSError, pa.ArrowException) as error:  # outside this process nobody would learn which file
+                raise InputError(f"{paths[part]}: {error}") from error
+
+    tasks = min(len(paths), int(session.conf.get("spark.sql.shuffle.partitions") or 1))
+    return session.range(0, len(paths), 1, max(1, tasks)).mapInArrow(read, located)

@@ -10,7 +10,6 @@ first occurrence); they are sorted by `_order` and written in buckets of it.
 
 from __future__ import annotations
 
-import os
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import BATCH_ROWS
 from arcmill.engines import datatrove
-from arcmill.engines.embedded import CONNECT
-from arcmill.engines.frames import drop_kept, sorted_map
+from arcmill.engines.frames import drop_kept, read_rows, sorted_map
 from arcmill.engines.session import shuffle_partitions, spark_session
-from arcmill.errors import ArcmillError, EngineError, InputError
+from arcmill.errors import ArcmillError, EngineError
 from arcmill.execute import Job, finished_task
 from arcmill.ledger import ledger_schema
 from arcmill.parts import TaskWriter
@@ -88,79 +86,19 @@ def _one_line(error: BaseException) -> str:
     return (causes or named or lines or [type(error).__name__])[-1][:400]
 
 
-def read_documents(session: SparkSession, job: Job, name: str) -> DataFrame:
-    """The rows of an input, with `_part` (its place among the input's parts) and `_row` (its place in the part)."""
-    return (_read_embedded if CONNECT in os.environ else _read_in_spark)(session, job, name)
-
-
-def _read_in_spark(session: SparkSession, job: Job, name: str) -> DataFrame:
-    from pyspark.sql import functions as F
-    from pyspark.sql.pandas.types import from_arrow_schema
-
-    frame: DataFrame | None = None
-    first = 0
-    for dataset in job.datasets[name]:
-        columns = from_arrow_schema(schema(dataset.record))
-        paths = [dataset.filesystem.unstrip_protocol(dataset.file(part["path"])) for part in dataset.parts]
-        if not paths:
-            rows = session.createDataFrame([], columns).withColumns(
-                {"_part": F.lit(0).cast("int"), "_row": F.lit(0).cast("long")}
-            )
-        else:
-            number = F.regexp_extract("_metadata.file_name", r"part-(\d+)", 1).cast("int") + F.lit(first)
-            rows = (
-                session.read.schema(columns)
-                .parquet(*paths)
-                .select("*", number.cast("int").alias("_part"), F.col("_metadata.row_index").alias("_row"))
-            )
-        first += len(paths)
-        frame = rows if frame is None else frame.unionByName(rows)
-    assert frame is not None
-    return frame
-
-
-def _read_embedded(session: SparkSession, job: Job, name: str) -> DataFrame:
-    """The embedded engine has no file metadata columns, so the parts are read here, by PyArrow and fsspec."""
-    from pyspark.sql.pandas.types import from_arrow_schema
-    from pyspark.sql.types import IntegerType, LongType
-
-    wanted = schema(job.datasets[name][0].record)
-    paths = [
-        dataset.filesystem.unstrip_protocol(dataset.file(part["path"]))
-        for dataset in job.datasets[name]
-        for part in dataset.parts
-    ]
-    located = from_arrow_schema(wanted).add("_part", IntegerType()).add("_row", LongType())
-
-    def read(numbers: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        for part in (number for batch in numbers for number in batch.column(0).to_pylist()):
-            filesystem, path = locate(paths[part])
-            first = 0
-            try:
-                with filesystem.open(path, "rb") as stream:
-                    for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, use_threads=False):
-                        columns = batch.select(wanted.names).cast(wanted).columns
-                        rows = np.arange(first, first + batch.num_rows)
-                        first += batch.num_rows
-                        places = pa.array(np.full(batch.num_rows, part, np.int32))
-                        yield pa.RecordBatch.from_arrays([*columns, places, pa.array(rows)], names=located.names)
-            except (OSError, pa.ArrowException) as error:  # outside this process nobody would learn which file
-                raise InputError(f"{paths[part]}: {error}") from error
-
-    return session.range(0, len(paths), 1, max(1, min(len(paths), job.workers))).mapInArrow(read, located)
-
-
-def _other_inputs(job: Job) -> dict[str, str]:
-    return {name: datasets[0].url for name, datasets in job.datasets.items() if datasets}
+def _other_inputs(job: Job) -> dict[str, Any]:
+    """Input name -> path for a Model or a Dataset of any kind, the datasets themselves for rows."""
+    whole = {name for name, (record, _) in job.stage.inputs.items() if record in ("Model", "Dataset")}
+    return {
+        name: datasets[0].url if name in whole else list(datasets)
+        for name, datasets in job.datasets.items()
+        if datasets
+    }
 
 
 def _decide(job: Job, session: SparkSession) -> dict[str, Any]:
     main = job.stage.main_input or ""
-    result = job.stage.core(read_documents(session, job, main), job.config, _other_inputs(job))
+    result = job.stage.core(read_rows(session, job.datasets[main]), job.config, _other_inputs(job))
     decisions, statistics = result if isinstance(result, tuple) else (result, {})
     filesystem, root = locate(job.staging)
     url = filesystem.unstrip_protocol(f"{root}/decisions-{uuid.uuid4().hex}")
@@ -239,7 +177,7 @@ class Applier:
 def _rewrite(job: Job, session: SparkSession) -> dict[str, Any]:
     from pyspark.sql import functions as F
 
-    frames = {name: read_documents(session, job, name) for name in job.datasets}
+    frames = {name: read_rows(session, datasets) for name, datasets in job.datasets.items()}
     rows, ledger, statistics = job.stage.core(frames, job.config, _other_inputs(job))
     size = sum(part["bytes"] for name in job.datasets for _, part in datatrove.input_parts(job, name))
     buckets = max(1, min(4096, size // (job.config.part_bytes // 4)), 8 if size > (1 << 20) else 1)

@@ -1,0 +1,87 @@
+"""Documents that were there before, for dedup-minhash: their keys are read, and their texts where a pair needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from arcmill.engines.frames import keep, read_rows
+from arcmill.errors import UsageError
+from dedup.sign import Banding
+from dedup.survivor import uid
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from arcmill.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Known:
+    """`signatures`: uid, id, source, quality, size, short, keys. `texts`: id, text."""
+
+    signatures: DataFrame
+    texts: DataFrame
+
+    @classmethod
+    def read(
+        cls, session: SparkSession, known: list[Dataset], signatures: list[Dataset], config: Banding
+    ) -> Known | None:
+        """None where nothing is known. Raises UsageError where one input is missing or was signed in another way."""
+        from pyspark.sql import functions as F
+
+        from dedup.candidates import KNOWN
+
+        if not known and not signatures:
+            return None
+        if not known or not signatures:
+            missing = "known_signatures" if known else "known"
+            raise UsageError(
+                f"input {missing} is missing: known documents come with the signatures that sign-minhash made"
+            )
+        for dataset in signatures:
+            for name in Banding.model_fields.keys() & {"ngram", "bands", "rows", "seed"}:
+                made = dataset.manifest["config"].get(name)
+                if made != getattr(config, name):
+                    raise UsageError(
+                        f"known_signatures={dataset.url} were made with {name}={made}; this run has {getattr(config, name)}"
+                    )
+        if sum(d.rows for d in signatures) != sum(d.rows for d in known):
+            raise UsageError("known_signatures are not those of the known documents: they differ in number")
+        # Infinite quality: what was there before ranks before all that is new.
+        kept = read_rows(session, signatures).select(
+            uid().bitwiseOR(F.lit(KNOWN)).alias("uid"),
+            "id",
+            "source",
+            F.lit(float("inf")).alias("quality"),
+            "size",
+            "short",
+            "keys",
+        )
+        return cls(kept, read_rows(session, known).select("id", "text"))
+
+    def signed(self) -> DataFrame:
+        """As `dedup.minhash_plan.sign` gives them."""
+        from pyspark.sql import functions as F
+
+        tie = F.xxhash64("id").alias("tie")
+        return self.signatures.select(F.explode("keys").alias("key"), "uid", "quality", "size", tie, "short")
+
+    def documents_of(self, pairs: DataFrame) -> DataFrame:
+        """The known documents that are in a pair (always as `b`), as `dedup.survivor.locate` gives documents.
+
+        Raises UsageError where one of them has a signature and no text.
+        """
+        from pyspark.sql import functions as F
+
+        from dedup.candidates import KNOWN
+
+        wanted = pairs.where(F.col("b") >= KNOWN).select(F.col("b").alias("uid")).distinct()
+        signatures = keep(self.signatures.drop("keys").join(wanted, "uid", "semi"))
+        # An id that occurs twice has one text here, the same in every run.
+        texts = self.texts.join(signatures.select("id"), "id", "semi").groupBy("id").agg(F.min("text").alias("text"))
+        found = keep(signatures.join(texts, "id").select("uid", "id", "source", "quality", "size", "text"))
+        missing = signatures.count() - found.count()
+        if missing:
+            raise UsageError(f"known_signatures are not those of the known documents: {missing} ids are not among them")
+        return found

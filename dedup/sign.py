@@ -1,0 +1,58 @@
+"""sign-minhash: band keys of each document, so that a later crawl is compared with this one without signing it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from arcmill.config import Field, StageConfig
+from arcmill.stage import Outcome, Stage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Banding(StageConfig):
+    """How documents are signed; a pair of Jaccard s becomes a candidate with chance 1 - (1 - s^rows)^bands."""
+
+    ngram: int = Field(5, ge=1, le=64, description="tokens in a shingle (characters, in scripts without spaces)")
+    bands: int = Field(14, ge=1, le=256, description="bands of the signature; more find more, and cost more")
+    rows: int = Field(8, ge=1, le=64, description="MinHash values in a band; more make candidates more alike")
+    seed: int = Field(1, ge=0, lt=1 << 64, description="seed of the permutations")
+
+
+def core(
+    batches: Iterator[pa.RecordBatch], config: Banding, state: Any = None
+) -> Iterator[pa.RecordBatch | tuple[str, Outcome]]:
+    """One Signature a document."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from arcmill.records import schema
+    from dedup.shingles import shingle
+    from dedup.signatures import document_keys
+
+    for batch in batches:
+        shingles = shingle(batch.column("text"), config.ngram)
+        keys, counts = document_keys(shingles, config.bands, config.rows, config.seed)
+        ends = pa.array([0, *counts.cumsum().tolist()], pa.int32())
+        size = pc.binary_length(batch.column("text")).cast(pa.int64())
+        columns = [
+            batch.column("id"), batch.column("source"), size, pa.array(shingles.short),
+            pa.ListArray.from_arrays(ends, pa.array(keys)),
+        ]  # fmt: skip
+        yield pa.RecordBatch.from_arrays(columns, names=schema("Signature").names).cast(schema("Signature"))
+
+
+STAGE = Stage(
+    name="sign-minhash",
+    version=1,
+    help="Keep the MinHash band keys of documents, for dedup-minhash to compare later crawls with.",
+    example="arcmill sign-minhash --input web-unique --output web-signatures",
+    config=Banding,
+    reads={"input": "Document"},
+    writes="Signature",
+    engine="datatrove",
+    makes=True,
+    core=core,
+)
