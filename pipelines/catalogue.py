@@ -11,6 +11,7 @@ from arcmill.stage import Stage
 STAGES = {
     "ingest-web": "ingest.web",
     "ingest-text": "ingest.text",
+    "ingest-problems": "ingest.problems",
     "ingest-environment": "ingest.environment",
     "identify-language": "filters.language",
     "filter-web": "filters.web.stage",
@@ -19,6 +20,7 @@ STAGES = {
     "bucket-quality": "filters.buckets",
     "dedup-exact": "dedup.exact",
     "dedup-minhash": "dedup.minhash",
+    "decontaminate": "dedup.contamination.stage",
     "mix": "sequences.mix",
     "train-tokenizer": "sequences.tokenizer",
     "pack": "sequences.pack",
