@@ -205,7 +205,11 @@ def build(batches: Iterable[pa.RecordBatch], n: int, min_answer_tokens: int, pas
     sizes = np.concatenate(builder.sizes) if builder.sizes else np.zeros(0, np.int64)
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
     kinds = np.array(kind, np.uint8)
-    wanted = (kinds == QUESTION) | (kinds == LISTED) | (((kinds == ANSWER) | (kinds == TESTS)) & (sizes >= min_answer_tokens))
+    wanted = (
+        (kinds == QUESTION)
+        | (kinds == LISTED)
+        | (((kinds == ANSWER) | (kinds == TESTS)) & (sizes >= min_answer_tokens))
+    )
     if passages:
         wanted |= kinds == PASSAGE
     tokens = np.searchsorted(builder.known.hashes, hashes).astype(np.int32)

@@ -24,6 +24,10 @@ GATE = 0.1  # share of a part's n-grams that a candidate must show
 NEAR = 64  # tokens beside the question in which its answer counts
 BONUS = 0.15  # that an answer, or a passage, beside the question adds to its coverage at most
 FULL_ANSWER = 16.0  # bits of an answer that earn the whole bonus
+ALONE = 0.9  # coverage that an answer, tests or a passage need when they stand without their question
+# A part of few bits is a phrase and little more: below LONG / 2 bits it must be there nearly whole, from LONG bits on
+# the threshold alone counts.
+LONG, STRICT = 80.0, 0.75
 OWN = 0.4  # share of the bits asked for that the question itself must bring
 _S21, _S42 = np.uint64(21), np.uint64(42)
 _S32 = np.int64(32)
@@ -224,7 +228,10 @@ def _match(  # type: ignore[no-untyped-def]
                 hashes, chars, bounds, lo, hi, lo + begin, lo + end + n, part, tokens, weights, total, starts, item,
                 kind, answers, passages, known, known_chars, known_bounds, threshold, n,
             )  # fmt: skip
-            fired = score >= threshold and bits >= least and total[part] * score >= OWN * least
+            asked = kind[part] == QUESTION or kind[part] == LISTED
+            needed = threshold + (1 - threshold) * STRICT * min(1.0, max(0.0, (LONG - total[part]) / (LONG / 2)))
+            needed = needed if asked else max(needed, ALONE)
+            fired = score >= needed and bits >= least and total[part] * score >= OWN * least
             # A text that is held word for word, and weighs too little only because it is everywhere.
             common = not fired and plain >= threshold and bare[part] >= least and total[part] < 0.5 * bare[part]
             if fired or common:
@@ -262,5 +269,3 @@ def match(
             )
         )  # fmt: skip
     return hits
-
-

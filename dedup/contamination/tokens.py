@@ -93,14 +93,9 @@ def _decode(data, at, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _tag(data, at, end, block, inline):  # type: ignore[no-untyped-def]
-    """(byte after the HTML tag or comment that begins at `at`, whether it stands inside words), or (-1, False)."""
+    """(byte after the HTML tag that begins at `at`, whether it stands inside words), or (-1, False)."""
     stop = min(end, at + _TAG)
     j = at + 1
-    if j + 2 < end and data[j] == 33 and data[j + 1] == 45 and data[j + 2] == 45:  # <!--
-        for k in range(j + 3, stop - 2):
-            if data[k] == 45 and data[k + 1] == 45 and data[k + 2] == 62:
-                return k + 3, False
-        return -1, False
     if j < end and data[j] == 47:
         j += 1
     name = np.uint64(0)
@@ -115,7 +110,8 @@ def _tag(data, at, end, block, inline):  # type: ignore[no-untyped-def]
     if not inside and _within(block, name) < 0:
         return -1, False
     while j < stop and data[j] != 62:
-        if data[j] == 60:
+        # Another tag, or an empty line, begins: what looked like a tag was none, and its text counts.
+        if data[j] == 60 or (data[j] == 10 and data[j - 1] == 10):
             return -1, False
         j += 1
     return (j + 1, inside) if j < stop else (-1, False)
@@ -313,9 +309,7 @@ def _tokenise_all(  # type: ignore[no-untyped-def]
     return count, used
 
 
-def tokenise_texts(
-    data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]
-) -> tuple[Tokens, npt.NDArray[np.int64]]:
+def tokenise_texts(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int64]) -> tuple[Tokens, npt.NDArray[np.int64]]:
     """The tokens of consecutive texts, and the first token of each (one more: the number of tokens)."""
     size = int(offsets[-1] - offsets[0]) + 1  # a token takes a byte at least, a character too
     rows = offsets.size - 1

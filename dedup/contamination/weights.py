@@ -137,13 +137,14 @@ def _rarity(index: Index, background: Background, share: float) -> npt.NDArray[n
 
 
 @njit(cache=True)
-def _spread(known, tokens, starts, n, seeds, rarity, bits, weights):  # type: ignore[no-untyped-def]
+def _spread(known, tokens, starts, n, seeds, rarity, bits, weights, plain):  # type: ignore[no-untyped-def]
     """A token's bits times the largest rarity among the looked-for n-grams that hold it (1 where none is)."""
     longest = 0
     for part in range(starts.size - 1):
         longest = max(longest, starts[part + 1] - starts[part])
     hashes, window = np.zeros(longest + 1, np.uint64), np.empty(longest + 1, np.uint64)
     best = np.empty(longest + 1, np.float32)
+    times = np.zeros(known.size + 1, np.int32)
     for part in range(starts.size - 1):
         lo = starts[part]
         size = starts[part + 1] - lo
@@ -158,8 +159,14 @@ def _spread(known, tokens, starts, n, seeds, rarity, bits, weights):  # type: ig
                     best[k] = max(best[k], rarity[at])
         for i in range(size):
             number = tokens[lo + i]
-            told = bits[number] if number >= 0 else 0.0
-            weights[lo + i] = told * (best[i] if best[i] >= 0 else np.float32(1))
+            if number < 0:
+                weights[lo + i] = plain[lo + i] = 0
+                continue
+            times[number] += 1
+            plain[lo + i] = bits[number] / times[number]  # said again, a word tells less
+            weights[lo + i] = plain[lo + i] * (best[i] if best[i] >= 0 else np.float32(1))
+        for i in range(size):
+            times[tokens[lo + i]] = 0
 
 
 @dataclass(frozen=True)
@@ -176,10 +183,9 @@ def weigh(index: Index, background: Background, share: float) -> Weights:
     """Weights from the index and a background. `share`: of documents, from which on a text is common property."""
     bits = _token_bits(index, background)
     rarity = _rarity(index, background, share)
-    weights = np.zeros(index.tokens.size, np.float32)
+    weights, plain = np.zeros(index.tokens.size, np.float32), np.zeros(index.tokens.size, np.float32)
     s = index.seeds
-    _spread(index.vocabulary.hashes, index.tokens, index.starts, s.n, s.hashes, rarity, bits, weights)
-    plain = np.where(index.tokens >= 0, bits[index.tokens] if bits.size else 0.0, 0.0)
+    _spread(index.vocabulary.hashes, index.tokens, index.starts, s.n, s.hashes, rarity, bits, weights, plain)
     few = np.diff(s.starts) <= SHARED
     owner = np.repeat(np.arange(s.hashes.size), np.diff(s.starts))
     kept = few[owner]
@@ -189,4 +195,5 @@ def weigh(index: Index, background: Background, share: float) -> Weights:
 
 def _sums(values: npt.NDArray[np.floating], starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     running = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
-    return (running[starts[1:]] - running[starts[:-1]]).astype(np.float32)
+    sums: npt.NDArray[np.float32] = (running[starts[1:]] - running[starts[:-1]]).astype(np.float32)
+    return sums
