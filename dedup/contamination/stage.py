@@ -25,7 +25,7 @@ class Decontaminate(StageConfig):
         "questions need up to three quarters of the way to 1 more; an answer or a passage beside it adds up to 0.15 each"
     )  # fmt: skip
     min_bits: float = Field(
-        22.0, ge=0, description="bits of rarity that question (and answer beside it) must come to; less is a phrase"
+        20.0, ge=0, description="bits of rarity that question (and answer beside it) must come to; less is a phrase"
     )
     ngram: int = Field(5, ge=3, le=16, description="tokens (characters, in scripts without spaces) of the n-grams that "
         "candidates are found by; a question of fewer is only found with its choices")  # fmt: skip

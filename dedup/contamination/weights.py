@@ -1,9 +1,9 @@
 """How much a token of a benchmark tells: bits by its rarity, less where the n-grams around it are boilerplate.
 
 A token's document frequency is counted over blocks of `BLOCK` tokens of the background (a sample of documents) and
-over the distinct questions, and mixed with a prior of `PRIOR` blocks: by the token's length, since short words are
-frequent in every language, and for English words of examinations and dates. So a small benchmark over a small corpus
-is weighed sensibly too, and over a large one the prior vanishes. An n-gram loses weight
+over the distinct questions, and mixed with a prior of `PRIOR` blocks by the token's length, since short words are
+frequent in every language: so a small benchmark over a small corpus is weighed sensibly too. English words of
+examinations and dates never tell more than two bits. An n-gram loses weight
 with every other item and every background document that holds it. Documents that hold most of the item as well do
 not count there (a benchmark that leaked often must not hide itself), unless they are so many that the text is common
 property: a licence, a pledge, a famous line.
@@ -25,9 +25,9 @@ BLOCK, PRIOR, MOST_BITS = 128, 50.0, 12.0
 SHARED = 64  # other texts that hold an n-gram from which on it tells nothing
 WHOLE = 0.6  # share of a part's n-grams from which on a document holds the part, not a phrase of it
 FEWEST = 20  # documents that a text must be in, whatever the share, before it counts as common property
-# Words of examinations and of dates: common there whatever the corpus, and long, so the prior by length is wrong.
-_KNOWN, _KNOWN_SHARE = (
-    "about above according after agree all although among answer answers any appropriate are author be because before "
+# Words of examinations and of dates: wherever there are questions they tell next to nothing, so their bits are capped.
+_KNOWN, _KNOWN_BITS = (
+    "the of and to in is a be for it its about above according after agree all although among answer answers any appropriate are author be because before "
     "below best between both calculate can cannot case cases choice choices choose closest complete consider consists "
     "correct correctly could defined describe described describes determine difference different does each either "
     "equal evaluate every example examples except explain explains expression false find first following follows from "
@@ -38,7 +38,7 @@ _KNOWN, _KNOWN_SHARE = (
     "true two type under use used using value was were what when where which while who whom whose why will with would "
     "write year years you your january february march april may june july august september october november december "
     "monday tuesday wednesday thursday friday saturday sunday",
-    0.1,
+    2.0,
 )
 _BY_LENGTH = np.array([0.3, 0.3, 0.3, 0.12, 0.05, 0.02, 0.01, 0.004])
 
@@ -125,8 +125,6 @@ def _token_bits(index: Index, background: Background) -> npt.NDArray[np.float64]
     if lengths.size:
         alone = index.vocabulary.chars[index.vocabulary.bounds[:-1]] >= ALONE
     prior = np.where(alone, 0.02, prior)
-    known, _ = tokenise_texts(np.frombuffer(_KNOWN.encode(), np.uint8), np.array([0, len(_KNOWN)], np.int64))
-    prior[np.isin(index.vocabulary.hashes, known.hashes)] = _KNOWN_SHARE
     # Each distinct question is a block too.
     asked = np.zeros(index.starts.size - 1, bool)
     asked[np.unique(index.texts, return_index=True)[1]] = True
@@ -137,7 +135,9 @@ def _token_bits(index: Index, background: Background) -> npt.NDArray[np.float64]
     counts = background.token_blocks + np.bincount(pairs % max(lengths.size, 1), minlength=lengths.size)[: lengths.size]
     total = background.blocks + int(asked.sum())
     bits = -np.log2((counts + PRIOR * prior) / (total + PRIOR))
-    return np.clip(bits, 0.0, MOST_BITS)
+    known, _ = tokenise_texts(np.frombuffer(_KNOWN.encode(), np.uint8), np.array([0, len(_KNOWN)], np.int64))
+    most = np.where(np.isin(index.vocabulary.hashes, known.hashes), _KNOWN_BITS, MOST_BITS)
+    return np.clip(bits, 0.0, most)
 
 
 def _rarity(index: Index, background: Background, share: float) -> npt.NDArray[np.float32]:

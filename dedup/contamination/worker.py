@@ -96,9 +96,7 @@ class Decontaminator:
                     common.add(row)
                 else:
                     found.setdefault(row, []).append(self._named(hit, int(offsets[row])))
-        for items in found.values():
-            items.sort(key=lambda item: (-item.score, -item.bits, item.benchmark, item.item, item.first))
-        return found, len(common - found.keys())
+        return {row: _merged(items) for row, items in found.items()}, len(common - found.keys())
 
     def _named(self, hit: Hit, origin: int) -> Found:
         item = int(self.index.item[hit.part])
@@ -155,6 +153,22 @@ class Decontaminator:
         if not left.strip() or characters > self.config.max_cut_share * len(text):
             return None
         return left, number, characters, json.dumps(entries, ensure_ascii=False)
+
+
+def _merged(items: list[Found]) -> list[Found]:
+    """The strongest first; parts of one item that overlap are one, over all that they cover."""
+    items = sorted(items, key=lambda item: (-item.score, -item.bits, item.benchmark, item.item, item.first))
+    merged: list[Found] = []
+    for item in items:
+        for at, other in enumerate(merged):
+            same = (item.benchmark, item.item) == (other.benchmark, other.item)
+            if same and item.first < other.last and other.first < item.last:
+                first, last = min(item.first, other.first), max(item.last, other.last)
+                merged[at] = other._replace(first=first, last=last)
+                break
+        else:
+            merged.append(item)
+    return merged
 
 
 def _entry(data: bytes, item: Found) -> dict[str, Any]:

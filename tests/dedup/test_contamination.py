@@ -150,7 +150,7 @@ def test_an_answer_beside_its_question_counts_and_alone_does_not(tmp_path: Path)
     alone = f"{text}\nRenquo Dorshuvo of Fentas.\n{text}"
     far = f"Who first saw the moon Zamkalo rise?\n{writer.document(80)}\nRenquo Dorshuvo of Fentas."
     texts = documents(tmp_path, [near, alone, far])
-    assert sorted(gone(decontaminate(tmp_path / "out", texts, quiz, min_bits=45))) == ["d0"]
+    assert sorted(gone(decontaminate(tmp_path / "out", texts, quiz, min_bits=28))) == ["d0"]
 
 
 def test_passages_by_themselves_only_when_asked(tmp_path: Path) -> None:
