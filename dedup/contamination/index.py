@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 QUESTION, ANSWER, TESTS, PASSAGE, LISTED = range(5)
 KINDS = ("question", "answer", "tests", "passage", "question and choices")
 SHORT = 120  # characters of a question that may say too little by itself: it is looked for with its choices too
+REPEATS = 8  # an n-gram that stood this few tokens before is not told again
 DENSE = 96  # n-grams of a part up to which all are looked for
 _BASE = np.uint64(0xD6E8FEB86659FD93)
 _KEEP = np.uint64(3)
@@ -278,6 +279,10 @@ def find_seeds(hashes, lo, hi, n, known, bitmap, window, out_seed, out_at):  # t
         if (bitmap[place >> _SHIFT] >> (place & _BIT)) & _ONE:
             at = np.searchsorted(known, window[i])
             if at < known.size and known[at] == window[i]:
-                out_seed[used], out_at[used] = at, i
-                used += 1
+                again = False  # a run such as "0 0 0 0 …" would be a hit at every token
+                for k in range(max(0, i - REPEATS), i):
+                    again |= window[k] == window[i]
+                if not again:
+                    out_seed[used], out_at[used] = at, i
+                    used += 1
     return used

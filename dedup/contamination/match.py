@@ -20,6 +20,7 @@ from dedup.contamination.weights import Weights
 from dedup.shingles import mix64
 
 REACH = 8  # tokens without a match that an extension steps over
+SAME = 64  # places of one and the same three tokens in a window that are looked at
 GATE = 0.1  # share of a part's n-grams that a candidate must show
 NEAR = 64  # tokens beside the question in which its answer counts
 BONUS = 0.15  # that an answer, or a passage, beside the question adds to its coverage at most
@@ -69,7 +70,8 @@ def _overlap(part, window, flags, place):  # type: ignore[no-untyped-def]
             continue
         key = _trigram(part[j], part[j + 1], part[j + 2])
         at = np.searchsorted(keys, key)
-        while at < count and keys[at] == key:
+        end = min(count, at + SAME)
+        while at < end and keys[at] == key:
             i = order[at]
             if window[i] == part[j] and window[i + 1] == part[j + 1] and window[i + 2] == part[j + 2]:
                 flags[i] = flags[i + 1] = flags[i + 2] = True

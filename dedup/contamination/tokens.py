@@ -183,7 +183,7 @@ def _joined(data, at, end, table):  # type: ignore[no-untyped-def]
     """Where the word goes on after a hyphen that ends at `at`: two letters, perhaps on the next line; or -1."""
     j = at
     lines = 0
-    while j < end and (data[j] == 32 or data[j] == 9 or data[j] == 13 or data[j] == 10):
+    while j < end and lines < 2 and (data[j] == 32 or data[j] == 9 or data[j] == 13 or data[j] == 10):
         lines += data[j] == 10
         j += 1
     if lines > 1 or (lines == 0 and j > at):
@@ -236,7 +236,7 @@ def tokenise(  # type: ignore[no-untyped-def]
                 elif code == 93 and after < end and data[after] == 40:  # ](target)
                     j = after + 1
                     stop = min(end, j + _LINK)
-                    while j < stop and data[j] != 41 and data[j] > 32:
+                    while j < stop and data[j] != 41 and data[j] != 93 and data[j] > 32:
                         j += 1
                     if j < stop and data[j] == 41:
                         after = j + 1

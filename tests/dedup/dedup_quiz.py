@@ -60,13 +60,16 @@ def problems(folder: Path, items: Sequence[dict[str, Any]], name: str = "quiz") 
     return execute(PROBLEMS, config, {"input": [str(folder / f"{name}.jsonl")]}, str(folder / name)).dataset.url
 
 
-def documents(folder: Path, texts: Sequence[str], name: str = "texts", **more: Any) -> str:
-    """A Document dataset; ids are d0, d1, …"""
-    folder.mkdir(parents=True, exist_ok=True)
+def documents(folder: Path, texts: Sequence[str], files: int = 1, **more: Any) -> str:
+    """A Document dataset of a part a file at least; ids are d0, d1, …"""
+    source = folder / "raw"
+    source.mkdir(parents=True, exist_ok=True)
     lines = [json.dumps({"id": f"d{n}", "text": text, **more}) for n, text in enumerate(texts)]
-    (folder / f"{name}.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    config = validate(IngestText, {"part_bytes": 200_000}, "test")
-    return execute(TEXTS, config, {"input": [str(folder / f"{name}.jsonl")]}, str(folder / name)).dataset.url
+    share = -(-len(lines) // files)
+    for number in range(files):
+        part = lines[number * share : (number + 1) * share]
+        (source / f"{number}.jsonl").write_text("\n".join(part), encoding="utf-8")
+    return execute(TEXTS, IngestText(), {"input": [str(source)]}, str(folder / "texts")).dataset.url
 
 
 def decontaminate(output: Path, texts: str, *benchmarks: str, workers: int = 1, **settings: Any) -> Dataset:
