@@ -146,3 +146,24 @@ FORGET = Stage(
     core=forget,
     makes=True,
 )
+
+
+def count_others(config: StageConfig, inputs: dict[str, Any]) -> int:
+    return sum(dataset.rows for dataset in inputs["others"])
+
+
+def count(batch: Any, config: StageConfig, others: int) -> Changes:
+    return Changes({}, {}, {"rows": batch.num_rows, "others of a row": batch.num_rows * others})
+
+
+COUNT = Stage(
+    name="count",
+    version=1,
+    help="Count rows.",
+    config=StageConfig,
+    reads={"input": "Document", "others": "Document"},
+    writes="Document",
+    engine="datatrove",
+    core=count,
+    setup=count_others,
+)

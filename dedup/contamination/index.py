@@ -252,13 +252,20 @@ def _seeds(
     return seed_table(n, found, owners, starts.size - 1)
 
 
+@njit(cache=True)
+def _mark(hashes, shift, bitmap):  # type: ignore[no-untyped-def]
+    for value in hashes:
+        place = value >> shift
+        bitmap[place >> _SHIFT] |= _ONE << (place & _BIT)
+
+
 def seed_table(n: int, found: npt.NDArray[np.uint64], owners: npt.NDArray[np.int32], parts: int) -> Seeds:
     """The table of sorted, distinct (n-gram, part) pairs."""
-    unique, first = np.unique(found, return_index=True)
+    first = np.flatnonzero(np.concatenate([[True], found[1:] != found[:-1]])) if found.size else np.zeros(0, np.int64)
+    unique = found[first]
     bits = max(12, int(max(unique.size, 1) * 16 - 1).bit_length())  # 16 bits an n-gram: one probe in 16 goes on
     bitmap = np.zeros(1 << (bits - 6), np.uint64)
-    places = unique >> np.uint64(64 - bits)
-    np.bitwise_or.at(bitmap, (places >> _SHIFT).astype(np.int64), _ONE << (places & _BIT))
+    _mark(unique, np.uint64(64 - bits), bitmap)
     starts = np.concatenate([first, [found.size]]).astype(np.int64)
     per_part = np.bincount(owners, minlength=parts).astype(np.int32)
     return Seeds(n, unique, bitmap, starts, owners, per_part)

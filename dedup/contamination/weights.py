@@ -118,6 +118,32 @@ def count(index: Index, background: Background, tokens: Tokens, firsts: npt.NDAr
     )  # fmt: skip
 
 
+@njit(cache=True)
+def _holders(tokens, starts, asked, last, counts):  # type: ignore[no-untyped-def]
+    """Add to each token the parts that hold it."""
+    for part in range(starts.size - 1):
+        if asked[part]:
+            for i in range(starts[part], starts[part + 1]):
+                number = tokens[i]
+                if number >= 0 and last[number] != part:
+                    last[number] = part
+                    counts[number] += 1
+
+
+@njit(cache=True)
+def _others(starts, parts, texts, items, others):  # type: ignore[no-untyped-def]
+    """Of each n-gram: other texts that hold it. A question with its choices is no other item than the question."""
+    text, item = np.empty(SHARED + 1, np.int64), np.empty(SHARED + 1, np.int64)
+    for seed in range(starts.size - 1):
+        size = starts[seed + 1] - starts[seed]
+        if size > SHARED:
+            others[seed] = size - 1
+            continue
+        for k in range(size):
+            text[k], item[k] = texts[parts[starts[seed] + k]], items[parts[starts[seed] + k]]
+        others[seed] = min(np.unique(text[:size]).size, np.unique(item[:size]).size) - 1 if size > 1 else 0
+
+
 def _token_bits(index: Index, background: Background) -> npt.NDArray[np.float64]:
     lengths = np.diff(index.vocabulary.bounds)
     prior = _BY_LENGTH[np.minimum(lengths, _BY_LENGTH.size - 1)]
@@ -129,10 +155,8 @@ def _token_bits(index: Index, background: Background) -> npt.NDArray[np.float64]
     asked = np.zeros(index.starts.size - 1, bool)
     asked[np.unique(index.texts, return_index=True)[1]] = True
     asked &= (index.kind == QUESTION) | (index.kind == LISTED) | (index.kind == TESTS)
-    owner = np.repeat(np.arange(index.kind.size), np.diff(index.starts))
-    mine = asked[owner] & (index.tokens >= 0)
-    pairs = np.unique(owner[mine] * np.int64(max(lengths.size, 1)) + index.tokens[mine])
-    counts = background.token_blocks + np.bincount(pairs % max(lengths.size, 1), minlength=lengths.size)[: lengths.size]
+    counts = background.token_blocks.copy()
+    _holders(index.tokens, index.starts, asked, np.full(counts.size, -1, np.int64), counts)
     total = background.blocks + int(asked.sum())
     bits = -np.log2((counts + PRIOR * prior) / (total + PRIOR))
     known, _ = tokenise_texts(np.frombuffer(_KNOWN.encode(), np.uint8), np.array([0, len(_KNOWN)], np.int64))
@@ -143,12 +167,8 @@ def _token_bits(index: Index, background: Background) -> npt.NDArray[np.float64]
 def _rarity(index: Index, background: Background, share: float) -> npt.NDArray[np.float32]:
     """Of each n-gram: 1 where nothing else holds it, 0 where it is boilerplate."""
     s = index.seeds
-    owner = np.repeat(np.arange(s.hashes.size), np.diff(s.starts))
-    texts = np.unique(owner * np.int64(1 << 32) + index.texts[s.parts]) >> 32
-    others = np.bincount(texts, minlength=s.hashes.size) - 1
-    # A question with its choices holds the question: that is not another item.
-    items = np.unique(owner * np.int64(1 << 32) + index.item[s.parts]) >> 32
-    others = np.minimum(others, np.bincount(items, minlength=s.hashes.size) - 1)
+    others = np.zeros(s.hashes.size, np.int64)
+    _others(s.starts, s.parts, index.texts, index.item, others)
     rarity = 1 - np.log1p(others + background.phrases) / np.log1p(SHARED)
     common = background.wholes >= max(FEWEST, share * background.documents)
     return np.where(common, 0.0, np.clip(rarity, 0.0, 1.0)).astype(np.float32)
