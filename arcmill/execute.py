@@ -250,7 +250,11 @@ def _run_engine(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dic
         return local.run(job, progress)
     from arcmill.engines import datatrove
 
-    return datatrove.run(job, progress), {}
+    done = datatrove.run(job, progress)
+    tallies: Counter[str] = Counter()
+    for record in done:
+        tallies.update(record.get("tallies", {}))
+    return done, {"statistics": dict(sorted(tallies.items()))}
 
 
 def finished_task(staging: str, task: int) -> dict[str, Any] | None:

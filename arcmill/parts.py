@@ -109,6 +109,7 @@ class TaskWriter:
         self._ledger = _Roll(self._filesystem, self._folder, "ledger", ledger_schema(), part_bytes)
         self._left: list[tuple[str, Outcome]] = []
         self.counts: Counter[str] = Counter()
+        self.tallies: Counter[str] = Counter()  # what a core counted, for the manifest's statistics
 
     def __enter__(self) -> TaskWriter:
         return self
@@ -144,6 +145,8 @@ class TaskWriter:
         self._rows.close()
         self._ledger.close()
         record = {"parts": self._rows.files, "ledger": self._ledger.files, "counts": dict(self.counts), **facts}
+        if self.tallies:
+            record["tallies"] = dict(self.tallies)
         write_json(self._filesystem, task_record(self.staging, self.task), record)
         return record
 

@@ -39,6 +39,25 @@ class Document:
 DOCUMENT_FIELDS = tuple(field.name for field in fields(Document))
 
 
+@dataclass(slots=True)
+class Problem:
+    """A task with an answer that can be checked. `source` names the benchmark or collection."""
+
+    id: str
+    prompt: str
+    answer_type: str  # one of ANSWER_TYPES
+    source: str
+    answer: str | None = None
+    tests: str | None = None
+    domain: str | None = None
+    pass_rate: float | None = None  # 0-1
+    attempts: int | None = None
+
+
+PROBLEM_FIELDS = tuple(field.name for field in fields(Problem))
+ANSWER_TYPES = ("math", "choice", "code", "exact", "judged")
+
+
 def stable_id(*parts: str) -> str:
     """An identifier of 32 hex characters (BLAKE2b-128) of the parts of an origin; lone surrogates are allowed."""
     digest = blake2b(digest_size=16)
@@ -118,16 +137,21 @@ def schema(record: str) -> pa.Schema:
 
 def documents_to_batch(documents: Iterable[Document]) -> pa.RecordBatch:
     """Documents as one Arrow batch. Raises UnicodeEncodeError for text that holds lone surrogates."""
+    return rows_to_batch("Document", documents)
+
+
+def rows_to_batch(record: str, rows: Iterable[Document] | Iterable[Problem]) -> pa.RecordBatch:
+    """Rows of a record type that has a class here as one Arrow batch. Raises as `documents_to_batch` does."""
     import pyarrow as pa
 
-    rows = list(documents)
+    held = list(rows)
     arrays = []
-    for field in schema("Document"):
-        values: list[Any] = [getattr(row, field.name) for row in rows]
+    for field in schema(record):
+        values: list[Any] = [getattr(row, field.name) for row in held]
         if field.name == "metadata":
             values = [None if value is None else list(value.items()) for value in values]
         arrays.append(pa.array(values, field.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema("Document"))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema(record))
 
 
 def batch_to_documents(batch: pa.RecordBatch) -> list[Document]:

@@ -7,11 +7,13 @@ A core knows no engine. Its shape follows from the declaration:
 | engine datatrove, reads Document | `core(batch, config[, state]) -> Changes` |
 | … and `each=True` | `core(document, config[, state]) -> Document or Outcome` |
 | … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches or `(id, Outcome)` |
-| engine datatrove, reads Files | `core(file, config[, state])` yields Document or Failure |
-| … and `splits=` (reads nothing) | `core(split, config[, state])` yields Document or Failure |
-| engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`); inputs: paths, or datasets of rows |
+| engine datatrove, reads Files | `core(file, config[, state])` yields Document (or Problem) or Failure |
+| … and `splits=` (reads nothing) | `core(split, config[, state])` yields the same |
+| engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
 | … and `rewrites=True` | `core(dfs, config, inputs) -> (rows, ledger, statistics)` |
 | engine local | `core(inputs, config, output) -> statistics` |
+
+`inputs` and `setup` get further inputs by name: the path of a Model, a list of Datasets of rows.
 """
 
 from __future__ import annotations
@@ -48,10 +50,14 @@ class Failure(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What a batch core decided: new values for columns, and the rows that leave."""
+    """What a batch core decided: new values for columns, the rows that leave, and what it counted.
+
+    `tallies` are summed over all batches into the manifest's `statistics`, so they must be sums over rows.
+    """
 
     columns: Mapping[str, Sequence[Any] | pa.Array]
     outcomes: Mapping[int, Outcome]
+    tallies: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,8 @@ class Stage:
     engine: str
     core: Callable[..., Any]
     reads: Mapping[str, str] = field(default_factory=dict)  # input name -> record; "name?" optional; "*" any names
-    setup: Callable[..., Any] | None = None  # (config, inputs) -> state, once a worker
+    # (config, inputs) -> state, once a worker; an input is a model's path, or the list of its datasets
+    setup: Callable[..., Any] | None = None
     each: bool = False
     makes: bool = False
     rewrites: bool = False

@@ -31,6 +31,8 @@ class Refused(Exception):
 class RowMapper:
     """Makes Documents of the rows of one file."""
 
+    text_field = "text"  # the field that every row must fill
+
     def __init__(self, config: IngestText, file: str) -> None:
         self.file = file
         self.source = config.source
@@ -58,13 +60,13 @@ class RowMapper:
         for field, column in wanted:
             if column not in names and column.partition(".")[0] not in names:
                 raise InputError(
-                    f"{self.file}: no column '{column}' for '{field}'; the columns are {_listed(names)}; "
+                    f"{self.file}: no column '{column}' for '{field}'; the columns are {listed(names)}; "
                     f"name it with --set columns.{field}=COLUMN"
                 )
         for column in self.metadata_columns:
             if column not in names and column.partition(".")[0] not in names:
                 raise InputError(
-                    f"{self.file}: no column '{column}' (metadata_columns); the columns are {_listed(names)}"
+                    f"{self.file}: no column '{column}' (metadata_columns); the columns are {listed(names)}"
                 )
 
     def needed(self, present: Iterable[str]) -> list[str]:
@@ -75,20 +77,20 @@ class RowMapper:
         keys = set(wanted) | {column.partition(".")[0] for column in wanted}
         return [name for name in present if name in keys]
 
-    def document(self, row: Any, unit: str, number: int) -> Document | Failure:
+    def row(self, row: Any, unit: str, number: int) -> Document | Failure:
         """One row; `unit` and `number` say where it stands, for the ledger ("line", 17)."""
         if type(row) is not dict:
-            return self.failure("not-an-object", unit, number, f"expected an object, found {_kind(row)}")
+            return self.failure("not-an-object", unit, number, f"expected an object, found {kind_of(row)}")
         values: dict[str, Any] = {}
         try:
             text = row.get(self.text_column)
             if text is None and "." in self.text_column:
-                text = _nested(row, self.text_column)
+                text = nested(row, self.text_column)
             for column, value in row.items():
                 if value is not None and column in self._by_column:
                     self._take(column, value, values)
             for column in self._paths:
-                if column not in row and (value := _nested(row, column)) is not None:
+                if column not in row and (value := nested(row, column)) is not None:
                     self._take(column, value, values)
             if self.everything or self.metadata_columns:
                 self._keep_metadata(row, values)
@@ -131,12 +133,12 @@ class RowMapper:
         if value is None:
             if self.text_column in row:
                 raise Refused("missing-text", f"'{self.text_column}' is null")
-            raise Refused("missing-text", f"no '{self.text_column}' (--set columns.text=…) in {_listed(row)}")
+            raise Refused("missing-text", f"no '{self.text_column}' (--set columns.text=…) in {listed(row)}")
         if value is BAD_UTF8:
             raise Refused("bad-utf8", f"'{self.text_column}' is not UTF-8")
         if isinstance(value, bytes):
             return _decoded(value)
-        raise Refused("not-a-string", f"'{self.text_column}' is {_kind(value)}, a string is needed")
+        raise Refused("not-a-string", f"'{self.text_column}' is {kind_of(value)}, a string is needed")
 
     def _keep_metadata(self, row: Mapping[str, Any], values: dict[str, Any]) -> None:
         kept: dict[str, str] = {}
@@ -144,14 +146,14 @@ class RowMapper:
         for column in [*columns, *self.metadata_columns]:
             value = row.get(column)
             if value is None and "." in column:
-                value = _nested(row, column)
+                value = nested(row, column)
             if value is not None:
                 kept[column] = _shown(value)
         if kept:
             values["metadata"] = (values.get("metadata") or {}) | kept
 
 
-def _nested(row: Mapping[str, Any], column: str) -> Any:
+def nested(row: Mapping[str, Any], column: str) -> Any:
     """`meta.url`: the value of `url` in the object `meta`; None where there is none."""
     value: Any = row
     for part in column.split("."):
@@ -163,12 +165,12 @@ def _nested(row: Mapping[str, Any], column: str) -> Any:
 
 def _reader(field: str) -> Callable[[Any], Any]:
     if field in _FLOATS:
-        return _float
-    others = {"quality_bucket": _integer, "tags": _tags, "metadata": _metadata, "created": _time}
-    return others.get(field, _string)
+        return read_float
+    others = {"quality_bucket": read_integer, "tags": _tags, "metadata": _metadata, "created": _time}
+    return others.get(field, read_string)
 
 
-def _string(value: Any) -> str | None:
+def read_string(value: Any) -> str | None:
     if type(value) is str:
         if "\0" in value:
             raise Refused("nul-bytes", "the value holds NUL characters")
@@ -179,7 +181,7 @@ def _string(value: Any) -> str | None:
         return _decoded(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
-    raise Refused("not-a-string", f"the value is {_kind(value)}, a string is needed")
+    raise Refused("not-a-string", f"the value is {kind_of(value)}, a string is needed")
 
 
 def _time(value: Any) -> str | None:
@@ -187,10 +189,10 @@ def _time(value: Any) -> str | None:
         if value.tzinfo is not None:
             value = value.astimezone(datetime.UTC).replace(tzinfo=None)
         return str(value.isoformat()) + "Z"
-    return str(value.isoformat()) if isinstance(value, datetime.date) else _string(value)
+    return str(value.isoformat()) if isinstance(value, datetime.date) else read_string(value)
 
 
-def _float(value: Any) -> float | None:
+def read_float(value: Any) -> float | None:
     if value == "":
         return None
     try:
@@ -198,12 +200,12 @@ def _float(value: Any) -> float | None:
     except (TypeError, ValueError, OverflowError):
         number = None
     if number is None or math.isinf(number):
-        raise Refused("not-a-number", f"the value is {_kind(value)}, a number is needed")
+        raise Refused("not-a-number", f"the value is {kind_of(value)}, a number is needed")
     return None if math.isnan(number) else number  # tables write a missing number as NaN
 
 
-def _integer(value: Any) -> int | None:
-    number = _float(value)
+def read_integer(value: Any) -> int | None:
+    number = read_float(value)
     if number is not None and (number != int(number) or not -(2**31) <= number < 2**31):
         raise Refused("not-a-number", f"the value is {number:g}, an integer of 32 bits is needed")
     return None if number is None else int(number)
@@ -213,8 +215,8 @@ def _tags(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value] if value else []
     if isinstance(value, (list, tuple)):
-        return [_string(item) or "" for item in value if item is not None]
-    raise Refused("not-a-list", f"the value is {_kind(value)}, a list of strings is needed")
+        return [read_string(item) or "" for item in value if item is not None]
+    raise Refused("not-a-list", f"the value is {kind_of(value)}, a list of strings is needed")
 
 
 def _metadata(value: Any) -> dict[str, str] | None:
@@ -228,7 +230,7 @@ def _metadata(value: Any) -> dict[str, str] | None:
     if isinstance(value, list) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
         value = dict(value)  # what an Arrow map becomes
     if not isinstance(value, dict):
-        raise Refused("not-a-map", f"the value is {_kind(value)}, an object is needed")
+        raise Refused("not-a-map", f"the value is {kind_of(value)}, an object is needed")
     return {str(key): _shown(item) for key, item in value.items() if item is not None}
 
 
@@ -251,7 +253,7 @@ def _decoded(value: bytes) -> str:
         raise Refused("bad-utf8", f"byte {error.start} of the value is not UTF-8") from None
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     names = {
         dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "an integer",
         float: "a number",
@@ -260,6 +262,6 @@ def _kind(value: Any) -> str:
     return f"{shown} ({value!r:.60})" if isinstance(value, (str, int, float)) else shown
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     shown = sorted(str(name).encode("utf-8", "backslashreplace").decode() for name in names)
     return (", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")) or "none"

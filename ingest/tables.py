@@ -4,23 +4,43 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeVar
 
 import orjson
 
 from arcmill.errors import InputError
-from arcmill.records import Document
 from arcmill.stage import Failure, SourceFile
-from ingest.columns import BAD_UTF8, RowMapper
+from ingest.columns import BAD_UTF8
 from ingest.lines import Broken, TooLong, chunks, lines
 
-Rows = Iterator[Document | Failure]
+Row = TypeVar("Row", covariant=True)
+
+
+class Mapper(Protocol[Row]):
+    """Makes a record, or a ledger entry, of each row of one file."""
+
+    text_field: str  # the field that every row must fill, and
+    text_column: str  # the column it comes from
+
+    def require(self, present: Iterable[str]) -> None:
+        """Check a header; InputError names what is missing."""
+
+    def needed(self, present: Iterable[str]) -> list[str]:
+        """The columns to read, in the order of the file."""
+
+    def row(self, row: Any, unit: str, number: int) -> Row | Failure:
+        """One row; `unit` and `number` say where it stands ("line", 17)."""
+
+    def failure(self, rule: str, unit: str, number: int, detail: str, key: str | None = None) -> Failure:
+        """An errored row."""
+
+
 _BATCH_BYTES = 16 << 20
 _CSV_RECORD_BYTES = 8 << 20  # a quote that is never closed takes at most this much with it before it is given up
 
 
-def jsonl(file: SourceFile, mapper: RowMapper, limit: int, whole_too: bool) -> Rows:
+def jsonl(file: SourceFile, mapper: Mapper[Row], limit: int, whole_too: bool) -> Iterator[Row | Failure]:
     """JSON lines; with `whole_too` also a file under `limit` bytes that is one array or one object."""
     with file.open() as stream:
         pieces = chunks(stream)
@@ -28,7 +48,7 @@ def jsonl(file: SourceFile, mapper: RowMapper, limit: int, whole_too: bool) -> R
             whole, pieces = _whole(pieces, limit)
             if whole is not None:
                 for number, row in enumerate(whole, 1):
-                    yield mapper.document(row, "row", number)
+                    yield mapper.row(row, "row", number)
                 return
         number = 0
         try:
@@ -42,7 +62,7 @@ def jsonl(file: SourceFile, mapper: RowMapper, limit: int, whole_too: bool) -> R
                     if line and not line.isspace():
                         yield _bad_json(mapper, number, line, error)
                     continue
-                yield mapper.document(row, "line", number)
+                yield mapper.row(row, "line", number)
         except Broken as broken:
             yield _break(mapper, broken, number + 1)
 
@@ -78,7 +98,7 @@ def _whole(pieces: Iterator[bytes], limit: int) -> tuple[list[Any] | None, Itera
     return None, again()
 
 
-def _bad_json(mapper: RowMapper, number: int, line: bytes, error: orjson.JSONDecodeError) -> Failure:
+def _bad_json(mapper: Mapper[Any], number: int, line: bytes, error: orjson.JSONDecodeError) -> Failure:
     try:
         line.decode("utf-8")
     except UnicodeDecodeError as problem:
@@ -86,16 +106,18 @@ def _bad_json(mapper: RowMapper, number: int, line: bytes, error: orjson.JSONDec
     return mapper.failure("bad-json", "line", number, f"{error.msg} at character {error.pos}")
 
 
-def _too_long(mapper: RowMapper, number: int, line: TooLong, limit: int) -> Failure:
+def _too_long(mapper: Mapper[Any], number: int, line: TooLong, limit: int) -> Failure:
     return mapper.failure("line-too-long", "line", number, f"{line.bytes} bytes; max_line_bytes is {limit}")
 
 
-def _break(mapper: RowMapper, broken: Broken, number: int) -> Failure:
+def _break(mapper: Mapper[Any], broken: Broken, number: int) -> Failure:
     return mapper.failure(broken.rule, "line", number, f"{broken}; the rows before it are kept")
 
 
-def separated(file: SourceFile, mapper: RowMapper, limit: int, delimiter: str) -> Rows:
-    """CSV (RFC 4180: quotes doubled, newlines allowed in quotes) or TSV; the first row is the header.
+def separated(
+    file: SourceFile, mapper: Mapper[Row], limit: int, delimiter: str, header: list[str] | None = None
+) -> Iterator[Row | Failure]:
+    """CSV (RFC 4180: quotes doubled, newlines allowed in quotes) or TSV; the first row is the header unless one is given.
 
     Of a record that does not parse only the first line is errored, and reading goes on with the next line, so
     that one stray quote does not swallow the rows after it. A record that parses, but not into as many fields
@@ -103,7 +125,8 @@ def separated(file: SourceFile, mapper: RowMapper, limit: int, delimiter: str) -
     """
     # The limit is the csv module's own, for the whole process; it only ever grows here.
     csv.field_size_limit(max(csv.field_size_limit(), limit))
-    header: list[str] | None = None
+    if header is not None:
+        mapper.require(header)
     with file.open() as stream:
         records = _Records(lines(chunks(stream), limit), delimiter)
         while True:
@@ -128,7 +151,7 @@ def separated(file: SourceFile, mapper: RowMapper, limit: int, delimiter: str) -
                 fields = [_clean(field) for field in fields]
             # Where two columns have one name, the first is meant.
             row = dict(zip(reversed(header), reversed(fields), strict=True))
-            yield mapper.document(row, "line", records.number)
+            yield mapper.row(row, "line", records.number)
 
 
 class _BadRecord(Exception):
@@ -226,7 +249,7 @@ def _clean(field: str) -> Any:
     return field
 
 
-def parquet(file: SourceFile, mapper: RowMapper) -> Rows:
+def parquet(file: SourceFile, mapper: Mapper[Row]) -> Iterator[Row | Failure]:
     """Parquet, batch by batch. A damaged row group costs its unread rows, told by one errored row."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -254,7 +277,7 @@ def parquet(file: SourceFile, mapper: RowMapper) -> Rows:
                     names = batch.schema.names
                     for cells in zip(*values, strict=True):
                         done += 1
-                        yield mapper.document(dict(zip(names, cells, strict=True)), "row", row + done)
+                        yield mapper.row(dict(zip(names, cells, strict=True)), "row", row + done)
             except (pa.ArrowException, OSError) as error:
                 left = f"{facts.num_rows - done} rows of row group {group} cannot be read"
                 yield mapper.failure("corrupt", "row", row + done + 1, f"{left}: {_line(error)}")
@@ -265,7 +288,7 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _check_text_type(file: SourceFile, mapper: RowMapper, schema: Any) -> None:
+def _check_text_type(file: SourceFile, mapper: Mapper[Any], schema: Any) -> None:
     import pyarrow.types as kinds
 
     name = mapper.text_column
@@ -279,8 +302,8 @@ def _check_text_type(file: SourceFile, mapper: RowMapper, schema: Any) -> None:
     )  # fmt: skip
     if not any(check(value) for check in readable):
         raise InputError(
-            f"{file.name}: column '{name}' holds {kind}, the text must be strings; "
-            "name another with --set columns.text=COLUMN"
+            f"{file.name}: column '{name}' holds {kind}, the {mapper.text_field} must be strings; "
+            f"name another with --set columns.{mapper.text_field}=COLUMN"
         )
 
 

@@ -8,15 +8,9 @@ from typing import Literal
 from pydantic import field_validator
 
 from arcmill.config import Field, StageConfig
-from arcmill.errors import InputError
 from arcmill.records import DOCUMENT_FIELDS, Document
 from arcmill.stage import Failure, SourceFile, Stage
-
-_KINDS = {
-    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".tsv": "csv",
-    ".parquet": "parquet",
-}  # fmt: skip
-_COMPRESSED = ("", ".gz", ".zst", ".bz2", ".xz")
+from ingest.formats import ACCEPTED, format_of, suffix_of
 
 
 class IngestText(StageConfig):
@@ -70,27 +64,13 @@ def core(file: SourceFile, config: IngestText) -> Iterator[Document | Failure]:
     from ingest.columns import RowMapper
 
     mapper = RowMapper(config, file.name)
-    kind = config.format if config.format != "auto" else _kind(file)
+    kind = config.format if config.format != "auto" else format_of(file)
     if kind == "parquet":
         return tables.parquet(file, mapper)
     if kind == "csv":
-        delimiter = config.delimiter or ("\t" if _suffix(file.name) == ".tsv" else ",")
+        delimiter = config.delimiter or ("\t" if suffix_of(file.name) == ".tsv" else ",")
         return tables.separated(file, mapper, config.max_line_bytes, delimiter)
-    return tables.jsonl(file, mapper, config.max_line_bytes, whole_too=_suffix(file.name) == ".json")
-
-
-def _suffix(name: str) -> str:
-    name = name.lower()
-    for compression in _COMPRESSED[1:]:
-        name = name.removesuffix(compression)
-    return "." + name.rpartition("/")[2].rpartition(".")[2]
-
-
-def _kind(file: SourceFile) -> str:
-    suffix = _suffix(file.name)
-    if suffix not in _KINDS:
-        raise InputError(f"{file.name}: the suffix '{suffix}' tells no format; say --set format=jsonl, csv or parquet")
-    return _KINDS[suffix]
+    return tables.jsonl(file, mapper, config.max_line_bytes, whole_too=suffix_of(file.name) == ".json")
 
 
 STAGE = Stage(
@@ -103,5 +83,5 @@ STAGE = Stage(
     writes="Document",
     engine="datatrove",
     core=core,
-    accepts=tuple(f"{kind}{packed}" for kind in _KINDS for packed in _COMPRESSED),
+    accepts=ACCEPTED,
 )

@@ -11,6 +11,7 @@ from arcmill.stage import Stage
 STAGES = {
     "ingest-web": "ingest.web",
     "ingest-text": "ingest.text",
+    "ingest-problems": "ingest.problems",
     "ingest-environment": "ingest.environment",
     "identify-language": "filters.language",
     "filter-web": "filters.web.stage",
@@ -20,6 +21,7 @@ STAGES = {
     "dedup-exact": "dedup.exact",
     "sign-minhash": "dedup.sign",
     "dedup-minhash": "dedup.minhash",
+    "decontaminate": "dedup.contamination.stage",
     "mix": "sequences.mix",
     "train-tokenizer": "sequences.tokenizer",
     "pack": "sequences.pack",

@@ -169,3 +169,24 @@ STORE = Stage(
 def store(folder: Path, rows: list[dict[str, Any]]) -> None:
     """Documents as a dataset at `folder`."""
     execute(STORE, StoreConfig(rows=json.dumps(rows)), {}, str(folder))
+
+
+def count_others(config: StageConfig, inputs: dict[str, Any]) -> int:
+    return sum(dataset.rows for dataset in inputs["others"])
+
+
+def count(batch: Any, config: StageConfig, others: int) -> Changes:
+    return Changes({}, {}, {"rows": batch.num_rows, "others of a row": batch.num_rows * others})
+
+
+COUNT = Stage(
+    name="count",
+    version=1,
+    help="Count rows.",
+    config=StageConfig,
+    reads={"input": "Document", "others": "Document"},
+    writes="Document",
+    engine="datatrove",
+    core=count,
+    setup=count_others,
+)

@@ -23,7 +23,15 @@ from arcmill.errors import ArcmillError, EngineError
 from arcmill.execute import Job, finished_task
 from arcmill.parts import TaskWriter, group_by_bytes
 from arcmill.progress import Progress
-from arcmill.records import Document, batch_to_documents, documents_to_batch, schema, stable_id
+from arcmill.records import (
+    Document,
+    Problem,
+    batch_to_documents,
+    documents_to_batch,
+    rows_to_batch,
+    schema,
+    stable_id,
+)
 from arcmill.stage import Changes, Failure, Outcome, SourceFile
 from arcmill.storage import no_space
 
@@ -117,7 +125,7 @@ class PartTask:
     # -- raw input -------------------------------------------------------------------------------------------
 
     def _ingest(self, unit: Unit, writer: TaskWriter) -> None:
-        waiting: list[Document] = []
+        waiting: list[Any] = []
         size = 0
         for item in self._items(unit):
             writer.counts["in"] += 1
@@ -125,13 +133,13 @@ class PartTask:
                 writer.ledger([item])
                 continue
             waiting.append(item)
-            size += len(item.text) + len(item.html or "")
+            size += _characters(item)
             if len(waiting) >= INGEST_ROWS or size >= INGEST_BYTES:
-                _write_documents(waiting, writer)
+                _write_made(self.job.record, waiting, writer)
                 waiting, size = [], 0
-        _write_documents(waiting, writer)
+        _write_made(self.job.record, waiting, writer)
 
-    def _items(self, unit: Unit) -> Iterator[Document | Failure]:
+    def _items(self, unit: Unit) -> Iterator[Document | Problem | Failure]:
         job = self.job
         name = unit.name if isinstance(unit, SourceFile) else str(unit)
         try:
@@ -173,7 +181,11 @@ def _state(job: Job) -> tuple[Any, ...]:
         return ()
     if job.staging not in _states:
         _states.clear()
-        inputs = {name: datasets[0].path for name, datasets in job.datasets.items() if datasets}
+        inputs = {
+            name: datasets[0].path if datasets[0].record == "Model" else list(datasets)
+            for name, datasets in job.datasets.items()
+            if datasets
+        }
         _states[job.staging] = (job.stage.setup(job.config, inputs),)
     return _states[job.staging]
 
@@ -225,6 +237,7 @@ def _write(batch: pa.RecordBatch, changes: Changes, writer: TaskWriter) -> None:
 
     rows = batch.num_rows
     writer.counts["in"] += rows
+    writer.tallies.update(changes.tallies or {})
     outcomes = changes.outcomes
     if changes.columns:
         arrays = {name: batch.column(name) for name in batch.schema.names}
@@ -249,19 +262,25 @@ def _write(batch: pa.RecordBatch, changes: Changes, writer: TaskWriter) -> None:
     writer.counts["kept"] += batch.num_rows
 
 
-def _write_documents(documents: list[Document], writer: TaskWriter) -> None:
-    if not documents:
+def _characters(row: Document | Problem) -> int:
+    if isinstance(row, Problem):
+        return len(row.prompt) + len(row.answer or "") + len(row.tests or "")
+    return len(row.text) + len(row.html or "")
+
+
+def _write_made(record: str, made: list[Any], writer: TaskWriter) -> None:
+    if not made:
         return
     try:
-        batch = documents_to_batch(documents)
+        batch = rows_to_batch(record, made)
     except (UnicodeEncodeError, ValueError, TypeError) as error:
-        if len(documents) == 1:
-            outcome = Outcome("not-a-document", "errored", detail=f"{type(error).__name__}: {error}")
-            writer.ledger([(documents[0].id, outcome)])
+        if len(made) == 1:
+            outcome = Outcome(f"not-a-{record.lower()}", "errored", detail=f"{type(error).__name__}: {error}")
+            writer.ledger([(made[0].id, outcome)])
             return
-        middle = len(documents) // 2
-        _write_documents(documents[:middle], writer)
-        _write_documents(documents[middle:], writer)
+        middle = len(made) // 2
+        _write_made(record, made[:middle], writer)
+        _write_made(record, made[middle:], writer)
         return
     writer.rows(batch)
     writer.counts["kept"] += batch.num_rows

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_stages import DROP, FORGET, HALVE, LINES, LOSE, MAKE, MEASURE, DropConfig, MakeConfig
+from tiny_stages import COUNT, DROP, FORGET, HALVE, LINES, LOSE, MAKE, MEASURE, DropConfig, MakeConfig
 
 from arcmill.config import StageConfig
 from arcmill.dataset import Dataset
@@ -147,7 +147,7 @@ def test_a_second_run_on_one_output_refuses(tmp_path: Path) -> None:
 
 RUN = """
 import sys
-from tiny_stages import DROP, MAKE, DropConfig, MakeConfig
+from tiny_stages import COUNT, DROP, MAKE, DropConfig, MakeConfig
 from arcmill.execute import execute
 root, workers = sys.argv[1], int(sys.argv[2])
 execute(MAKE, MakeConfig(splits=8, rows=300, slow=0.03), {}, root + "/a", workers=workers)
@@ -315,3 +315,13 @@ def test_a_full_disk_is_told_and_taken_up(tmp_path: Path) -> None:
         assert list(dataset.problems()) == []
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_what_a_core_counts_is_in_the_manifest_and_its_setup_sees_every_dataset(tmp_path: Path) -> None:
+    for name, rows in (("a", 30), ("b", 40), ("c", 50)):
+        make(tmp_path / name, splits=3, rows=rows)
+    inputs = {"input": [str(tmp_path / "a")], "others": [str(tmp_path / "b"), str(tmp_path / "c")]}
+    for workers in (1, 2):
+        dataset = execute(COUNT, StageConfig(), inputs, str(tmp_path / f"out{workers}"), workers=workers).dataset
+        assert dataset.statistics == {"rows": 90, "others of a row": 90 * 270}
+        assert list(dataset.problems()) == []

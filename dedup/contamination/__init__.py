@@ -1,0 +1,1 @@
+"""Decontamination: texts of benchmarks, found in documents and taken out."""

@@ -1,0 +1,101 @@
+"""ingest-problems: tables of questions with answers (JSON lines, CSV, Parquet) to Problems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import field_validator, model_validator
+
+from arcmill.config import Field, StageConfig
+from arcmill.records import PROBLEM_FIELDS, Problem
+from arcmill.stage import Failure, SourceFile, Stage
+from ingest.formats import ACCEPTED, format_of, suffix_of
+
+
+class IngestProblems(StageConfig):
+    """Which columns are taken, and how a prompt is put together."""
+
+    columns: dict[str, str | None] = Field(
+        default_factory=dict,
+        description="problem field -> column; `meta.id` names a value inside an object. A field not named is taken "
+        "from the column of its own name where there is one; null leaves it out. Without an id column, the id is a "
+        "hash of source and prompt",
+    )
+    passage: str | None = Field(
+        None, description='column of a passage that the question is about; put before it, as "Passage: …"'
+    )
+    choices: list[str] = Field(
+        default_factory=list,
+        description='columns of the choices: one column that holds a list, or one column a choice; put after the '
+        'question as "A. …" lines. An answer that is a number (from 0) or the text of a choice becomes its letter',
+    )  # fmt: skip
+    answer_type: Literal["math", "choice", "code", "exact", "judged"] | None = Field(
+        None, description="answer type of rows that name none; null: choice where there are choices, else exact"
+    )
+    source: str | None = Field(
+        None, description="benchmark or collection; null: the column `source` of the row, else the file's name"
+    )
+    header: list[str] = Field(
+        default_factory=list, description="names of the columns of a CSV file whose first row is data already"
+    )
+    format: Literal["auto", "jsonl", "csv", "parquet"] = Field(
+        "auto", description="auto: by the suffix of the file. Compression (gz, zst, bz2, xz) is found by content"
+    )
+    delimiter: str | None = Field(None, description="one character between CSV fields; null: tab for .tsv, else comma")
+    max_line_bytes: int = Field(
+        64 << 20, ge=64, description="bytes; a longer line is passed by without being held, and errored"
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _known_fields(cls, columns: dict[str, str | None]) -> dict[str, str | None]:
+        for name, column in columns.items():
+            if name not in PROBLEM_FIELDS:
+                raise ValueError(f"'{name}' is no field of Problem; accepted: {', '.join(PROBLEM_FIELDS)}")
+            if column == "" or (name == "prompt" and column is None):
+                raise ValueError(f"'{name}' needs the name of a column")
+        return columns
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, delimiter: str | None) -> str | None:
+        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+            raise ValueError("a delimiter is one character, not a quote or a newline")
+        return delimiter
+
+    @model_validator(mode="after")
+    def _one_name_each(self) -> IngestProblems:
+        if len(set(self.header)) != len(self.header):
+            raise ValueError(f"header names a column twice: {', '.join(self.header)}")
+        return self
+
+
+def core(file: SourceFile, config: IngestProblems) -> Iterator[Problem | Failure]:
+    """Every row of a file as a Problem or a Failure. InputError where a header lacks a column that was asked for."""
+    from ingest import tables
+    from ingest.problem_rows import ProblemMapper
+
+    mapper = ProblemMapper(config, file.name)
+    kind = config.format if config.format != "auto" else format_of(file)
+    if kind == "parquet":
+        return tables.parquet(file, mapper)
+    if kind == "csv":
+        delimiter = config.delimiter or ("\t" if suffix_of(file.name) == ".tsv" else ",")
+        return tables.separated(file, mapper, config.max_line_bytes, delimiter, config.header or None)
+    return tables.jsonl(file, mapper, config.max_line_bytes, whole_too=suffix_of(file.name) == ".json")
+
+
+STAGE = Stage(
+    name="ingest-problems",
+    version=1,
+    help="Read benchmarks and problem sets from JSON lines, CSV or Parquet, with a column mapping.",
+    example="arcmill ingest-problems --input quiz.jsonl --output quiz --set columns.prompt=question "
+    "--set choices='[options]' --set source=quiz",
+    config=IngestProblems,
+    reads={"input": "Files"},
+    writes="Problem",
+    engine="datatrove",
+    core=core,
+    accepts=ACCEPTED,
+)
