@@ -40,7 +40,7 @@ class Known:
                 f"input {missing} is missing: known documents come with the signatures that sign-minhash made"
             )
         for dataset in signatures:
-            for name in Banding.model_fields.keys() & {"ngram", "bands", "rows", "seed"}:
+            for name in ("ngram", "bands", "rows", "groupings", "seed"):
                 made = dataset.manifest["config"].get(name)
                 if made != getattr(config, name):
                     raise UsageError(

@@ -103,7 +103,7 @@ def sign(documents: DataFrame, config: DedupMinhash) -> DataFrame:
 
     # Inside a bucket the order only decides who is an anchor, so a hash stands for the id.
     return documents.select("uid", "quality", "size", F.xxhash64("id").alias("tie"), "text").mapInArrow(
-        _signer(config.ngram, config.bands, config.rows, config.seed),
+        _signer(config),
         "key long, uid long, quality double, size long, tie long, short boolean",
     )
 
@@ -171,7 +171,9 @@ def verified_edges(documents: DataFrame, pairs: DataFrame, config: DedupMinhash)
     return verified.select(*(oriented(column) for column in names), "score")
 
 
-def _signer(ngram: int, bands: int, rows: int, seed: int) -> Mapper:
+def _signer(config: DedupMinhash) -> Mapper:
+    ngram, bands, rows, seed, groupings = config.ngram, config.bands, config.rows, config.seed, config.groupings
+
     def sign(batches: Batches) -> Batches:
         import numpy as np
         import pyarrow as pa
@@ -181,7 +183,7 @@ def _signer(ngram: int, bands: int, rows: int, seed: int) -> Mapper:
 
         for batch in batches:
             shingles = shingle(batch.column("text"), ngram)
-            keys, counts = document_keys(shingles, bands, rows, seed)
+            keys, counts = document_keys(shingles, bands, rows, seed, groupings)
             owner = np.repeat(np.arange(batch.num_rows), counts)
             columns = [batch.column(name).take(pa.array(owner)) for name in ("uid", "quality", "size", "tie")]
             yield pa.RecordBatch.from_arrays(

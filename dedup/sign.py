@@ -13,11 +13,16 @@ if TYPE_CHECKING:
 
 
 class Banding(StageConfig):
-    """How documents are signed; a pair of Jaccard s becomes a candidate with chance 1 - (1 - s^rows)^bands."""
+    """How documents are signed; a grouping makes a pair of Jaccard s a candidate with chance
+    1 - (1 - s^rows)^bands."""
 
     ngram: int = Field(5, ge=1, le=64, description="tokens in a shingle (characters, in scripts without spaces)")
     bands: int = Field(14, ge=1, le=256, description="bands of the signature; more find more, and cost more")
     rows: int = Field(8, ge=1, le=64, description="MinHash values in a band; more make candidates more alike")
+    groupings: int = Field(
+        2, ge=1, le=8, description="times that the values of a signature are grouped into bands, each time others "
+        "together; a second one lifts the recall at Jaccard 0.8 from 0.92 to 0.99 and costs more candidate pairs"
+    )  # fmt: skip
     seed: int = Field(1, ge=0, lt=1 << 64, description="seed of the permutations")
 
 
@@ -34,7 +39,7 @@ def core(
 
     for batch in batches:
         shingles = shingle(batch.column("text"), config.ngram)
-        keys, counts = document_keys(shingles, config.bands, config.rows, config.seed)
+        keys, counts = document_keys(shingles, config.bands, config.rows, config.seed, config.groupings)
         ends = pa.array([0, *counts.cumsum().tolist()], pa.int32())
         size = pc.binary_length(batch.column("text")).cast(pa.int64())
         columns = [

@@ -19,16 +19,36 @@ _S32 = np.uint64(32)
 _STEP = 0x9E3779B97F4A7C15
 
 
-def permutations(count: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    """`count` multipliers (odd) and offsets, from SplitMix64: the same on every machine and numpy version."""
+def _draws(count: int, seed: int) -> list[int]:
+    """32-bit numbers from SplitMix64: the same on every machine and numpy version."""
     draws: list[int] = []
     state = seed & 0xFFFFFFFFFFFFFFFF
-    for _ in range(2 * count):
+    for _ in range(count):
         state = (state + _STEP) & 0xFFFFFFFFFFFFFFFF
         z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
         draws.append((z ^ (z >> 31)) >> 32)
+    return draws
+
+
+def permutations(count: int, seed: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    """`count` multipliers (odd) and offsets."""
+    draws = _draws(2 * count, seed)
     return np.array([d | 1 for d in draws[:count]], np.uint32), np.array(draws[count:], np.uint32)
+
+
+def groups(bands: int, rows: int, groupings: int, seed: int) -> npt.NDArray[np.int64]:
+    """int64[groupings * bands, rows]: which values of a signature each band holds.
+
+    The first grouping takes them as they come, each further one in another order. A pair that agrees in many values but
+    by bad luck in no band of one grouping has a fresh chance in the next, for the price of its keys alone.
+    """
+    count = bands * rows
+    orders = [list(range(count))]
+    for grouping in range(1, groupings):
+        draws = _draws(count, seed + (grouping << 32))
+        orders.append(sorted(range(count), key=lambda value, draws=draws: (draws[value], value)))  # type: ignore[misc]
+    return np.array(orders, np.int64).reshape(groupings * bands, rows)
 
 
 @njit(cache=True)
@@ -42,40 +62,41 @@ def _minima(values, a, b, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _band_keys(hashes, starts, a, b, bands, rows, scratch, keys):  # type: ignore[no-untyped-def]
+def _band_keys(hashes, starts, a, b, members, scratch, keys):  # type: ignore[no-untyped-def]
     signature = np.empty(a.size, np.uint32)
     for document in range(starts.size - 1):
         first, size = starts[document], starts[document + 1] - starts[document]
         for j in range(size):
             scratch[j] = np.uint32(hashes[first + j] >> _S32)
         _minima(scratch[:size], a, b, signature)
-        for band in range(bands):
+        for band in range(members.shape[0]):
             key = np.uint64(band + 1)
-            for row in range(rows):
-                key = (key ^ np.uint64(signature[band * rows + row])) * _GOLDEN
+            for row in range(members.shape[1]):
+                key = (key ^ np.uint64(signature[members[band, row]])) * _GOLDEN
                 key ^= key >> _S32
             keys[document, band] = np.int64(mix64(key))
 
 
 def band_keys(
-    hashes: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64], bands: int, rows: int, seed: int
+    hashes: npt.NDArray[np.uint64], starts: npt.NDArray[np.int64], bands: int, rows: int, seed: int, groupings: int = 1
 ) -> npt.NDArray[np.int64]:
-    """int64[documents, bands]: equal in a column exactly where (but for hash collisions) that band's rows agree."""
+    """int64[documents, groupings * bands]: equal in a column exactly where (but for hash collisions) that band's rows agree."""
     a, b = permutations(bands * rows, seed)
     documents = starts.size - 1
-    keys = np.empty((documents, bands), np.int64)
+    members = groups(bands, rows, groupings, seed)
+    keys = np.empty((documents, len(members)), np.int64)
     longest = int(np.max(np.diff(starts))) if documents else 0
-    _band_keys(hashes, starts, a, b, bands, rows, np.empty(longest, np.uint32), keys)
+    _band_keys(hashes, starts, a, b, members, np.empty(longest, np.uint32), keys)
     return keys
 
 
 def document_keys(
-    shingles: Shingles, bands: int, rows: int, seed: int
+    shingles: Shingles, bands: int, rows: int, seed: int, groupings: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The band keys of all documents in a row, and how many each has: `bands`, or one where it is short.
+    """The band keys of all documents in a row, and how many each has: `bands`, times `groupings`, or one where it is short.
 
     A short document has one hash: one band says all that is to say of it.
     """
-    keys = band_keys(shingles.hashes, shingles.starts, bands, rows, seed)
-    counts = np.where(shingles.short, 1, bands)
-    return keys[np.arange(bands)[None, :] < counts[:, None]], counts
+    keys = band_keys(shingles.hashes, shingles.starts, bands, rows, seed, groupings)
+    counts = np.where(shingles.short, 1, keys.shape[1])
+    return keys[np.arange(keys.shape[1])[None, :] < counts[:, None]], counts

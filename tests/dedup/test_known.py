@@ -76,7 +76,7 @@ def test_it_is_not_signed_again(crawls: Path, monkeypatch: pytest.MonkeyPatch) -
     dataset = Dataset.open(str(crawls / "signatures"))
     assert dataset.counts["created"] == len(OLD)
     keys = [len(row) for batch in dataset.batches(["keys"]) for row in batch.column(0).to_pylist()]
-    assert sorted(keys) == [1, *[14] * 6]
+    assert sorted(keys) == [1, *[28] * 6]
     seen: list[int] = []
     whole = minhash_plan._sets
 

@@ -131,7 +131,9 @@ def test_planted_pairs_are_found_at_the_promised_rate(frame, merged) -> None:
         rows += [doc(f"a{k}", one, 0.9), doc(f"b{k}", other, 0.1)]
         texts[f"b{k}"] = true_jaccard(one, other)
         promised += 1 - (1 - texts[f"b{k}"] ** 8) ** 14 if texts[f"b{k}"] >= 0.7 else 0
-    out, _ = merged(STAGE, frame(rows))
+    out, _ = merged(STAGE, frame(rows), groupings=1)
+    twice, _ = merged(STAGE, frame(rows))
+    assert set(out) < set(twice)
     assert all(row["into_id"] == "a" + id[1:] and row["score"] == texts[id] for id, row in out.items())
     sure = {id for id, s in texts.items() if s >= 0.9}
     assert sure <= set(out)
