@@ -3,9 +3,9 @@ word 5-grams), one core (the process and all that it starts are pinned to it).
 
 Data: made here from a Zipf vocabulary with a fixed seed, so anyone has the same. A fifth of the documents are
 planted near-copies of others, with words replaced so that their Jaccard index (of the words' 5-grams) is
-spread from 0.5 to 1. Both sides read the same Parquet and write what they keep. Spark's session is begun
-before the clock, and its time is told apart; the first run also pays for cold JVM code and Python workers, so
-a second one, on the same input, is told too.
+spread from 0.5 to 1. Both sides read the same Parquet and write what they keep. The first run of the whole stage begins
+its session (the embedded one, or with --master Spark's own); a second one, on the same input, is told too. Beside the
+signatures: rensa's, of as many values, on words joined by fives.
 """
 
 from __future__ import annotations
@@ -121,14 +121,15 @@ def run_datatrove(folder: Path, source: Path) -> tuple[list[tuple[str, float, fl
     return times, {json.loads(line)["id"] for line in lines}
 
 
-def run_arcmill(folder: Path, source: Path) -> tuple[list[tuple[str, float, float]], set[str], dict[str, Any]]:
+def run_arcmill(
+    folder: Path, source: Path, master: str
+) -> tuple[list[tuple[str, float, float]], set[str], dict[str, Any]]:
     """Seconds of the signatures alone and of two whole runs, the ids kept, and the statistics of the manifest."""
     from arcmill.dataset import Dataset
-    from arcmill.engines.session import spark_session
     from arcmill.execute import execute
     from dedup.minhash import STAGE as minhash
     from dedup.shingles import shingle
-    from dedup.signatures import band_keys
+    from dedup.signatures import document_keys
     from ingest.text import STAGE as ingest
 
     texts = str(folder / "texts")
@@ -137,25 +138,43 @@ def run_arcmill(folder: Path, source: Path) -> tuple[list[tuple[str, float, floa
     def sign() -> None:
         for batch in Dataset.open(texts).batches(["text"]):
             found = shingle(batch.column("text"), NGRAM)
-            band_keys(found.hashes, found.starts, BANDS, ROWS, 1)
+            document_keys(found, BANDS, ROWS, 1, settings.groupings)
 
+    settings = minhash.config(ngram=NGRAM, bands=BANDS, rows=ROWS)  # type: ignore[call-arg]
     times = []
     sign()  # compiles, or loads what was compiled before
     times.append(("signatures", *timed(sign)[1:]))
-    times.append(("Spark session", *timed(lambda: spark_session(1, {}))[1:]))
-    settings = minhash.config(ngram=NGRAM, bands=BANDS, rows=ROWS)  # type: ignore[call-arg]
-    for name in ("whole, first run", "whole, second run"):
+    times.append(("rensa signatures", *timed(lambda: sign_with_rensa(texts))[1:]))
+    for name in ("whole and session", "whole, second run"):
         output = str(folder / name.replace(" ", "-"))
-        made, wall, cpu = timed(lambda output=output: execute(minhash, settings, {"input": [texts]}, output))  # type: ignore[misc]
+        asked = {"spark.master": master}
+        made, wall, cpu = timed(
+            lambda output=output: execute(minhash, settings, {"input": [texts]}, output, settings=asked)  # type: ignore[misc]
+        )
         times.append((name, wall, cpu))
     kept = {id for batch in made.dataset.batches(["id"]) for id in batch.column("id").to_pylist()}
     return times, kept, made.dataset.statistics
+
+
+def sign_with_rensa(texts: str) -> None:
+    """As a peer: the fastest public MinHash, on the same shingles."""
+    from rensa import RMinHash
+
+    from arcmill.dataset import Dataset
+
+    for batch in Dataset.open(texts).batches(["text"]):
+        for text in batch.column("text").to_pylist():
+            words = text.split()
+            signature = RMinHash(num_perm=BANDS * ROWS, seed=1)
+            signature.update([" ".join(words[i : i + NGRAM]) for i in range(len(words) - NGRAM + 1)])
+            signature.digest()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=3000, help="documents in the corpus (default 3000)")
     parser.add_argument("--core", type=int, default=0, help="number of the core that all is pinned to (default 0)")
+    parser.add_argument("--master", default="embedded", help="spark.master of arcmill (default embedded)")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {arguments.core})
     sys.path.insert(0, str(ROOT))
@@ -170,7 +189,7 @@ def main() -> None:
         size = sum(map(len, texts))
         print(f"{len(texts)} documents, {size / 1e6:.1f} MB, {len(planted)} planted near-copies; one core")
         peer, peer_kept = run_datatrove(folder, source)
-        ours, our_kept, statistics = run_arcmill(folder, source)
+        ours, our_kept, statistics = run_arcmill(folder, source, arguments.master)
         report(len(texts), peer, ours)
         recall(planted, ids, {"datatrove": peer_kept, "arcmill": our_kept})
         print("arcmill:", {key: value for key, value in statistics.items() if key not in ("sources", "alarms")})
