@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RECORDS = ("Document", "Problem", "Conversation", "ToolSpec", "AgentTask", "Sequence")
+RECORDS = ("Document", "Problem", "Conversation", "ToolSpec", "AgentTask", "Sequence", "Embedding")
 
 
 @dataclass(slots=True)
@@ -50,8 +50,8 @@ def stable_id(*parts: str) -> str:
 
 
 @cache
-def schema(record: str) -> pa.Schema:
-    """The Arrow schema of a record type."""
+def schema(record: str, width: int = 1) -> pa.Schema:
+    """The Arrow schema of a record type. `width` is the number of dimensions of an Embedding, which its model decides."""
     import pyarrow as pa
 
     strings, text = pa.list_(pa.string()), pa.large_string()
@@ -108,6 +108,8 @@ def schema(record: str) -> pa.Schema:
         return build(
             {"input_ids": pa.list_(pa.int32()), "loss_mask": pa.list_(pa.uint8()), "segments": pa.list_(segment)}, {}
         )
+    if record == "Embedding":
+        return build({"id": pa.string(), "embedding": pa.list_(pa.float16(), width)}, {})
     raise ValueError(f"unknown record type {record!r}; known: {', '.join(RECORDS)}")
 
 

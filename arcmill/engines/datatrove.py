@@ -23,7 +23,7 @@ from arcmill.errors import ArcmillError, EngineError
 from arcmill.execute import Job, finished_task
 from arcmill.parts import TaskWriter, group_by_bytes
 from arcmill.progress import Progress
-from arcmill.records import Document, batch_to_documents, documents_to_batch, schema, stable_id
+from arcmill.records import Document, batch_to_documents, documents_to_batch, stable_id
 from arcmill.stage import Changes, Failure, Outcome, SourceFile
 from arcmill.storage import no_space
 
@@ -63,7 +63,7 @@ class PartTask:
             return
         started = time.process_time()
         reset_peak_memory()
-        with TaskWriter(job.staging, rank, schema(job.record), job.config.part_bytes) as writer:
+        with TaskWriter(job.staging, rank, job.schema, job.config.part_bytes) as writer:
             units = self.tasks[rank]
             if job.stage.makes:
                 self._make(units, writer)
@@ -106,7 +106,7 @@ class PartTask:
                 writer.ledger([made])
                 left += 1
             else:
-                batch = made.cast(schema(job.record))
+                batch = made.cast(job.schema)
                 used += _begun(batch) if job.record == "Sequence" else 0
                 writer.rows(batch)
                 writer.counts["created"] += batch.num_rows
