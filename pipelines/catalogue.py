@@ -19,6 +19,8 @@ STAGES = {
     "bucket-quality": "filters.buckets",
     "dedup-exact": "dedup.exact",
     "dedup-minhash": "dedup.minhash",
+    "embed": "dedup.semantic.embed",
+    "dedup-semantic": "dedup.semantic.stage",
     "mix": "sequences.mix",
     "train-tokenizer": "sequences.tokenizer",
     "pack": "sequences.pack",

@@ -1,0 +1,107 @@
+"""Pairs of rows whose cosine reaches a threshold, from matrix products in blocks: never a whole N x N matrix.
+
+The products run in the fastest arithmetic of the device. How far it can be off is bounded (`margin`), and only pairs
+within that bound of the threshold are computed exactly, so the pairs do not depend on the device or the blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from arcmill.errors import EngineError
+from dedup.semantic.cosine import cosines, norms
+from dedup.semantic.model_files import INSTALL
+
+Longs = npt.NDArray[np.int64]
+ROWS = 512  # of a block; on a GPU 4096
+
+
+class Pairs(NamedTuple):
+    """Rows `a` and `b`; `sure` where the block alone proves that the cosine reaches the threshold."""
+
+    a: Longs
+    b: Longs
+    sure: npt.NDArray[np.bool_]
+
+
+class Vectors:
+    """Unit rows on a device. `values` are float16 or float32 [rows, dimensions], finite and not zero."""
+
+    def __init__(self, values: npt.NDArray[Any], device: str = "cpu", precision: str | None = None) -> None:
+        try:
+            import torch
+        except ImportError as error:
+            raise EngineError(f"dedup-semantic needs torch ({error}): {INSTALL}") from None
+        self.values, self.lengths = values, norms(values)
+        precision = precision or fastest(device)
+        kind = getattr(torch, precision)
+        self.rows = ROWS if device.startswith("cpu") else 8 * ROWS
+        self.tensor = torch.empty(values.shape, dtype=kind, device=device)
+        for low in range(0, len(values), 1 << 16):
+            block = values[low : low + (1 << 16)].astype(np.float32)
+            block /= self.lengths[low : low + (1 << 16), None].astype(np.float32)
+            self.tensor[low : low + len(block)] = torch.from_numpy(block).to(device).to(kind)
+        torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+        torch.backends.cuda.matmul.allow_tf32 = True
+        # Rounding of the two inputs, of the product and of the threshold; sums are in float32. TF32 rounds as float16.
+        unit = {"bfloat16": 2.0**-9, "float16": 2.0**-11, "float32": 2.0**-24 if device == "cpu" else 2.0**-11}
+        self.margin = 4.01 * unit[precision] + values.shape[1] * 2.0**-23
+
+    def near(self, left: Longs, right: Longs, threshold: float, *, triangle: bool = False) -> Pairs:
+        """Pairs of `left` and `right` that may reach the threshold; with `triangle` (both the same) each pair once."""
+        import torch
+
+        # Index tensors are copied to where the vectors are.
+        a = self.tensor[torch.from_numpy(left).to(self.tensor.device)]
+        b = a if triangle else self.tensor[torch.from_numpy(right).to(self.tensor.device)]
+        found: list[Pairs] = []
+        for low in range(0, len(left), self.rows):
+            block = a[low : low + self.rows]
+            high = low + len(block) if triangle else len(right)
+            products = block @ b[:high].T
+            at, other = torch.nonzero(products >= threshold - self.margin, as_tuple=True)
+            if triangle:
+                below = other < at + low
+                at, other = at[below], other[below]
+            if not len(at):
+                continue
+            sure = products[at, other].float() >= threshold + self.margin
+            found.append(Pairs(left[low + at.cpu().numpy()], right[other.cpu().numpy()], sure.cpu().numpy()))
+        if not found:
+            return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_))
+        return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+    def cosines(self, a: Longs, b: Longs) -> npt.NDArray[np.float64]:
+        """Exact cosines of pairs of rows."""
+        return cosines(self.values, self.lengths, a, b)
+
+    def reaching(self, pairs: Pairs, threshold: float) -> tuple[Longs, Longs]:
+        """Of the pairs found, those whose exact cosine is at least the threshold."""
+        doubt = np.flatnonzero(~pairs.sure)
+        keep = pairs.sure.copy()
+        keep[doubt] = self.cosines(pairs.a[doubt], pairs.b[doubt]) >= threshold
+        return pairs.a[keep], pairs.b[keep]
+
+
+def fastest(device: str) -> str:
+    """The arithmetic of the products: float16 on a GPU, bfloat16 on a processor that has it, else float32."""
+    if not device.startswith("cpu"):
+        return "float16"
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as stream:
+            flags = next((line for line in stream if line.startswith("flags")), "")
+    except OSError:
+        flags = ""
+    return "bfloat16" if {"avx512_bf16", "amx_bf16"} & set(flags.split()) else "float32"
+
+
+def find_device() -> str:
+    """`cuda` where torch finds a GPU, else `cpu`."""
+    try:
+        import torch
+    except ImportError as error:
+        raise EngineError(f"dedup-semantic needs torch ({error}): {INSTALL}") from None
+    return "cuda" if torch.cuda.is_available() else "cpu"
