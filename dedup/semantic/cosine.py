@@ -30,6 +30,13 @@ def _dots(a, b):  # type: ignore[no-untyped-def]
     return out
 
 
+def widened(vectors: npt.NDArray[Any]) -> Any:
+    """A torch tensor of the same numbers in float32: torch widens float16 many times as fast as numpy."""
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(vectors)).float()
+
+
 def dots(left: Any, right: Any) -> Doubles:
     """Row by row, the dot product of two float32 matrices of one shape."""
     made: Doubles = _dots(np.ascontiguousarray(left, np.float32), np.ascontiguousarray(right, np.float32))
@@ -40,7 +47,7 @@ def norms(vectors: npt.NDArray[Any]) -> Doubles:
     """Length of each row."""
     out = np.empty(len(vectors), np.float64)
     for low in range(0, len(vectors), _CHUNK):
-        rows = vectors[low : low + _CHUNK]
+        rows = widened(vectors[low : low + _CHUNK]).numpy()
         out[low : low + _CHUNK] = np.sqrt(dots(rows, rows))
     return out
 
@@ -50,7 +57,7 @@ def cosines(vectors: npt.NDArray[Any], length: Doubles, a: Longs, b: Longs) -> D
     out = np.empty(len(a), np.float64)
     for low in range(0, len(a), _CHUNK):
         i, j = a[low : low + _CHUNK], b[low : low + _CHUNK]
-        out[low : low + _CHUNK] = dots(vectors[i], vectors[j]) / (length[i] * length[j])
+        out[low : low + _CHUNK] = dots(widened(vectors[i]).numpy(), widened(vectors[j]).numpy()) / (length[i] * length[j])
     out = np.clip(out, -1, 1)
     # Rounding of the two lengths; nothing that is held in float16 or float32 is so near to equal otherwise.
     return np.where(out > 1 - 4e-15, 1.0, out)

@@ -13,6 +13,8 @@ from arcmill.dataset import Dataset, read_part
 from arcmill.engines.faiss import located_parts
 from arcmill.errors import InputError
 
+from dedup.semantic.cosine import norms
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -127,7 +129,7 @@ def usable(vectors: npt.NDArray[np.float16]) -> npt.NDArray[np.bool_]:
     """Which rows are finite and of length 1 (within 1 %)."""
     out = np.empty(len(vectors), np.bool_)
     for low in range(0, len(vectors), 1 << 16):
-        block = vectors[low : low + (1 << 16)].astype(np.float32)
         with np.errstate(invalid="ignore", over="ignore"):
-            out[low : low + len(block)] = np.abs((block * block).sum(axis=1) - 1) < 0.02
+            length = norms(vectors[low : low + (1 << 16)])
+            out[low : low + len(length)] = np.abs(length - 1) < 0.01
     return out

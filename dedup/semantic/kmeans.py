@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arcmill.errors import EngineError
-from dedup.semantic.cosine import norms
+from dedup.semantic.cosine import norms, widened
 from dedup.semantic.model_files import INSTALL
 
 Floats = npt.NDArray[np.float32]
@@ -25,7 +25,7 @@ BLOCK = 1 << 16  # rows searched at once
 
 def quantise(vectors: npt.NDArray[Any]) -> Floats:
     """Rows of length about 1 as float32 integers of at most SCALE."""
-    made: Floats = np.rint(vectors.astype(np.float32) * np.float32(SCALE))
+    made: Floats = (widened(vectors) * SCALE).round_().numpy()
     return made
 
 
@@ -73,8 +73,9 @@ def nearest(rows: Floats, centroids: Floats, count: int, device: str, threads: i
     """The `count` nearest centroids of quantised rows, best first; of equals the smaller number.
 
     Two more are searched, since libraries order equals as they like: a tie of four at the cut would be needed to show.
+    faiss's search for a single one takes the first of equals.
     """
-    asked = min(count + 2, len(centroids))
+    asked = 1 if count == 1 and device == "cpu" else min(count + 2, len(centroids))
     scores, labels = (_faiss if device == "cpu" else _torch)(rows, centroids, asked, device, threads)
     order = np.lexsort((labels, -scores), axis=-1)[:, :count]
     return np.take_along_axis(scores, order, 1), np.take_along_axis(labels, order, 1)

@@ -55,7 +55,9 @@ def members(
         for probe in range(count):
             other = labels[:, probe]
             if probe:
-                apart = np.sqrt(((centroids[first] - centroids[other]).astype(np.float64) ** 2).sum(axis=1))
+                couples, which = np.unique(first * len(centroids) + other, return_inverse=True)
+                ends = centroids[couples // len(centroids)], centroids[couples % len(centroids)]
+                apart = np.sqrt(((ends[0] - ends[1]).astype(np.float64) ** 2).sum(axis=1))[which]
                 near = np.flatnonzero((scores[:, 0] - scores[:, probe]) / SCALE <= reach * apart)
             else:
                 near = np.arange(len(other))

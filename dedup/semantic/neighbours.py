@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arcmill.errors import EngineError
-from dedup.semantic.cosine import cosines, norms
+from dedup.semantic.cosine import cosines, norms, widened
 from dedup.semantic.model_files import INSTALL
 
 Longs = npt.NDArray[np.int64]
@@ -41,9 +41,9 @@ class Vectors:
         self.rows = ROWS if device.startswith("cpu") else 8 * ROWS
         self.tensor = torch.empty(values.shape, dtype=kind, device=device)
         for low in range(0, len(values), 1 << 16):
-            block = values[low : low + (1 << 16)].astype(np.float32)
-            block /= self.lengths[low : low + (1 << 16), None].astype(np.float32)
-            self.tensor[low : low + len(block)] = torch.from_numpy(block).to(device).to(kind)
+            length = torch.from_numpy(self.lengths[low : low + (1 << 16)]).float()
+            block = widened(values[low : low + (1 << 16)]) / length[:, None]
+            self.tensor[low : low + len(block)] = block.to(device).to(kind)
         torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
         torch.backends.cuda.matmul.allow_tf32 = True
         # Rounding of the two inputs, of the product and of the threshold; sums are in float32. TF32 rounds as float16.
