@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arcmill.errors import EngineError
 from dedup.semantic.cosine import norms, widened
-from dedup.semantic.model_files import INSTALL
 
 Floats = npt.NDArray[np.float32]
 Longs = npt.NDArray[np.int64]
@@ -82,10 +80,8 @@ def nearest(rows: Floats, centroids: Floats, count: int, device: str, threads: i
 
 
 def _faiss(rows: Floats, centroids: Floats, count: int, device: str, threads: int) -> tuple[Floats, Longs]:
-    try:
-        import faiss
-    except ImportError as error:
-        raise EngineError(f"dedup-semantic needs faiss ({error}): {INSTALL}") from None
+    import faiss
+
     faiss.omp_set_num_threads(threads)
     scores, labels = faiss.knn(rows, centroids, count, metric=faiss.METRIC_INNER_PRODUCT)
     return scores, labels

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arcmill.errors import EngineError
-from dedup.semantic.model_files import INSTALL, folder
+from dedup.semantic.libraries import require
+from dedup.semantic.model_files import folder
 
 if TYPE_CHECKING:
     from dedup.semantic.embed import Embed
@@ -25,12 +26,11 @@ class Embedder:
         # The folder holds all that is needed; without this the loader asks the hub, and waits where there is none.
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        try:
-            import torch
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils import logging
-        except ImportError as error:
-            raise EngineError(f"embed needs sentence-transformers and torch ({error}): {INSTALL}") from None
+        require("embed", "torch", "sentence_transformers")
+        import torch
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
         logging.disable_progress_bar()
         device = _device(config.device)
         half = config.precision == "bf16" or (config.precision == "auto" and device != "cpu")

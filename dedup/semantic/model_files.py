@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from arcmill.errors import EngineError, UsageError
+from dedup.semantic.libraries import INSTALL, require
 
-INSTALL = "pip install 'arcmill[semantic]'"
 _DECIDING = (".safetensors", ".bin", ".json", ".txt", ".model", ".py")
 
 
@@ -28,10 +28,9 @@ def folder(model: str | None) -> Path:
         return path
     if model.startswith((".", "/", "~")) or model.count("/") > 1:
         raise UsageError(f"embed: model {model}: no such folder")
-    try:
-        from huggingface_hub import snapshot_download
-    except ModuleNotFoundError:
-        raise EngineError(f"embed: a model of the hub needs huggingface_hub: {INSTALL}") from None
+    require("embed", "huggingface_hub")
+    from huggingface_hub import snapshot_download
+
     try:
         return Path(snapshot_download(model, ignore_patterns=["*.onnx", "*.h5", "*.msgpack", "openvino/*", "onnx/*"]))
     except Exception as error:  # the hub's own errors are many, and change

@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from arcmill.errors import EngineError
 from dedup.semantic.cosine import cosines, norms, widened
-from dedup.semantic.model_files import INSTALL
 
 Longs = npt.NDArray[np.int64]
 ROWS = 512  # of a block; on a GPU 4096
@@ -31,10 +29,8 @@ class Vectors:
     """Unit rows on a device. `values` are float16 or float32 [rows, dimensions], finite and not zero."""
 
     def __init__(self, values: npt.NDArray[Any], device: str = "cpu", precision: str | None = None) -> None:
-        try:
-            import torch
-        except ImportError as error:
-            raise EngineError(f"dedup-semantic needs torch ({error}): {INSTALL}") from None
+        import torch
+
         self.values, self.lengths = values, norms(values)
         precision = precision or fastest(device)
         kind = getattr(torch, precision)
@@ -100,8 +96,6 @@ def fastest(device: str) -> str:
 
 def find_device() -> str:
     """`cuda` where torch finds a GPU, else `cpu`."""
-    try:
-        import torch
-    except ImportError as error:
-        raise EngineError(f"dedup-semantic needs torch ({error}): {INSTALL}") from None
+    import torch
+
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -13,6 +13,7 @@ from dedup.losses import losses
 from dedup.semantic import kmeans
 from dedup.semantic.greedy import Merged, merge
 from dedup.semantic.inputs import Documents, match, read_documents, read_vectors, usable
+from dedup.semantic.libraries import require
 from dedup.semantic.membership import members
 from dedup.semantic.neighbours import Vectors, find_device
 from dedup.semantic.reference import earlier_maxima, survivors
@@ -31,6 +32,7 @@ def find_duplicates(
     inputs: Sequence[Dataset], embeddings: Sequence[Dataset], config: DedupSemantic, threads: int, stage: str
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Decisions (merged and errored rows) and statistics for the manifest."""
+    require(stage, "torch", "faiss")
     documents = read_documents(inputs, sizes=config.keep == "quality")
     vector_ids, vectors = read_vectors(embeddings)
     place = match(documents.ids, vector_ids)
