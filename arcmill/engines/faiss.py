@@ -8,6 +8,7 @@ a run that was killed after the deciding takes the decisions up.
 
 from __future__ import annotations
 
+import itertools
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -60,7 +61,7 @@ def _write(filesystem: Any, folder: str, table: pa.Table) -> None:
     parts = table.column("_part").to_numpy()
     rows = table.drop_columns(["_part"])
     bounds = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
-    for low, high in zip(bounds, bounds[1:], strict=False):
+    for low, high in itertools.pairwise(bounds):
         if low == high:
             continue
         place = f"{folder}/_part={parts[low]}"

@@ -57,7 +57,9 @@ def cosines(vectors: npt.NDArray[Any], length: Doubles, a: Longs, b: Longs) -> D
     out = np.empty(len(a), np.float64)
     for low in range(0, len(a), _CHUNK):
         i, j = a[low : low + _CHUNK], b[low : low + _CHUNK]
-        out[low : low + _CHUNK] = dots(widened(vectors[i]).numpy(), widened(vectors[j]).numpy()) / (length[i] * length[j])
+        out[low : low + _CHUNK] = dots(widened(vectors[i]).numpy(), widened(vectors[j]).numpy()) / (
+            length[i] * length[j]
+        )
     out = np.clip(out, -1, 1)
     # Rounding of the two lengths; nothing that is held in float16 or float32 is so near to equal otherwise.
     return np.where(out > 1 - 4e-15, 1.0, out)

@@ -45,7 +45,9 @@ def setup(config: Embed, inputs: dict[str, str]) -> Any:
     return Embedder(config)
 
 
-def core(batches: Iterator[pa.RecordBatch], config: Embed, state: Any) -> Iterator[pa.RecordBatch | tuple[str, Outcome]]:
+def core(
+    batches: Iterator[pa.RecordBatch], config: Embed, state: Any
+) -> Iterator[pa.RecordBatch | tuple[str, Outcome]]:
     """Embedding rows in input order; a document whose vector is not finite errs."""
     import numpy as np
     import pyarrow as pa

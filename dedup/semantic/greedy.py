@@ -93,9 +93,7 @@ def merge(
     return Merged(gone, into[gone], vectors.cosines(gone, into[gone]))
 
 
-def _few_at_a_time(
-    pool: ThreadPoolExecutor, one: Callable[[Task], Pairs], tasks: Iterable[Task]
-) -> Iterator[Pairs]:
+def _few_at_a_time(pool: ThreadPoolExecutor, one: Callable[[Task], Pairs], tasks: Iterable[Task]) -> Iterator[Pairs]:
     """The pairs of each task, in order; no more than a few tasks are ahead, so that their pairs are not heaped up."""
     waiting = iter(tasks)
     while chunk := list(islice(waiting, 32)):
@@ -118,5 +116,3 @@ def _reaching(found: Iterable[Pairs], vectors: Vectors, threshold: float, most: 
         better.append(b)
     empty: Longs = np.empty(0, np.int64)
     return (np.concatenate(worse), np.concatenate(better)) if worse else (empty, empty)
-
-

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from arcmill.dataset import Dataset, read_part
 from arcmill.engines.faiss import located_parts
 from arcmill.errors import InputError
-
 from dedup.semantic.cosine import norms
 
 if TYPE_CHECKING:
@@ -55,7 +54,9 @@ def read_documents(datasets: Sequence[Dataset], sizes: bool) -> Documents:
             source.append(batch.column("source").cast(pa.large_string()))
             quality.append(batch.column("quality_score").cast(pa.float64()).fill_null(np.nan).to_numpy())
             size.append(
-                pc.binary_length(batch.column("text")).to_numpy().astype(np.int64) if sizes else np.zeros(count, np.int64)
+                pc.binary_length(batch.column("text")).to_numpy().astype(np.int64)
+                if sizes
+                else np.zeros(count, np.int64)
             )
             first += count
     strings = pa.large_string()
@@ -86,7 +87,9 @@ def read_vectors(datasets: Sequence[Dataset]) -> tuple[pa.Array, npt.NDArray[np.
                 f"{other.url}: vectors of {other.width} dimensions, {first.url} has {first.width}; one model makes all"
             )
         if other.manifest.get("models") != first.manifest.get("models"):
-            raise InputError(f"{other.url}: vectors of another model than those of {first.url}; they cannot be compared")
+            raise InputError(
+                f"{other.url}: vectors of another model than those of {first.url}; they cannot be compared"
+            )
     made = np.empty((sum(dataset.rows for dataset in datasets), first.width), np.float16)
     ids: list[Any] = []
     at = 0
@@ -94,7 +97,9 @@ def read_vectors(datasets: Sequence[Dataset]) -> tuple[pa.Array, npt.NDArray[np.
         for batch in dataset.batches(["id", "embedding"]):
             column = batch.column("embedding")
             if column.null_count or column.type.list_size != first.width:
-                raise InputError(f"{dataset.url}: embeddings of {column.type}, the manifest says {first.width} dimensions")
+                raise InputError(
+                    f"{dataset.url}: embeddings of {column.type}, the manifest says {first.width} dimensions"
+                )
             made[at : at + batch.num_rows] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, first.width)
             ids.append(batch.column("id").cast(pa.large_string()))
             at += batch.num_rows

@@ -92,13 +92,16 @@ def spread(low: int, high: int, most: int) -> list[int]:
     return [low + (k * (count - 1)) // max(most - 1, 1) for k in range(most)]
 
 
-def pool(made: Floats, owner: npt.NDArray[np.int64], weight: npt.NDArray[np.int64], texts: int) -> Any:
+def pool(
+    made: Floats, owner: npt.NDArray[np.int64], weight: npt.NDArray[np.int64], texts: int
+) -> npt.NDArray[np.float16]:
     """The mean of each text's pieces, weighted by their tokens, at length 1; float16."""
     total = np.zeros((texts, made.shape[1]), np.float64)
     np.add.at(total, owner, made.astype(np.float64) * weight[:, None])
     norm = np.sqrt((total * total).sum(axis=1, keepdims=True))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (total / norm).astype(np.float16)
+        mean: npt.NDArray[np.float16] = (total / norm).astype(np.float16)
+    return mean
 
 
 def _device(wanted: str) -> str:
@@ -109,7 +112,9 @@ def _device(wanted: str) -> str:
     gpus = torch.cuda.device_count() if wanted != "cpu" and torch.cuda.is_available() else 0
     if not gpus:
         if wanted == "cuda":
-            raise EngineError("embed: device is cuda, and torch finds no GPU here; --set device=auto uses the processor")
+            raise EngineError(
+                "embed: device is cuda, and torch finds no GPU here; --set device=auto uses the processor"
+            )
         return "cpu"
     # Worker processes are numbered from 1 in their name; this process itself takes the first GPU.
     number = multiprocessing.current_process().name.rpartition("-")[2]

