@@ -50,25 +50,31 @@ class Vectors:
         """Pairs of `left` and `right` that may reach the threshold; with `triangle` (both the same) each pair once."""
         import torch
 
-        # Index tensors are copied to where the vectors are.
-        a = self.tensor[torch.from_numpy(left).to(self.tensor.device)]
-        b = a if triangle else self.tensor[torch.from_numpy(right).to(self.tensor.device)]
+        a = self.take(left)
+        b = a if triangle else self.take(right)
         found: list[Pairs] = []
         for low in range(0, len(left), self.rows):
             block = a[low : low + self.rows]
             high = low + len(block) if triangle else len(right)
             products = block @ b[:high].T
-            at, other = torch.nonzero(products >= threshold - self.margin, as_tuple=True)
+            hits = _at_least(products, threshold - self.margin)
+            at, other = np.divmod(hits, products.shape[1])
             if triangle:
                 below = other < at + low
-                at, other = at[below], other[below]
-            if not len(at):
+                hits, at, other = hits[below], at[below], other[below]
+            if not len(hits):
                 continue
-            sure = products[at, other].float() >= threshold + self.margin
-            found.append(Pairs(left[low + at.cpu().numpy()], right[other.cpu().numpy()], sure.cpu().numpy()))
+            values = products.view(-1)[torch.from_numpy(hits).to(products.device)].float().cpu().numpy()
+            found.append(Pairs(left[low + at], right[other], values >= threshold + self.margin))
         if not found:
             return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_))
         return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+    def take(self, rows: Longs) -> Any:
+        """Some of the rows, where the vectors are."""
+        import torch
+
+        return self.tensor.index_select(0, torch.from_numpy(rows).to(self.tensor.device))
 
     def cosines(self, a: Longs, b: Longs) -> npt.NDArray[np.float64]:
         """Exact cosines of pairs of rows."""
@@ -80,6 +86,20 @@ class Vectors:
         keep = pairs.sure.copy()
         keep[doubt] = self.cosines(pairs.a[doubt], pairs.b[doubt]) >= threshold
         return pairs.a[keep], pairs.b[keep]
+
+
+def _at_least(products: Any, low: float) -> Longs:
+    """Flat numbers of the products of at least `low`."""
+    import torch
+
+    if products.device.type != "cpu":
+        found: Longs = torch.nonzero(products.view(-1) >= low).view(-1).cpu().numpy()
+        return found
+    if products.dtype == torch.bfloat16 and low > 0:
+        # Positive floats are in the order of their bits, negative ones have the highest: integers compare far faster.
+        bits = int(torch.tensor(low).bfloat16().view(torch.int16).item())
+        return np.flatnonzero(products.view(torch.int16).numpy() >= bits)
+    return np.flatnonzero(products.float().numpy() >= low)
 
 
 def fastest(device: str) -> str:

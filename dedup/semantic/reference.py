@@ -22,7 +22,7 @@ def earlier_maxima(vectors: Vectors, rows: Longs) -> tuple[Doubles, Longs]:
     score, nearest = np.zeros(len(rows), np.float64), np.full(len(rows), -1, np.int64)
     if not len(rows):
         return score, nearest
-    held = vectors.tensor[torch.from_numpy(rows).to(vectors.tensor.device)]
+    held = vectors.take(rows)
     for low in range(0, len(rows), vectors.rows):
         block = held[low : low + vectors.rows]
         products = (block @ held[: low + len(block)].T).float()
