@@ -88,6 +88,13 @@ class Dataset:
     def rows(self) -> int:
         return sum(part["rows"] for part in self.parts)
 
+    @property
+    def width(self) -> int:
+        """Dimensions of the vectors of an Embedding dataset; 1 where it holds something else."""
+        kind = str(self.manifest.get("schema", {}).get("embedding", ""))
+        number = kind.rpartition("[")[2].rstrip("]")
+        return int(number) if number.isdecimal() else 1
+
     def file(self, name: str) -> str:
         """The full path of a listed file, on this dataset's filesystem."""
         return f"{self.path}/{name}"
@@ -111,6 +118,7 @@ class Dataset:
 
         for key in sorted(set(self.manifest) - _MANIFEST_KEYS):
             yield f"{MANIFEST}: unknown key '{key}'"
+        known = self.record in RECORDS
         expected = fingerprint(
             self.manifest["stage"], self.manifest["stage_version"], self.manifest["config"], self.manifest["inputs"],
             self.manifest.get("models", {}),
@@ -135,7 +143,7 @@ class Dataset:
             with self.filesystem.open(path, "rb") as stream:
                 parquet = pq.ParquetFile(stream)
                 ledger = file["path"].startswith("ledger/")
-                wanted = ledger_schema() if ledger else schema(self.record) if self.record in RECORDS else None
+                wanted = ledger_schema() if ledger else schema(self.record, self.width) if known else None
                 if wanted is not None and not parquet.schema_arrow.equals(wanted, check_metadata=False):
                     yield f"{file['path']}: schema differs from {'the ledger' if ledger else self.record}"
                 if parquet.metadata.num_rows != file["rows"]:

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arcmill.config import StageConfig
 from arcmill.dataset import (
@@ -27,8 +27,12 @@ from arcmill.dataset import (
 from arcmill.errors import ArcmillError, EngineError, InputError, UsageError
 from arcmill.parts import task_record
 from arcmill.progress import Progress
+from arcmill.records import RECORDS, schema
 from arcmill.stage import SourceFile, Stage
 from arcmill.storage import file_sha256, is_local, list_files, locate, no_space, read_json, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Inputs = Mapping[str, Sequence[str]]
 
@@ -53,10 +57,16 @@ class Job:
     staging: str
     workers: int
     settings: Mapping[str, Any]  # of the engine, such as spark.master: they never decide the rows
+    width: int = 1  # of the vectors, where Embedding is written
 
     @property
     def record(self) -> str:
         return self.stage.writes
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of what is written."""
+        return schema(self.record, self.width)
 
 
 def identify(stage: Stage, config: StageConfig, inputs: Inputs) -> tuple[dict[str, Any], Job]:
@@ -69,7 +79,8 @@ def identify(stage: Stage, config: StageConfig, inputs: Inputs) -> tuple[dict[st
         filesystem, full = locate(path)
         if not filesystem.isfile(full):
             raise UsageError(f"{stage.name}: model file {path} does not exist")
-        models[os.path.basename(full)] = file_sha256(filesystem, full)
+        name = os.path.basename(full)  # a model's folder may hold two config.json
+        models["/".join(full.split("/")[-2:]) if name in models else name] = file_sha256(filesystem, full)
     identity = {
         "stage": stage.name, "stage_version": stage.version, "config": config.identity(), "inputs": entries,
         "models": models,
@@ -173,7 +184,8 @@ def execute(
                 _clear(filesystem, f"{path}/{STAGING}", identity)
             else:
                 _keep_or_clear(filesystem, f"{path}/{STAGING}", identity)
-            job = Job(stage, config, job.datasets, job.files, staging, workers, settings or {})
+            width = stage.width(config) if stage.width else 1
+            job = Job(stage, config, job.datasets, job.files, staging, workers, settings or {}, width)
             with progress:
                 done, facts = _run_engine(job, progress)
             manifest = _commit(output, identity, job, done, facts)
@@ -248,6 +260,10 @@ def _run_engine(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dic
         from arcmill.engines import local
 
         return local.run(job, progress)
+    if job.stage.engine == "faiss":
+        from arcmill.engines import faiss
+
+        return faiss.run(job, progress)
     from arcmill.engines import datatrove
 
     done = datatrove.run(job, progress)
@@ -297,11 +313,9 @@ def _commit(
                 filesystem.mv(staged, final)
         elif not filesystem.exists(final):
             raise EngineError(f"{staged}: a finished part is gone; run again with --force")
-    from arcmill.records import RECORDS, schema
-
     manifest = {
         "format_version": FORMAT_VERSION, "record": job.record,
-        "schema": {f.name: str(f.type) for f in schema(job.record)} if job.record in RECORDS else {},
+        "schema": {f.name: str(f.type) for f in job.schema} if job.record in RECORDS else {},
         "files": files, "counts": dict(counts), **identity,
     }  # fmt: skip
     if facts.get("statistics"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RECORDS = ("Document", "Problem", "Conversation", "ToolSpec", "AgentTask", "Sequence", "Signature")
+RECORDS = ("Document", "Problem", "Conversation", "ToolSpec", "AgentTask", "Sequence", "Signature", "Embedding")
 
 
 @dataclass(slots=True)
@@ -69,8 +69,8 @@ def stable_id(*parts: str) -> str:
 
 
 @cache
-def schema(record: str) -> pa.Schema:
-    """The Arrow schema of a record type."""
+def schema(record: str, width: int = 1) -> pa.Schema:
+    """The Arrow schema of a record type. `width` is the number of dimensions of an Embedding, which its model decides."""
     import pyarrow as pa
 
     strings, text = pa.list_(pa.string()), pa.large_string()
@@ -132,6 +132,8 @@ def schema(record: str) -> pa.Schema:
             {"id": pa.string(), "source": pa.string(), "size": pa.int64(), "short": pa.bool_(),
              "keys": pa.list_(pa.int64())}, {},
         )  # fmt: skip
+    if record == "Embedding":
+        return build({"id": pa.string(), "embedding": pa.list_(pa.float16(), width)}, {})
     raise ValueError(f"unknown record type {record!r}; known: {', '.join(RECORDS)}")
 
 

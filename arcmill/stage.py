@@ -12,6 +12,7 @@ A core knows no engine. Its shape follows from the declaration:
 | engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
 | … and `rewrites=True` | `core(dfs, config, inputs) -> (rows, ledger, statistics)` |
 | engine local | `core(inputs, config, output) -> statistics` |
+| engine faiss | `core(inputs, config, threads) -> (decisions, statistics)` (see `arcmill.engines.faiss`) |
 
 `inputs` and `setup` get further inputs by name: the path of a Model, a list of Datasets of rows.
 """
@@ -27,7 +28,7 @@ from arcmill.config import StageConfig
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ENGINES = ("datatrove", "spark", "local")
+ENGINES = ("datatrove", "spark", "local", "faiss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Stage:
     splits: Callable[[Any], list[str]] | None = None  # (config) -> names of the units of work, without an input
     identity: Callable[[Any], str] | None = None  # (config) -> digest of what the splits hold
     model_files: Callable[[Any], list[str]] | None = None  # (config) -> files whose digests decide the output
+    width: Callable[[Any], int] | None = None  # (config) -> dimensions, where it writes Embedding
     example: str = ""
 
     def __post_init__(self) -> None:

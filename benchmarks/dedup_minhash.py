@@ -149,7 +149,7 @@ def run_arcmill(
         output = str(folder / name.replace(" ", "-"))
         asked = {"spark.master": master}
         made, wall, cpu = timed(
-            lambda output=output: execute(minhash, settings, {"input": [texts]}, output, settings=asked)  # type: ignore[misc]
+            lambda output=output, asked=asked: execute(minhash, settings, {"input": [texts]}, output, settings=asked)  # type: ignore[misc]
         )
         times.append((name, wall, cpu))
     kept = {id for batch in made.dataset.batches(["id"]) for id in batch.column("id").to_pylist()}

@@ -7,6 +7,7 @@ a source that loses much is looked at by a person before it is trained on.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -35,16 +36,9 @@ def losses_by_source(documents: DataFrame, removed: DataFrame, alarm_share: floa
         .collect()
     )
     total = next((row for row in counts if row["source"] is None), None)
-    sources = [
-        {"source": r["source"], "rows": r["rows"], "removed": r["removed"], "share": round(r["removed"] / r["rows"], 6)}
-        for r in counts
-        if r["source"] is not None
-    ]
-    alarms = [entry["source"] for entry in sources if entry["share"] > alarm_share]
-    for name in alarms:
-        logging.getLogger("arcmill").warning(
-            "%s: source %r loses more than %.0f %% of its documents", stage, name, 100 * alarm_share
-        )
+    sources, alarms = losses(
+        ((r["source"], r["rows"], r["removed"]) for r in counts if r["source"] is not None), alarm_share, stage
+    )
     return {
         "rows": (total and total["rows"]) or 0,
         "removed": (total and total["removed"]) or 0,
@@ -52,3 +46,20 @@ def losses_by_source(documents: DataFrame, removed: DataFrame, alarm_share: floa
         "sources": sources,
         "alarms": alarms,
     }
+
+
+def losses(
+    counts: Iterable[tuple[str, int, int]], alarm_share: float, stage: str
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """From (source, rows, removed): what the manifest tells of each source, and those above `alarm_share`, warned of."""
+    ordered = sorted(counts, key=lambda count: (-count[2], -count[1], count[0]))[:_LISTED]
+    sources = [
+        {"source": source, "rows": rows, "removed": removed, "share": round(removed / rows, 6)}
+        for source, rows, removed in ordered
+    ]
+    alarms = [source for source, rows, removed in ordered if round(removed / rows, 6) > alarm_share]
+    for name in alarms:
+        logging.getLogger("arcmill").warning(
+            "%s: source %r loses more than %.0f %% of its documents", stage, name, 100 * alarm_share
+        )
+    return sources, alarms

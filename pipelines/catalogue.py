@@ -22,6 +22,8 @@ STAGES = {
     "sign-minhash": "dedup.sign",
     "dedup-minhash": "dedup.minhash",
     "decontaminate": "dedup.contamination.stage",
+    "embed": "dedup.semantic.embed",
+    "dedup-semantic": "dedup.semantic.stage",
     "mix": "sequences.mix",
     "train-tokenizer": "sequences.tokenizer",
     "pack": "sequences.pack",

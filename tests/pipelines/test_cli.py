@@ -142,7 +142,7 @@ def test_the_command_line_is_frozen() -> None:
         "run": ["assignments", "force", "only", "quiet", "recipe", "root", "start", "workers"],
         "plan": ["as_json", "assignments", "recipe", "root"],
         "stages": ["as_json"],
-        "inspect": ["as_json", "dataset", "rows"],
+        "inspect": ["as_json", "dataset", "labels", "pairs", "pairs_csv", "rows"],
         "why": ["as_json", "document_id", "run_dir"],
         "verify": ["as_json", "no_checksums", "path"],
         "report": ["output", "run_dir"],

@@ -1,0 +1,71 @@
+"""The cluster engine: decisions over vectors of the whole dataset, made in this process, then applied part by part.
+
+A core gets its inputs' datasets and the number of threads, and returns *decisions* as the Spark engine knows them: a
+table of `_part`, `_row` (as `located_parts` numbers them) and the ledger's columns. Vectors are searched with faiss on
+a processor and with torch on a GPU; the documents are copied in input order by the tasks of the datatrove engine, and
+a run that was killed after the deciding takes the decisions up.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from arcmill.dataset import Dataset
+from arcmill.engines import datatrove
+from arcmill.execute import Job
+from arcmill.progress import Progress
+from arcmill.storage import is_local, locate, read_json, write_json
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def run(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Decide once, then apply in tasks."""
+    from arcmill.engines.spark import Applier
+
+    filesystem, root = locate(job.staging)
+    plan = f"{root}/faiss.json"
+    try:
+        decided = read_json(filesystem, plan)
+    except FileNotFoundError:
+        progress.update(0, 1, note="deciding")
+        started = time.monotonic()
+        table, statistics = job.stage.core(job.datasets, job.config, job.workers)
+        folder = f"{root}/decisions-{uuid.uuid4().hex}"
+        _write(filesystem, folder, table)
+        decided = {"decisions": filesystem.unstrip_protocol(folder), "statistics": statistics}
+        decided["seconds"] = round(time.monotonic() - started, 3)
+        write_json(filesystem, plan, decided)
+    step = datatrove.PartTask(job, datatrove.part_tasks(job), decide=Applier(decided["decisions"]))
+    return datatrove.run_tasks(step, progress), {"statistics": decided["statistics"]}
+
+
+def located_parts(datasets: Sequence[Dataset]) -> Iterator[tuple[int, Dataset, str]]:
+    """(`_part`, dataset, path of the part) over all datasets of one input; `_row` counts from 0 in each."""
+    parts = ((dataset, part["path"]) for dataset in datasets for part in dataset.parts)
+    for number, (dataset, path) in enumerate(parts):
+        yield number, dataset, path
+
+
+def _write(filesystem: Any, folder: str, table: pa.Table) -> None:
+    """One file of decisions a part, in the folders that the Applier reads."""
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    table = table.sort_by([("_part", "ascending"), ("_row", "ascending")])
+    parts = table.column("_part").to_numpy()
+    rows = table.drop_columns(["_part"])
+    bounds = [0, *(np.flatnonzero(np.diff(parts)) + 1).tolist(), len(parts)]
+    for low, high in itertools.pairwise(bounds):
+        if low == high:
+            continue
+        place = f"{folder}/_part={parts[low]}"
+        if is_local(filesystem):
+            filesystem.makedirs(place)
+        with filesystem.open(f"{place}/decisions.parquet", "wb") as stream:
+            pq.write_table(rows.slice(low, high - low), stream, compression="zstd")

@@ -1,0 +1,1 @@
+"""Duplicates in meaning: document vectors (embed), and SemDeDup over them (dedup-semantic)."""

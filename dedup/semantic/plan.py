@@ -1,0 +1,157 @@
+"""The steps of dedup-semantic: match vectors to documents, cluster, rank, merge; and what is told of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dedup.losses import losses
+from dedup.semantic import kmeans
+from dedup.semantic.greedy import Merged, merge
+from dedup.semantic.inputs import Documents, match, read_documents, read_vectors, usable
+from dedup.semantic.libraries import require
+from dedup.semantic.membership import members
+from dedup.semantic.neighbours import Vectors, find_device
+from dedup.semantic.reference import earlier_maxima, survivors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from arcmill.dataset import Dataset
+    from dedup.semantic.stage import DedupSemantic
+
+Longs = npt.NDArray[np.int64]
+EXACT_ROWS = 8192  # up to here one cluster, so every pair is compared
+
+
+def find_duplicates(
+    inputs: Sequence[Dataset], embeddings: Sequence[Dataset], config: DedupSemantic, threads: int, stage: str
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Decisions (merged and errored rows) and statistics for the manifest."""
+    require(stage, "torch", "faiss")
+    documents = read_documents(inputs, sizes=config.keep == "quality")
+    vector_ids, vectors = read_vectors(embeddings)
+    place = match(documents.ids, vector_ids)
+    missing = np.flatnonzero(place < 0)
+    fine = usable(vectors)
+    present = np.flatnonzero(place >= 0)
+    good = fine[place[present]]
+    rows, broken = present[good], present[~good]
+    merged, facts = semdedup(vectors[place[rows]], Keys.of(documents, rows, config.seed), config, threads)
+    gone, into = rows[merged.gone], rows[merged.into]
+    told = _losses(documents, gone, config, stage)
+    facts |= {
+        "threshold": 1 - config.eps, "rows": len(documents.ids), "removed": len(gone), "without_vector": len(missing),
+        "unused_vectors": len(vector_ids) - len(present), **told,
+    }  # fmt: skip
+    return _decisions(documents, merged, gone, into, missing, broken, config), facts
+
+
+class Keys:
+    """What orders rows whatever their order in the input: a seeded hash of the id, the id, quality and size."""
+
+    def __init__(self, ids: pa.Array, quality: npt.NDArray[np.float64], size: Longs, seed: int) -> None:
+        import pyarrow.compute as pc
+
+        salt = seed.to_bytes(8, "little")
+        digests = b"".join(hashlib.blake2b(i.encode(), digest_size=8, key=salt).digest() for i in ids.to_pylist())
+        self.hash = np.frombuffer(digests, np.uint64)
+        # Rows that share an id stay in the order of the input: nothing else tells them apart.
+        self.id = np.empty(len(ids), np.int64)
+        self.id[pc.array_sort_indices(ids).to_numpy().astype(np.int64)] = np.arange(len(ids))
+        self.quality, self.size = quality, size
+
+    @classmethod
+    def of(cls, documents: Documents, rows: Longs, seed: int) -> Keys:
+        """The keys of some of the documents."""
+        import pyarrow as pa
+
+        return cls(documents.ids.take(pa.array(rows)), documents.quality[rows], documents.size[rows], seed)
+
+    def best_first(self, keep: str, closeness: npt.NDArray[np.float64]) -> Longs:
+        """Row numbers, the one that should survive first; `closeness` to the own centroid decides hard and easy."""
+        if keep == "quality":
+            missing = np.isnan(self.quality)
+            quality = np.where(missing, 0.0, self.quality)
+            return np.lexsort((self.id, -self.size, -quality, missing))
+        first = {"hard": closeness, "easy": -closeness, "random": self.hash}[keep]
+        return np.lexsort((self.id, first))
+
+
+def semdedup(
+    vectors: npt.NDArray[Any], keys: Keys, config: DedupSemantic, threads: int, device: str | None = None
+) -> tuple[Merged, dict[str, Any]]:
+    """Which rows of `vectors` (unit length) go into which survivors, with their cosines; and facts about the clusters."""
+    total = len(vectors)
+    count = config.clusters or (1 if total <= EXACT_ROWS else round(total**0.5))
+    count = max(1, min(count, total))
+    facts = {"clusters": count, "trained_on": min(total, count * config.sample) if count > 1 else 0}
+    nothing: Longs = np.empty(0, np.int64)
+    if not total:
+        return Merged(nothing, nothing, np.empty(0)), facts | {"largest_cluster": 0}
+    device = device or find_device()
+    greedy = config.mode == "greedy"
+    sample = np.lexsort((keys.id, keys.hash))[: facts["trained_on"]] if count > 1 else np.array([0])
+    centroids = kmeans.train(vectors[sample], count, config.iterations, device, threads)
+    membership = members(vectors, centroids, config.probes if greedy else 1, config.eps, device, threads)
+    order = keys.best_first(config.keep, membership.closeness)
+    rank = np.empty(total, np.int64)
+    rank[order] = np.arange(total)
+    ranked = membership.in_ranks(rank)
+    facts["largest_cluster"] = int(np.bincount(membership.own).max())
+    held = Vectors(vectors[order], device)
+    threshold = 1 - config.eps
+    if greedy:
+        merged = merge(held, ranked, threshold, threads)
+    else:
+        score, nearest = np.zeros(total), np.full(total, -1, np.int64)
+        for low, high in zip(ranked.starts, ranked.starts[1:], strict=False):
+            inside = ranked.rows[low:high]
+            score[inside], nearest[inside] = earlier_maxima(held, inside)
+        removed = score > threshold
+        gone = np.flatnonzero(removed)
+        merged = Merged(gone, survivors(nearest, removed)[gone], score[gone])
+    return Merged(order[merged.gone], order[merged.into], merged.score), facts
+
+
+def _losses(documents: Documents, gone: Longs, config: DedupSemantic, stage: str) -> dict[str, Any]:
+    names = documents.source.dictionary_encode()
+    number = names.indices.to_numpy().astype(np.int64)
+    known = names.dictionary.to_pylist()
+    rows = np.bincount(number, minlength=len(known)).tolist()
+    removed = np.bincount(number[gone], minlength=len(known)).tolist()
+    sources, alarms = losses(zip(known, rows, removed, strict=True), config.alarm_share, stage)
+    return {"sources": sources, "alarms": alarms}
+
+
+def _decisions(
+    documents: Documents, merged: Merged, gone: Longs, into: Longs, missing: Longs, broken: Longs,
+    config: DedupSemantic,
+) -> pa.Table:  # fmt: skip
+    import pyarrow as pa
+
+    rows = np.concatenate([gone, missing, broken])
+    errors = len(missing) + len(broken)
+    none: list[None] = [None] * errors
+    ids = documents.ids.take(pa.array(into)).cast(pa.string())
+    return pa.table(
+        {
+            "_part": pa.array(documents.part[rows], pa.int32()),
+            "_row": pa.array(documents.row[rows], pa.int64()),
+            "outcome": ["merged"] * len(gone) + ["errored"] * errors,
+            "rule": ["semantic"] * len(gone) + ["no-embedding"] * len(missing) + ["bad-embedding"] * len(broken),
+            "score": pa.array([*merged.score.tolist(), *none], pa.float64()),
+            "threshold": pa.array([1 - config.eps] * len(gone) + none, pa.float64()),
+            "into_id": pa.concat_arrays([ids, pa.nulls(errors, pa.string())]),
+            "detail": pa.array(
+                [None] * len(gone)
+                + ["the embeddings hold no vector of this id"] * len(missing)
+                + ["the vector is not finite, or not of length 1"] * len(broken),
+                pa.string(),
+            ),
+        }
+    )
