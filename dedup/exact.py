@@ -67,7 +67,14 @@ def core(df: DataFrame, config: DedupExact, inputs: dict[str, str]) -> tuple[Dat
     merged = keep(
         documents.join(groups, "key")
         .where(F.col("uid") != F.col("best.uid"))
-        .select(*locator(), "source", F.col("best.id").alias("into_id"), F.lit(1).cast("long").alias("verified"))
+        .select(
+            *locator(),
+            "source",
+            "id",
+            F.col("best.id").alias("into_id"),
+            F.lit(1.0).alias("score"),
+            F.lit(1).cast("long").alias("verified"),
+        )
     )
     statistics = losses_by_source(documents, merged, config.alarm_share, STAGE.name)
     del statistics["verified_pairs"]  # every one is
@@ -76,7 +83,7 @@ def core(df: DataFrame, config: DedupExact, inputs: dict[str, str]) -> tuple[Dat
         "_row",
         F.lit("merged").alias("outcome"),
         F.lit("exact").alias("rule"),
-        F.lit(1.0).alias("score"),
+        "score",
         F.lit(1.0).alias("threshold"),
         "into_id",
     )

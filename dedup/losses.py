@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
+_PAIRS = 3  # sample pairs of a source that lost more than its share
 _LISTED = 1000  # sources told in the manifest, those that lost most first
 
 
 def losses_by_source(documents: DataFrame, removed: DataFrame, alarm_share: float, stage: str) -> dict[str, Any]:
-    """Count rows and removed rows of each `source` in one Spark job; warn of shares above `alarm_share`
-    (0-1).
+    """Count rows and removed rows of each `source` in one Spark job; warn of shares above `alarm_share` (0-1).
 
-    `removed` has the columns source and verified; the sum of the latter is told too.
+    `removed` has the columns source, id, into_id, score and verified; the sum of the last is told too, and of a source
+    that is warned of a few pairs to look at.
     """
     from pyspark.sql import functions as F
 
@@ -45,7 +47,33 @@ def losses_by_source(documents: DataFrame, removed: DataFrame, alarm_share: floa
         "verified_pairs": (total and total["verified"]) or 0,
         "sources": sources,
         "alarms": alarms,
+        "alarm_pairs": alarm_pairs(removed, alarms) if alarms else [],
     }
+
+
+def alarm_pairs(removed: DataFrame, alarms: list[str]) -> list[dict[str, Any]]:
+    """Up to `_PAIRS` removed documents of each source, chosen by a hash of their ids: source, id, into_id, score."""
+    from pyspark.sql import functions as F
+
+    draw = F.xxhash64("id")
+    rows = (
+        removed.where(F.col("source").isin(alarms))
+        .groupBy("source", F.pmod(draw, F.lit(_PAIRS)))
+        .agg(F.min(F.struct(draw.alias("draw"), "id", "into_id", "score")).alias("pair"))
+        .select("source", "pair.id", "pair.into_id", "pair.score")
+        .collect()
+    )
+    return sorted((row.asDict() for row in rows), key=lambda row: (row["source"], row["id"]))
+
+
+def sample_pairs(pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same from pairs that are at hand: a few of each source, by a hash of their ids."""
+    chosen: dict[str, list[tuple[bytes, str, dict[str, Any]]]] = {}
+    for pair in pairs:
+        drawn = (blake2b(pair["id"].encode(), digest_size=8).digest(), pair["id"], pair)
+        best = sorted([*chosen.get(pair["source"], []), drawn], key=lambda entry: entry[:2])
+        chosen[pair["source"]] = best[:_PAIRS]
+    return sorted((pair for best in chosen.values() for *_, pair in best), key=lambda p: (p["source"], p["id"]))
 
 
 def losses(

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 ONE_TASK_PAIRS = 200_000
 ONE_TASK_BYTES = 256 << 20
 _SET = "uid long, id string, source string, quality double, size long, short boolean, shingles binary"
-_MERGED = "uid long, source string, into_id string, short boolean, score double, verified long"
+_MERGED = "uid long, id string, source string, into_id string, short boolean, score double, verified long"
 
 
 def find_duplicates(
@@ -71,6 +71,7 @@ def find_duplicates(
         edges = keep(verified_edges(documents, pairs, config))
         merged = merged_in_rounds(edges).select(
             F.col("b_uid").alias("uid"),
+            F.col("b_id").alias("id"),
             F.col("b_source").alias("source"),
             F.col("a_id").alias("into_id"),
             F.col("a_short").alias("short"),
@@ -298,10 +299,10 @@ def _decider(threshold: float) -> Mapper:
         edges = merging[merging >= 0]
         verified = np.zeros(edges.size, np.int64)
         verified[:1] = near.sum()
-        gone = nodes.take(pa.array(worse[edges])).select(["uid", "source"])
+        gone = nodes.take(pa.array(worse[edges])).select(["uid", "id", "source"])
         into = nodes.take(pa.array(better[edges])).select(["id", "short"])
         columns = [*gone.columns, *into.columns, pa.chunked_array([scores[edges]]), pa.chunked_array([verified])]
-        names = ["uid", "source", "into_id", "short", "score", "verified"]
+        names = ["uid", "id", "source", "into_id", "short", "score", "verified"]
         yield from pa.Table.from_arrays(columns, names=names).combine_chunks().to_batches()
 
     return decide

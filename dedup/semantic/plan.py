@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from dedup.losses import losses
+from dedup.losses import losses, sample_pairs
 from dedup.semantic import kmeans
 from dedup.semantic.greedy import Merged, merge
 from dedup.semantic.inputs import Documents, match, read_documents, read_vectors, usable
@@ -43,7 +43,7 @@ def find_duplicates(
     rows, broken = present[good], present[~good]
     merged, facts = semdedup(vectors[place[rows]], Keys.of(documents, rows, config.seed), config, threads)
     gone, into = rows[merged.gone], rows[merged.into]
-    told = _losses(documents, gone, config, stage)
+    told = _losses(documents, gone, into, merged.score, config, stage)
     facts |= {
         "threshold": 1 - config.eps, "rows": len(documents.ids), "removed": len(gone), "without_vector": len(missing),
         "unused_vectors": len(vector_ids) - len(present), **told,
@@ -118,14 +118,21 @@ def semdedup(
     return Merged(order[merged.gone], order[merged.into], merged.score), facts
 
 
-def _losses(documents: Documents, gone: Longs, config: DedupSemantic, stage: str) -> dict[str, Any]:
+def _losses(
+    documents: Documents, gone: Longs, into: Longs, score: npt.NDArray[np.float64], config: DedupSemantic, stage: str
+) -> dict[str, Any]:
     names = documents.source.dictionary_encode()
     number = names.indices.to_numpy().astype(np.int64)
     known = names.dictionary.to_pylist()
     rows = np.bincount(number, minlength=len(known)).tolist()
     removed = np.bincount(number[gone], minlength=len(known)).tolist()
     sources, alarms = losses(zip(known, rows, removed, strict=True), config.alarm_share, stage)
-    return {"sources": sources, "alarms": alarms}
+    pairs = [
+        {"source": known[number[a]], "id": documents.ids[a].as_py(), "into_id": documents.ids[b].as_py(), "score": s}
+        for a, b, s in zip(gone.tolist(), into.tolist(), score.tolist(), strict=True)
+        if known[number[a]] in alarms
+    ]
+    return {"sources": sources, "alarms": alarms, "alarm_pairs": sample_pairs(pairs)}
 
 
 def _decisions(

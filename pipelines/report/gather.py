@@ -172,9 +172,18 @@ def _warnings(facts: StepFacts) -> list[Finding]:
                 told = f" lost {100 * entry['share']:.1f} % of its documents to merging"
                 if isinstance(entry.get("removed"), int) and isinstance(entry.get("rows"), int):
                     told += f" ({entry['removed']:,} of {entry['rows']:,})"
-            warn(f"source '{name}'{told or ' lost more than its share'}. Read some of its pairs before training on it.")
+            warn(
+                f"source '{name}'{told or ' lost more than its share'}. Read some of its pairs, below, before training on it."
+            )
         if len(alarms) > 20:
             warn(f"{len(alarms) - 20} more sources lost more than their share.")
+    skipped = facts.statistics.get("pairs_skipped")
+    if isinstance(skipped, int) and skipped:
+        hot = facts.statistics.get("hot_buckets", 0)
+        warn(
+            f"{skipped:,} candidate pairs in {hot:,} crowded bands were not compared, other than with the best of each "
+            "band. Raise `bucket_cap` to compare them."
+        )
     if step.state == DONE and facts.counts["in"] and not facts.rows and step.record != "Model":
         warn("nothing came out: every row left.", severe=True)
     elif facts.main and facts.counts["in"] >= _FEW and 2 * facts.counts["kept"] < facts.counts["in"]:

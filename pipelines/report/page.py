@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from pipelines.lineage import DONE
+from pipelines.report.alarms import alarms
 from pipelines.report.composition import documents, tokens
 from pipelines.report.funnel import attention, funnel, key_figures
 from pipelines.report.gather import Facts
@@ -18,6 +19,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-ur
 _PARTS = (
     ("funnel", "Funnel"),
     ("reasons", "Why rows left"),
+    ("alarms", "Sources that lost much"),
     ("errors", "Errors"),
     ("documents", "What is left"),
     ("tokens", "Tokens"),
@@ -31,6 +33,7 @@ def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
     sections = {
         "funnel": funnel(facts),
         "reasons": reasons(facts, samples, rules),
+        "alarms": alarms(facts),
         "errors": errors(facts),
         "documents": documents(facts),
         "tokens": tokens(facts),

@@ -36,6 +36,8 @@ def test_the_best_survives_whatever_the_partitions(frame, merged, partitions, ba
 def test_a_source_that_loses_more_than_its_share_is_told(frame, merged, caplog) -> None:
     _, statistics = merged(STAGE, frame(ROWS), alarm_share=0.49)
     assert sorted(statistics["alarms"]) == ["b", "web"]
+    assert {pair["source"] for pair in statistics["alarm_pairs"]} == {"b", "web"}
+    assert all(INTO[pair["id"]] == pair["into_id"] for pair in statistics["alarm_pairs"])
     assert "'b' loses more than 49 %" in caplog.text
 
 

@@ -162,6 +162,12 @@ def test_alarm_and_conservation(frame, merged) -> None:
     rows += [doc(f"y{k}", words(200 + k), source="honest") for k in range(4)]
     out, statistics = merged(STAGE, frame(rows))
     assert statistics["alarms"] == ["mirror"]
+    pairs = statistics["alarm_pairs"]
+    assert 0 < len(pairs) <= 3
+    assert all(
+        (p["source"], out[p["id"]]["into_id"], out[p["id"]]["score"]) == ("mirror", p["into_id"], p["score"])
+        for p in pairs
+    )
     assert statistics["rows"] - statistics["removed"] == 8 - len(out) == 5
 
 

@@ -103,6 +103,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     execute(PACK, Settings(), {"input": [f"{root}/merged"]}, f"{root}/packed")
     execute(MEASURE, StageConfig(), {"input": [f"{root}/made<b>"]}, f"{root}/model")
     change_manifest(root / "merged", statistics={
+        "alarm_pairs": [{"source": HOSTILE, "id": "id-031", "into_id": "id-030", "score": 0.9}, {"source": 1}, HOSTILE],
         "alarms": [HOSTILE], "sources": [{"source": HOSTILE, "rows": 10, "removed": 7, "share": 0.7}], HOSTILE: HOSTILE,
     })  # fmt: skip
     return root
@@ -315,6 +316,8 @@ def test_alarms_and_errors_are_told(run: Path) -> None:
     assert "lost 70.0 % of its documents to merging (7 of 10)" in page.text
     assert "3 rows errored" in page.text
     assert "line 29:" in page.text
+    assert "Sources that lost much" in page.text
+    assert "row 31 row 31 " in page.text[page.text.index("1 of its pairs to read") :]
 
 
 def test_a_single_dataset(run: Path) -> None:
