@@ -1,0 +1,273 @@
+"""What became of each canary, recall by kind and stage, and whether the other documents fared as without them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from arcmill.dataset import Dataset
+from pipelines.canaries.config import Canaries
+from pipelines.canaries.follow import Followed
+from pipelines.canaries.kinds import known
+from pipelines.canaries.run import CONTROL, PLANTED, Shadow
+
+if TYPE_CHECKING:
+    from pipelines.canaries.follow import Way
+
+CAUGHT, MISSED, OTHERWISE = "caught", "missed", "otherwise"
+_QUOTED = 240  # characters of a missed canary in the report
+_CHANGED = 50  # changed documents that are named
+_GRAM = 3  # words in the n-grams that tell whether a question is still in a text
+Row = dict[str, Any]
+
+
+@dataclass
+class Traces:
+    """A dataset of the shadow: its rows by id, and what its ledger says of those that left."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    left: dict[str, Row] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: str) -> Traces:
+        dataset = Dataset.open(path)
+        columns = ["id"] if dataset.record != "Document" else None
+        return cls(
+            {row["id"]: row for batch in dataset.batches(columns) for row in batch.to_pylist()},
+            {row["id"]: row for batch in dataset.ledger() for row in batch.to_pylist()},
+        )
+
+
+def wilson(hits: int, total: int, z: float = 1.959964) -> tuple[float, float] | None:
+    """The 95 % interval of a share (E. B. Wilson 1927); None where there is nothing to divide."""
+    if not total:
+        return None
+    share, square = hits / total, z * z
+    middle, spread = share + square / (2 * total), z * math.sqrt(share * (1 - share) / total + square / (4 * total**2))
+    low, high = (middle - spread) / (1 + square / total), (middle + spread) / (1 + square / total)
+    return round(max(0.0, low), 4), round(min(1.0, high), 4)
+
+
+def report_of(shadow: Shadow, asked: Canaries) -> dict[str, Any]:
+    """The report: the same for the same run, seed and settings."""
+    way = shadow.way
+    sample, planted = ({e.name: Traces.read(shadow.path(s, e.name)) for e in way.entries} for s in (CONTROL, PLANTED))
+    control, followed = (
+        {f.step.name: Traces.read(shadow.path(side, f.step.name)) for f in way.steps} for side in (CONTROL, PLANTED)
+    )
+    before = {f.step.name: _inputs(shadow.source(PLANTED, f)) for f in way.steps}
+    others = {row_id for traces in sample.values() for row_id in traces.rows}
+    canaries = {
+        row_id: {"id": row_id, "entry": name, "text": row["text"], **(known(row) or {})}
+        for name, traces in planted.items() for row_id, row in traces.rows.items() if row_id not in others
+    }  # fmt: skip
+    judged = {f.step.name: _judge(f, canaries, before[f.step.name], followed[f.step.name], way) for f in way.steps}
+    changed, displaced = _compare(way, control, followed, others, canaries)
+    gone = {row_id for traces in control.values() for row_id in traces.left}
+    return {
+        "format": 1,
+        "settings": asked.model_dump(mode="json"),
+        "run": {e.name: Dataset.open(e.source).fingerprint for e in way.entries}
+        | {f.step.name: Dataset.open(f"{shadow.root}/{f.step.name}").fingerprint for f in way.steps},
+        "steps": [{"step": f.step.name, "stage": f.stage} for f in way.steps],
+        "sample": {"documents": len(others), "survivors": len(others - gone)},
+        "planted": dict(sorted(Counter(_kind(c) for c in canaries.values()).items())),
+        "recall": _recall(way, canaries, judged, followed, asked.missed_samples),
+        "left": _departures(way, canaries, followed),
+        "others_unchanged": not changed,
+        "others_changed_count": len(changed),
+        "others_changed": changed[:_CHANGED],
+        "originals_displaced": displaced,
+        "not_in_the_run": _apart(shadow),
+    }
+
+
+def _inputs(paths: Sequence[str]) -> dict[str, Row]:
+    return {row_id: row for path in paths for row_id, row in Traces.read(path).rows.items()}
+
+
+def _kind(canary: Mapping[str, Any]) -> str:
+    return str(canary.get("kind", "unknown"))
+
+
+# -- verdicts --------------------------------------------------------------------------------------------------
+
+
+def targets(kind: str, step: Followed) -> bool:
+    """True where catching canaries of that kind is what the step is for (or, for clean ones, what it might do wrongly)."""
+    stage = step.stage
+    if kind.startswith("benchmark-"):
+        return stage == "decontaminate"
+    if kind.startswith("pii-"):
+        return stage == "filter-web" and _replaces(step, kind.removeprefix("pii-"))
+    if kind == "clean":
+        return stage.startswith("dedup-") or stage == "decontaminate"
+    if kind == "exact-copy":
+        return stage.startswith("dedup-")
+    return stage.startswith("dedup-") and stage != "dedup-exact" and kind != "template-first"
+
+
+def _replaces(step: Followed, sort: str) -> bool:
+    config = step.step.config.model_dump()
+    pii = config.get("pii", {})
+    switch = {"email": "emails", "ipv4": "ips", "phone": "phones"}[sort]
+    return "pii" in config.get("order", ()) and bool(pii.get("enabled")) and bool(pii.get(switch))
+
+
+def _judge(
+    step: Followed, canaries: Mapping[str, Row], before: Mapping[str, Row], after: Traces, way: Way
+) -> dict[str, str]:
+    """caught, missed or otherwise (it could be neither) of each canary that reached a step made for its kind."""
+    survivors = {row["into_id"]: row_id for row_id, row in after.left.items() if row["into_id"] in canaries}
+    verdicts = {}
+    for row_id, canary in canaries.items():
+        if row_id in before and targets(_kind(canary), step):
+            verdicts[row_id] = _verdict(canary, before[row_id], after, survivors.get(row_id))
+    return verdicts
+
+
+def _verdict(canary: Row, row: Row, after: Traces, merged_into_it: str | None) -> str:
+    kind, left, kept = _kind(canary), after.left.get(row["id"]), after.rows.get(row["id"])
+    if kind.startswith("pii-"):
+        if left is not None or kept is None or canary["value"] not in row["text"]:
+            return OTHERWISE
+        return MISSED if canary["value"] in kept["text"] else CAUGHT
+    if kind.startswith("benchmark-"):
+        if held(canary["question"], row["text"]) < 0.5:
+            return OTHERWISE  # an earlier step took the item out of it
+        if left is not None:
+            return CAUGHT if left["outcome"] == "dropped" else OTHERWISE
+        return CAUGHT if kept is None or held(canary["question"], kept["text"]) < 0.5 else MISSED
+    if left is not None:
+        return CAUGHT if left["outcome"] in ("merged", "dropped") else OTHERWISE
+    original = canary.get("original")
+    return CAUGHT if original is not None and merged_into_it == original else MISSED
+
+
+def held(question: str, text: str) -> float:
+    """The share (0-1) of a question's word n-grams that a text holds, whatever its case and lines."""
+    wanted, there = (re.findall(r"\w+", value.casefold()) for value in (question, text))
+    size = min(_GRAM, len(wanted))
+    if not size:
+        return 0.0
+    grams = [tuple(wanted[at : at + size]) for at in range(len(wanted) - size + 1)]
+    found = {tuple(there[at : at + size]) for at in range(len(there) - size + 1)}
+    return sum(gram in found for gram in grams) / len(grams)
+
+
+def _recall(
+    way: Way, canaries: Mapping[str, Row], judged: Mapping[str, Mapping[str, str]], followed: Mapping[str, Traces],
+    samples: int,
+) -> list[Row]:  # fmt: skip
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for row_id, canary in canaries.items():
+        by_kind[_kind(canary)].append(row_id)
+    table: list[Row] = []
+    for kind in sorted(by_kind.keys() - {"template-first"}):
+        ids = sorted(by_kind[kind])
+        for step in way.steps:
+            if targets(kind, step):
+                verdicts = judged[step.step.name]
+                table.append(_line(kind, step, ids, verdicts, canaries, samples))
+        table.append(_line(kind, None, ids, _overall(ids, way, judged, followed), canaries, samples))
+    return table
+
+
+def _overall(
+    ids: Sequence[str], way: Way, judged: Mapping[str, Mapping[str, str]], followed: Mapping[str, Traces]
+) -> dict[str, str]:
+    """Over all stages: caught by any; missed where it was still there at the end; otherwise where it left before."""
+    verdicts = {}
+    for row_id in ids:
+        told = [judged[step.step.name][row_id] for step in way.steps if row_id in judged[step.step.name]]
+        left = any(row_id in followed[step.step.name].left for step in way.steps)
+        if CAUGHT in told:
+            verdicts[row_id] = CAUGHT
+        else:
+            verdicts[row_id] = OTHERWISE if left or (told and set(told) == {OTHERWISE}) else MISSED
+    return verdicts
+
+
+def _line(
+    kind: str, step: Followed | None, ids: Sequence[str], verdicts: Mapping[str, str], canaries: Mapping[str, Row],
+    samples: int,
+) -> Row:  # fmt: skip
+    counts = Counter(verdicts[row_id] for row_id in ids if row_id in verdicts)
+    judged = counts[CAUGHT] + counts[MISSED]
+    likeness = sorted(canaries[i]["jaccard"] for i in ids if i in verdicts and "jaccard" in canaries[i])
+    missed = [canaries[row_id] for row_id in ids if verdicts.get(row_id) == MISSED][:samples]
+    return {
+        "kind": kind, "step": step.step.name if step else None, "stage": step.stage if step else None,
+        "planted": len(ids), "reached": sum(counts.values()), CAUGHT: counts[CAUGHT], MISSED: counts[MISSED],
+        OTHERWISE: counts[OTHERWISE], "recall": round(counts[CAUGHT] / judged, 4) if judged else None,
+        "interval": wilson(counts[CAUGHT], judged),
+        "jaccard": [likeness[0], likeness[len(likeness) // 2], likeness[-1]] if likeness else None,
+        "missed_samples": [
+            {key: value for key, value in canary.items() if key not in ("text", "kind", "question")}
+            | {"text": canary["text"][:_QUOTED]}
+            for canary in missed
+        ],
+    }  # fmt: skip
+
+
+def _departures(way: Way, canaries: Mapping[str, Row], followed: Mapping[str, Traces]) -> list[Row]:
+    """Every way in which canaries left, by kind, step and rule."""
+    table = []
+    for step in way.steps:
+        left = followed[step.step.name].left
+        counts = Counter((_kind(canaries[i]), row["outcome"], row["rule"]) for i, row in left.items() if i in canaries)
+        for (kind, outcome, rule), number in sorted(counts.items()):
+            table.append({"kind": kind, "step": step.step.name, "outcome": outcome, "rule": rule, "canaries": number})
+    return table
+
+
+# -- the others ------------------------------------------------------------------------------------------------
+
+
+def _compare(
+    way: Way, control: Mapping[str, Traces], followed: Mapping[str, Traces], others: set[str],
+    canaries: Mapping[str, Row],
+) -> tuple[list[Row], list[Row]]:  # fmt: skip
+    """Documents whose row or end differs at their first such step, and those that went into their own canary."""
+    changed: dict[str, Row] = {}
+    displaced: dict[str, Row] = {}
+    for step in way.steps:
+        without, with_them = control[step.step.name], followed[step.step.name]
+        for row_id in sorted(others - changed.keys() - displaced.keys()):
+            what = _difference(without, with_them, row_id)
+            if what is None:
+                continue
+            into = str((with_them.left.get(row_id) or {}).get("into_id"))
+            own = canaries.get(into, {}).get("original") == row_id
+            (displaced if own else changed)[row_id] = {"id": row_id, "step": step.step.name, "what": what}
+    return list(changed.values()), list(displaced.values())
+
+
+def _difference(without: Traces, with_them: Traces, row_id: str) -> str | None:
+    was, now = without.left.get(row_id), with_them.left.get(row_id)
+    if was != now:
+        told = [f"{row['outcome']} by {row['rule']} into {row['into_id']}" if row else "stays" for row in (was, now)]
+        return f"{told[0]} without canaries, {told[1]} with them"
+    if _digest(without.rows.get(row_id)) != _digest(with_them.rows.get(row_id)):
+        return "another row"
+    return None
+
+
+def _digest(row: Row | None) -> bytes | None:
+    return None if row is None else blake2b(repr(sorted(row.items())).encode("utf-8", "surrogatepass")).digest()
+
+
+def _apart(shadow: Shadow) -> bool:
+    """True where no dataset of the real run was made from anything of the shadow."""
+    from pipelines.lineage import DONE, open_run
+
+    marks = set()
+    for side in (CONTROL, PLANTED):
+        marks |= {step.fingerprint for step in open_run(f"{shadow.root}/_canaries/{side}").steps}
+    steps = [step for step in open_run(shadow.root).steps if step.state == DONE]
+    return not any(edge.fingerprint in marks for step in steps for edge in step.inputs)
