@@ -16,36 +16,38 @@ Olive Percival Rosalind Stanley Ursula Winifred""".split()
 
 # About one shingle in three is touched by a value: siblings look alike, and are no near-copies by their words.
 TEMPLATES = (
-    """The {thing} of {town} was founded more than a hundred years ago and has been run by the same family ever since.
+    """The {thing} of {town} was founded in {year} and has been run by the same family ever since.
 It lies a short walk from the station, and the way there is easy to find even for those who have never been to the town.
-Visitors are welcome on every day of the week but {day}, and in summer the house is open until late in the evening.
-Last year the place had {count} guests, of whom more than a half came from other parts of the country to see it.
+Visitors are welcome on every day of the week but {day}, and in summer the house is open until {hour} in the evening.
+Last year the place had {count} guests, of whom more than a half came from {other} or {third} to see it.
 The host of the place, {name}, says that the house next door will be part of it as soon as the work on the roof is done.
 A ticket for the tour costs {price} pounds, while children under the age of ten pay only a little or nothing at all.
-Groups should write to the office at least a week before they come, since there are only a few guides who show the rooms.""",
+Groups should write to {name2} at least {age} days before they come, since there are only a few guides who show the rooms.""",
     """On {day} evening the council met in the hall behind the church to talk about the old {thing} at the end of the road.
-Its owner, {name}, wants to sell the house because the work that is needed on the roof would cost too much for one family.
+Its owner, {name}, wants to sell the house because the {thing2} beside it would cost too much for one family.
 There were {count} letters from people in {town} who asked the council to keep it, and most of them were very kind.
-The house has stood there for as long as anyone can remember, and many people in the town went there when they were young.
-The council could buy it for {price} thousand pounds, but then there would be no money for the new bridge this year.
-The next meeting will be held in the same hall next month, and whoever wants to speak there should write before then.
+The house has stood there since the summer of {year}, and many people in the town went there when they were young.
+The council could buy it for {price} thousand pounds, but then there would be no money for the new bridge to {other} this year.
+The next meeting will be held on the {age} of the month at {hour}, and whoever wants to speak there should write before then.
 Until that day nothing will be done about the house, and the doors will stay closed to those who come to see it.""",
-    """In this week's walk we leave from {town}, which is a pleasant old place with a small station and a good place to eat.
-We begin at the {thing}, where {name} wrote a book about the life of the people who worked on the land in those days.
-After a few miles there is a farm on the left side of the road, and the owner sells fresh bread there on {day} morning.
+    """In this week's walk we leave from {town}, which is a pleasant old place with a small {thing2} and a good place to eat.
+We begin at the {thing}, where {name} wrote a book about the life of the people who worked on the land around {other} in those days.
+After {hour} miles there is a farm owned by {name2} on the left side of the road, and the owner sells fresh bread there on {day} morning.
 The hill behind the farm is {count} feet high, and from the top you can see all the way to the sea when the air is clear.
 In the cold months the path is often wet, so take good boots with you, and do not forget that the last bus leaves early.
-The whole walk has been described in a small guide that costs {price} pounds and can be found in any shop in the town.
-If you would rather stay on flat ground, turn left at the farm and follow the river until you are back at the station.""",
+The whole walk has been described in a guide of {year} that costs {price} pounds and can be found in any shop in the town.
+If you would rather stay on flat ground, turn left at the farm and follow the river for {age} miles until you are back in {third}.""",
 )
 
 
 def from_template(number: int, chance: random.Random) -> str:
     """A page of template `number` with values drawn anew."""
+    towns, names, things = chance.sample(_TOWNS, 3), chance.sample(_NAMES, 2), chance.sample(_THINGS, 2)
     return TEMPLATES[number % len(TEMPLATES)].format(
-        thing=chance.choice(_THINGS), town=chance.choice(_TOWNS), day=chance.choice(_DAYS),
-        name=f"{chance.choice(_FIRST)} {chance.choice(_NAMES)}", count=chance.randint(200, 9000),
-        price=chance.randint(11, 99),
+        thing=things[0], thing2=things[1], town=towns[0], other=towns[1], third=towns[2], day=chance.choice(_DAYS),
+        name=f"{chance.choice(_FIRST)} {names[0]}", name2=f"{chance.choice(_FIRST)} {names[1]}",
+        year=chance.randint(1700, 2010), hour=chance.randint(5, 9), age=chance.randint(3, 28),
+        count=chance.randint(200, 9000), price=chance.randint(11, 99),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import Dataset
 from pipelines.canaries.config import Canaries
+from pipelines.canaries.edits import jaccards
 from pipelines.canaries.follow import Followed
 from pipelines.canaries.kinds import known
 from pipelines.canaries.run import CONTROL, PLANTED, Shadow
@@ -77,7 +78,7 @@ def report_of(shadow: Shadow, asked: Canaries) -> dict[str, Any]:
         "steps": [{"step": f.step.name, "stage": f.stage} for f in way.steps],
         "sample": {"documents": len(others), "survivors": len(others - gone)},
         "planted": dict(sorted(Counter(_kind(c) for c in canaries.values()).items())),
-        "recall": _recall(way, canaries, judged, followed, asked.missed_samples),
+        "recall": _recall(way, canaries, judged, before, followed, asked.missed_samples),
         "left": _departures(way, canaries, followed),
         "others_unchanged": not changed,
         "others_changed_count": len(changed),
@@ -161,8 +162,8 @@ def held(question: str, text: str) -> float:
 
 
 def _recall(
-    way: Way, canaries: Mapping[str, Row], judged: Mapping[str, Mapping[str, str]], followed: Mapping[str, Traces],
-    samples: int,
+    way: Way, canaries: Mapping[str, Row], judged: Mapping[str, Mapping[str, str]],
+    before: Mapping[str, Mapping[str, Row]], followed: Mapping[str, Traces], samples: int,
 ) -> list[Row]:  # fmt: skip
     by_kind: dict[str, list[str]] = defaultdict(list)
     for row_id, canary in canaries.items():
@@ -173,8 +174,10 @@ def _recall(
         for step in way.steps:
             if targets(kind, step):
                 verdicts = judged[step.step.name]
-                table.append(_line(kind, step, ids, verdicts, canaries, samples))
-        table.append(_line(kind, None, ids, _overall(ids, way, judged, followed), canaries, samples))
+                likeness = _likeness(verdicts, canaries, before[step.step.name], way.ngram)
+                table.append(_line(kind, step, ids, verdicts, likeness, canaries, samples))
+        planted = {row_id: canaries[row_id]["jaccard"] for row_id in ids if "jaccard" in canaries[row_id]}
+        table.append(_line(kind, None, ids, _overall(ids, way, judged, followed), planted, canaries, samples))
     return table
 
 
@@ -194,25 +197,35 @@ def _overall(
 
 
 def _line(
-    kind: str, step: Followed | None, ids: Sequence[str], verdicts: Mapping[str, str], canaries: Mapping[str, Row],
-    samples: int,
+    kind: str, step: Followed | None, ids: Sequence[str], verdicts: Mapping[str, str], likeness: Mapping[str, float],
+    canaries: Mapping[str, Row], samples: int,
 ) -> Row:  # fmt: skip
     counts = Counter(verdicts[row_id] for row_id in ids if row_id in verdicts)
     judged = counts[CAUGHT] + counts[MISSED]
-    likeness = sorted(canaries[i]["jaccard"] for i in ids if i in verdicts and "jaccard" in canaries[i])
+    ordered = sorted(likeness[row_id] for row_id in ids if row_id in likeness)
     missed = [canaries[row_id] for row_id in ids if verdicts.get(row_id) == MISSED][:samples]
     return {
         "kind": kind, "step": step.step.name if step else None, "stage": step.stage if step else None,
         "planted": len(ids), "reached": sum(counts.values()), CAUGHT: counts[CAUGHT], MISSED: counts[MISSED],
         OTHERWISE: counts[OTHERWISE], "recall": round(counts[CAUGHT] / judged, 4) if judged else None,
         "interval": wilson(counts[CAUGHT], judged),
-        "jaccard": [likeness[0], likeness[len(likeness) // 2], likeness[-1]] if likeness else None,
+        "jaccard": [ordered[0], ordered[len(ordered) // 2], ordered[-1]] if ordered else None,
         "missed_samples": [
-            {key: value for key, value in canary.items() if key not in ("text", "kind", "question")}
-            | {"text": canary["text"][:_QUOTED]}
+            {key: value for key, value in canary.items() if key not in ("text", "kind", "question", "jaccard")}
+            | {"jaccard": likeness.get(canary["id"]), "text": canary["text"][:_QUOTED]}
             for canary in missed
         ],
     }  # fmt: skip
+
+
+def _likeness(
+    verdicts: Mapping[str, str], canaries: Mapping[str, Row], before: Mapping[str, Row], ngram: int
+) -> dict[str, float]:
+    """The Jaccard index of canary and original as they reached a step, which earlier ones may have rewritten."""
+    pairs = {i: before[original]["text"] for i in verdicts if (original := canaries[i].get("original")) in before}
+    measured = {row_id: text for row_id, text in pairs.items() if "jaccard" in canaries[row_id]}
+    found = jaccards([(text, before[row_id]["text"]) for row_id, text in measured.items()], ngram)
+    return dict(zip(measured, found, strict=True))
 
 
 def _departures(way: Way, canaries: Mapping[str, Row], followed: Mapping[str, Traces]) -> list[Row]:
