@@ -174,7 +174,7 @@ def _recall(
         for step in way.steps:
             if targets(kind, step):
                 verdicts = judged[step.step.name]
-                likeness = _likeness(verdicts, canaries, before[step.step.name], way.ngram)
+                likeness = _likeness([i for i in ids if i in verdicts], canaries, before[step.step.name], way.ngram)
                 table.append(_line(kind, step, ids, verdicts, likeness, canaries, samples))
         planted = {row_id: canaries[row_id]["jaccard"] for row_id in ids if "jaccard" in canaries[row_id]}
         table.append(_line(kind, None, ids, _overall(ids, way, judged, followed), planted, canaries, samples))
@@ -219,13 +219,12 @@ def _line(
 
 
 def _likeness(
-    verdicts: Mapping[str, str], canaries: Mapping[str, Row], before: Mapping[str, Row], ngram: int
+    ids: Sequence[str], canaries: Mapping[str, Row], before: Mapping[str, Row], ngram: int
 ) -> dict[str, float]:
     """The Jaccard index of canary and original as they reached a step, which earlier ones may have rewritten."""
-    pairs = {i: before[original]["text"] for i in verdicts if (original := canaries[i].get("original")) in before}
-    measured = {row_id: text for row_id, text in pairs.items() if "jaccard" in canaries[row_id]}
-    found = jaccards([(text, before[row_id]["text"]) for row_id, text in measured.items()], ngram)
-    return dict(zip(measured, found, strict=True))
+    measured = [row_id for row_id in ids if "jaccard" in canaries[row_id] and canaries[row_id]["original"] in before]
+    pairs = [(before[canaries[row_id]["original"]]["text"], before[row_id]["text"]) for row_id in measured]
+    return dict(zip(measured, jaccards(pairs, ngram), strict=True))
 
 
 def _departures(way: Way, canaries: Mapping[str, Row], followed: Mapping[str, Traces]) -> list[Row]:
