@@ -78,7 +78,7 @@ def _control(shadow: Shadow, asked: Canaries) -> None:
 
 
 def _planted(shadow: Shadow, asked: Canaries) -> None:
-    from pipelines.canaries.stages import LOWER, PLANT, PlantCanaries
+    from pipelines.canaries.stages import LOWER, PLANT, LowerCanaries, PlantCanaries
 
     way = shadow.way
     kinds = tuple(kind for kind in asked.kinds if kind != "benchmark-item" or way.benchmarks)
@@ -92,8 +92,9 @@ def _planted(shadow: Shadow, asked: Canaries) -> None:
     for step in way.steps:
         _follow(shadow, step, PLANTED)
         if step.scores:
-            inputs = {"input": [shadow.path(PLANTED, step.step.name)]}
-            _execute(shadow, LOWER, StageConfig(), inputs, PLANTED, f"{step.step.name}.lowered")
+            scored = shadow.path(PLANTED, step.step.name)
+            lowering = LowerCanaries(scored=scored)
+            _execute(shadow, LOWER, lowering, {"input": [scored]}, PLANTED, f"{step.step.name}.lowered")
 
 
 def _follow(shadow: Shadow, step: Followed, side: str) -> None:

@@ -169,15 +169,23 @@ PLANT = Stage(
 # -- the score -------------------------------------------------------------------------------------------------
 
 
-def lower_setup(config: StageConfig, inputs: Mapping[str, str]) -> dict[str, float | None]:
+class LowerCanaries(StageConfig):
+    """Where the scores of originals stand."""
+
+    guards: ClassVar[frozenset[str]] = frozenset({"max_error_rate", "scored"})
+
+    scored: str = Field(description="path of the input, whose scores are looked up")
+
+
+def lower_setup(config: LowerCanaries, inputs: object) -> dict[str, float | None]:
     """The score of every document of the (small) input."""
     scores: dict[str, float | None] = {}
-    for batch in Dataset.open(inputs["input"]).batches(["id", "quality_score"]):
+    for batch in Dataset.open(config.scored).batches(["id", "quality_score"]):
         scores.update(zip(batch.column(0).to_pylist(), batch.column(1).to_pylist(), strict=True))
     return scores
 
 
-def lower(batch: pa.RecordBatch, config: StageConfig, scores: Mapping[str, float | None]) -> Changes:
+def lower(batch: pa.RecordBatch, config: LowerCanaries, scores: Mapping[str, float | None]) -> Changes:
     """A canary that scores as well as its original gets the next lower score, so that its original survives."""
     from pipelines.canaries.kinds import below, known
 
@@ -194,7 +202,7 @@ LOWER = Stage(
     name="canary-lower",
     version=1,
     help="Make canaries lose against their originals.",
-    config=StageConfig,
+    config=LowerCanaries,
     reads={"input": "Document"},
     writes="Document",
     engine="datatrove",
