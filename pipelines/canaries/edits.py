@@ -156,6 +156,21 @@ def substitute(text: str, planted: str, chance: random.Random) -> str | None:
     return None
 
 
+def within_half(text: str, planted: str, chance: random.Random) -> str | None:
+    """`planted` between two sentences of the first half of the text, which is too little to be a near-copy of it.
+
+    None where the text is too short for that, or `planted` is longer than the other half.
+    """
+    starts = [match.start() for match in _SENTENCE.finditer(text)]
+    if len(starts) < 8:
+        return None
+    end = starts[len(starts) // 2]
+    at = starts[chance.randrange(1, len(starts) // 2)]
+    if size(planted) + 2 > size(text[end:]) or tokens(text[:end]) < MIN_TOKENS:
+        return None
+    return f"{text[:at]}{planted} {text[at:end]}".rstrip()
+
+
 def mosaic(pool: Sequence[Sequence[str]], chance: random.Random, count: int) -> list[str]:
     """Paragraphs of `count` sentences, each of another document where there are enough of them; like no single one."""
     chosen = chance.sample(range(len(pool)), min(count, len(pool)))

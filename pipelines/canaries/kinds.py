@@ -187,7 +187,7 @@ def _benchmark(material: Material, count: int, settings: Canaries) -> Iterator[D
                 continue
             shown = {
                 "verbatim": whole, "recased": whole.upper(), "question": question,
-                "rewrapped": "\n".join(textwrap.wrap(whole, 46, break_long_words=False)),
+                "rewrapped": _rewrapped(whole, quoted=number % 2 == 1),
             }[disguise]  # fmt: skip
             paragraphs = edits.mosaic(material.pool, chance, 12)
             text = "\n".join([*paragraphs[:2], shown, *paragraphs[2:]])
@@ -195,12 +195,18 @@ def _benchmark(material: Material, count: int, settings: Canaries) -> Iterator[D
             yield _canary(base, text, kind, number, derived=False, **facts)
 
 
+def _rewrapped(item: str, quoted: bool) -> str:
+    """Short lines. Filters remove such lines as they stand; each in quotation marks, they stay."""
+    lines = textwrap.wrap(item, 46, break_long_words=False)
+    return "\n".join(f'"{line}"' if quoted else line for line in lines)
+
+
 def _embedded(
     material: Material, kind: str, number: int, item: str, chance: random.Random, facts: Mapping[str, Any]
 ) -> Iterator[Document]:
     for _ in range(20):  # a document that has room for it
         document = chance.choice(material.originals)
-        text = edits.substitute(document.text, item, chance)
+        text = edits.within_half(document.text, item, chance)
         if text is not None:
             yield _canary(document, text, kind, number, **facts)
             return
