@@ -173,6 +173,9 @@ def _benchmark(material: Material, count: int, settings: Canaries) -> Iterator[D
     _chance(settings, "order benchmark").shuffle(problems)
     if len(material.pool) < 8:
         return
+    order = list(material.originals)
+    _chance(settings, "hosts").shuffle(order)
+    hosts = iter(order)  # each once: two items in one document would be near-copies of one another
     for disguise in DISGUISES:
         kind = f"benchmark-{disguise}"
         for number, problem in enumerate(problems[:count]):
@@ -183,7 +186,7 @@ def _benchmark(material: Material, count: int, settings: Canaries) -> Iterator[D
             if problem.get("answer"):
                 whole += f"\nAnswer: {problem['answer']}"
             if disguise == "embedded":
-                yield from _embedded(material, kind, number, " ".join(whole.split()), chance, facts)
+                yield from _embedded(hosts, kind, number, " ".join(whole.split()), chance, facts)
                 continue
             shown = {
                 "verbatim": whole, "recased": whole.upper(), "question": question,
@@ -202,11 +205,10 @@ def _rewrapped(item: str, quoted: bool) -> str:
 
 
 def _embedded(
-    material: Material, kind: str, number: int, item: str, chance: random.Random, facts: Mapping[str, Any]
+    hosts: Iterator[Document], kind: str, number: int, item: str, chance: random.Random, facts: Mapping[str, Any]
 ) -> Iterator[Document]:
-    for _ in range(20):  # a document that has room for it
-        document = chance.choice(material.originals)
-        text = edits.within_half(document.text, item, chance)
+    for host in hosts:  # the next one that has room for it
+        text = edits.within_half(host.text, item, chance)
         if text is not None:
-            yield _canary(document, text, kind, number, **facts)
+            yield _canary(host, text, kind, number, **facts)
             return
