@@ -137,10 +137,10 @@ def _assign(values: dict[str, Any], text: str, path: str) -> None:
     steps = values.get("steps")
     if step == "spark":
         values.setdefault("settings", {})[key] = value
-    elif step == "canaries" and rest and not (isinstance(steps, dict) and step in steps):
-        if values.get("canaries") is None:
-            values["canaries"] = {}
-        assign(values, key, value)
+    elif step == "canaries" and not (isinstance(steps, dict) and step in steps):
+        if rest and values.get(step) is None:
+            values[step] = {}
+        assign(values, key, value)  # without a rest it is all of them: {} plants the default ones, null none
     elif isinstance(steps, dict) and step in steps and rest:
         entry = steps[step]
         if not isinstance(entry, dict):
