@@ -177,22 +177,26 @@ def _recall(
                 likeness = _likeness([i for i in ids if i in verdicts], canaries, before[step.step.name], way.ngram)
                 table.append(_line(kind, step, ids, verdicts, likeness, canaries, samples))
         planted = {row_id: canaries[row_id]["jaccard"] for row_id in ids if "jaccard" in canaries[row_id]}
-        table.append(_line(kind, None, ids, _overall(ids, way, judged, followed), planted, canaries, samples))
+        overall = _overall(ids, way, judged, followed, merging=not kind.startswith(("pii-", "benchmark-")))
+        table.append(_line(kind, None, ids, overall, planted, canaries, samples))
     return table
 
 
 def _overall(
-    ids: Sequence[str], way: Way, judged: Mapping[str, Mapping[str, str]], followed: Mapping[str, Traces]
+    ids: Sequence[str], way: Way, judged: Mapping[str, Mapping[str, str]], followed: Mapping[str, Traces], merging: bool
 ) -> dict[str, str]:
-    """Over all stages: caught by any; missed where it was still there at the end; otherwise where it left before."""
+    """Over all stages: caught by any; missed where it was still there at the end; otherwise where it left before.
+
+    A copy whose edits a filter took out is merged as an exact one, which is as good.
+    """
     verdicts = {}
     for row_id in ids:
-        told = [judged[step.step.name][row_id] for step in way.steps if row_id in judged[step.step.name]]
-        left = any(row_id in followed[step.step.name].left for step in way.steps)
-        if CAUGHT in told:
+        told = {judged[step.step.name][row_id] for step in way.steps if row_id in judged[step.step.name]}
+        left = [f.left[row_id] for f in followed.values() if row_id in f.left]
+        if CAUGHT in told or (merging and any(row["outcome"] == "merged" for row in left)):
             verdicts[row_id] = CAUGHT
         else:
-            verdicts[row_id] = OTHERWISE if left or (told and set(told) == {OTHERWISE}) else MISSED
+            verdicts[row_id] = OTHERWISE if left or told == {OTHERWISE} else MISSED
     return verdicts
 
 
