@@ -169,7 +169,7 @@ def _recall(
     for row_id, canary in canaries.items():
         by_kind[_kind(canary)].append(row_id)
     table: list[Row] = []
-    for kind in sorted(by_kind.keys() - {"template-first"}):
+    for kind in sorted(by_kind.keys() - {"template-first"}, key=lambda kind: (kind == "clean", kind)):
         ids = sorted(by_kind[kind])
         for step in way.steps:
             if targets(kind, step):

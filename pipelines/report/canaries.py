@@ -38,11 +38,11 @@ def _row(line: Mapping[str, Any]) -> list[Child]:
     caught, missed = _count(line, "caught"), _count(line, "missed")
     clean = kind == "clean"
     where: Child = (
-        "all stages" if step is None else join(name(step, 40), h("span", name(line.get("stage"), 40), cls="stage"))
+        "all stages" if step is None else join(name(step, 40), " ", h("span", name(line.get("stage"), 40), cls="stage"))
     )
     recall = share(caught, caught + missed)
     return [
-        join(name(kind, 60), h("span", "should stay", cls="note") if clean else None), where,
+        join(name(kind, 60), h("span", " should stay", cls="note") if clean else None), where,
         number(_count(line, "planted")), number(_count(line, "reached")), number(caught), number(missed),
         number(_count(line, "otherwise")), recall if step is not None else h("b", recall),
         _span(line.get("interval"), percent=True), _span(line.get("jaccard")),
@@ -53,6 +53,8 @@ def _span(values: object, percent: bool = False) -> str:
     """low – high, or low – median – high."""
     if not isinstance(values, list) or not values or not all(isinstance(value, (int, float)) for value in values):
         return "–"
+    if values[0] == values[-1] and not percent:
+        return decimal(float(values[0]))
     return " – ".join(f"{100 * value:.1f} %" if percent else decimal(float(value)) for value in values)
 
 
