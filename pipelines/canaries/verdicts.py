@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from pipelines.canaries.follow import Way
 
 CAUGHT, MISSED, OTHERWISE = "caught", "missed", "otherwise"
-_QUOTED = 240  # characters of a missed canary in the report
+_QUOTED = 240  # characters of a missed canary, or of the question hidden in it, that the report quotes
 _CHANGED = 50  # changed documents that are named
+_WHOLE, _GONE = 0.8, 0.5  # share of a question's n-grams from which it is there to be found, below which it is gone
 _GRAM = 3  # words in the n-grams that tell whether a question is still in a text
 Row = dict[str, Any]
 
@@ -139,11 +140,11 @@ def _verdict(canary: Row, row: Row, after: Traces, merged_into_it: str | None) -
             return OTHERWISE
         return MISSED if canary["value"] in kept["text"] else CAUGHT
     if kind.startswith("benchmark-"):
-        if held(canary["question"], row["text"]) < 0.5:
-            return OTHERWISE  # an earlier step took the item out of it
+        if held(canary["question"], row["text"]) < _WHOLE:
+            return OTHERWISE  # an earlier step took the item out of it, or half of it
         if left is not None:
             return CAUGHT if left["outcome"] == "dropped" else OTHERWISE
-        return CAUGHT if kept is None or held(canary["question"], kept["text"]) < 0.5 else MISSED
+        return CAUGHT if kept is None or held(canary["question"], kept["text"]) < _GONE else MISSED
     if left is not None:
         return CAUGHT if left["outcome"] in ("merged", "dropped") else OTHERWISE
     original = canary.get("original")
@@ -215,8 +216,8 @@ def _line(
         "interval": wilson(counts[CAUGHT], judged),
         "jaccard": [ordered[0], ordered[len(ordered) // 2], ordered[-1]] if ordered else None,
         "missed_samples": [
-            {key: value for key, value in canary.items() if key not in ("text", "kind", "question", "jaccard")}
-            | {"jaccard": likeness.get(canary["id"]), "text": canary["text"][:_QUOTED]}
+            {key: value for key, value in canary.items() if key not in ("kind", "question", "jaccard")}
+            | {"jaccard": likeness.get(canary["id"]), "text": canary.get("question", canary["text"])[:_QUOTED]}
             for canary in missed
         ],
     }  # fmt: skip
