@@ -8,3 +8,4 @@ from __future__ import annotations
 
 FOLDER = "_canaries"
 REPORT = "report.json"
+CONTROL, PLANTED = "control", "planted"

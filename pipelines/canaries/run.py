@@ -12,12 +12,10 @@ from typing import Any
 from arcmill.config import StageConfig
 from arcmill.errors import ArcmillError
 from arcmill.stage import Stage
-from pipelines.canaries import FOLDER, REPORT
+from pipelines.canaries import CONTROL, FOLDER, PLANTED, REPORT
 from pipelines.canaries.config import Canaries
 from pipelines.canaries.follow import Followed, Way, way_of
 from pipelines.recipe import Recipe
-
-CONTROL, PLANTED = "control", "planted"
 
 
 @dataclass(frozen=True)

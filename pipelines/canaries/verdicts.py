@@ -6,16 +6,16 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import Dataset
+from pipelines.canaries import CONTROL, PLANTED
 from pipelines.canaries.config import Canaries
 from pipelines.canaries.edits import jaccards
 from pipelines.canaries.follow import Followed
 from pipelines.canaries.kinds import known
-from pipelines.canaries.run import CONTROL, PLANTED, Shadow
+from pipelines.canaries.others import Row, Traces, apart, compare
+from pipelines.canaries.run import Shadow
 
 if TYPE_CHECKING:
     from pipelines.canaries.follow import Way
@@ -25,24 +25,6 @@ _QUOTED = 240  # characters of a missed canary, or of the question hidden in it,
 _CHANGED = 50  # changed documents that are named
 _WHOLE, _GONE = 0.8, 0.5  # share of a question's n-grams from which it is there to be found, below which it is gone
 _GRAM = 3  # words in the n-grams that tell whether a question is still in a text
-Row = dict[str, Any]
-
-
-@dataclass
-class Traces:
-    """A dataset of the shadow: its rows by id, and what its ledger says of those that left."""
-
-    rows: dict[str, Row] = field(default_factory=dict)
-    left: dict[str, Row] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, path: str) -> Traces:
-        dataset = Dataset.open(path)
-        columns = ["id"] if dataset.record != "Document" else None
-        return cls(
-            {row["id"]: row for batch in dataset.batches(columns) for row in batch.to_pylist()},
-            {row["id"]: row for batch in dataset.ledger() for row in batch.to_pylist()},
-        )
 
 
 def wilson(hits: int, total: int, z: float = 1.959964) -> tuple[float, float] | None:
@@ -68,8 +50,8 @@ def report_of(shadow: Shadow, asked: Canaries) -> dict[str, Any]:
         row_id: {"id": row_id, "entry": name, "text": row["text"], **(known(row) or {})}
         for name, traces in planted.items() for row_id, row in traces.rows.items() if row_id not in others
     }  # fmt: skip
-    judged = {f.step.name: _judge(f, canaries, before[f.step.name], followed[f.step.name], way) for f in way.steps}
-    changed, displaced = _compare(way, control, followed, others, canaries)
+    judged = {f.step.name: _judge(f, canaries, before[f.step.name], followed[f.step.name]) for f in way.steps}
+    changed, displaced = compare(way, control, followed, others, canaries)
     gone = {row_id for traces in control.values() for row_id in traces.left}
     return {
         "format": 1,
@@ -85,7 +67,7 @@ def report_of(shadow: Shadow, asked: Canaries) -> dict[str, Any]:
         "others_changed_count": len(changed),
         "others_changed": changed[:_CHANGED],
         "originals_displaced": displaced,
-        "not_in_the_run": _apart(shadow),
+        "not_in_the_run": apart(shadow.root),
     }
 
 
@@ -121,9 +103,7 @@ def _replaces(step: Followed, sort: str) -> bool:
     return "pii" in config.get("order", ()) and bool(pii.get("enabled")) and bool(pii.get(switch))
 
 
-def _judge(
-    step: Followed, canaries: Mapping[str, Row], before: Mapping[str, Row], after: Traces, way: Way
-) -> dict[str, str]:
+def _judge(step: Followed, canaries: Mapping[str, Row], before: Mapping[str, Row], after: Traces) -> dict[str, str]:
     """caught, missed or otherwise (it could be neither) of each canary that reached a step made for its kind."""
     survivors = {row["into_id"]: row_id for row_id, row in after.left.items() if row["into_id"] in canaries}
     verdicts = {}
@@ -217,7 +197,7 @@ def _line(
         "jaccard": [ordered[0], ordered[len(ordered) // 2], ordered[-1]] if ordered else None,
         "missed_samples": [
             {key: value for key, value in canary.items() if key not in ("kind", "question", "jaccard")}
-            | {"jaccard": likeness.get(canary["id"]), "text": canary.get("question", canary["text"])[:_QUOTED]}
+            | {"jaccard": likeness.get(canary["id"]), "text": str(canary.get("question", canary["text"]))[:_QUOTED]}
             for canary in missed
         ],
     }  # fmt: skip
@@ -241,59 +221,3 @@ def _departures(way: Way, canaries: Mapping[str, Row], followed: Mapping[str, Tr
         for (kind, outcome, rule), number in sorted(counts.items()):
             table.append({"kind": kind, "step": step.step.name, "outcome": outcome, "rule": rule, "canaries": number})
     return table
-
-
-# -- the others ------------------------------------------------------------------------------------------------
-
-
-def _compare(
-    way: Way, control: Mapping[str, Traces], followed: Mapping[str, Traces], others: set[str],
-    canaries: Mapping[str, Row],
-) -> tuple[list[Row], list[Row]]:  # fmt: skip
-    """Documents whose row or end differs at their first such step, and those that went into their own canary."""
-    changed: dict[str, Row] = {}
-    displaced: dict[str, Row] = {}
-    for step in way.steps:
-        without, with_them = control[step.step.name], followed[step.step.name]
-        for row_id in sorted(others - changed.keys() - displaced.keys()):
-            what = _difference(without, with_them, row_id)
-            if what is None:
-                continue
-            into = str((with_them.left.get(row_id) or {}).get("into_id"))
-            own = canaries.get(into, {}).get("original") == row_id
-            (displaced if own else changed)[row_id] = {"id": row_id, "step": step.step.name, "what": what}
-    return list(changed.values()), list(displaced.values())
-
-
-def _difference(without: Traces, with_them: Traces, row_id: str) -> str | None:
-    was, now = without.left.get(row_id), with_them.left.get(row_id)
-    if not _same_end(was, now):
-        told = [f"{row['outcome']} by {row['rule']} into {row['into_id']}" if row else "stays" for row in (was, now)]
-        return f"{told[0]} without canaries, {told[1]} with them"
-    if _digest(without.rows.get(row_id)) != _digest(with_them.rows.get(row_id)):
-        return "another row"
-    return None
-
-
-def _same_end(was: Row | None, now: Row | None) -> bool:
-    """The same entry of a ledger. Scores may differ in the last digits: a vector depends on those it is batched with."""
-    if was is None or now is None:
-        return was is now
-    scores = was["score"], now["score"]
-    alike = scores[0] == scores[1] or (None not in scores and math.isclose(*scores, abs_tol=1e-4))
-    return alike and all(was[key] == now[key] for key in was.keys() - {"score"})
-
-
-def _digest(row: Row | None) -> bytes | None:
-    return None if row is None else blake2b(repr(sorted(row.items())).encode("utf-8", "surrogatepass")).digest()
-
-
-def _apart(shadow: Shadow) -> bool:
-    """True where no dataset of the real run was made from anything of the shadow."""
-    from pipelines.lineage import DONE, open_run
-
-    marks = set()
-    for side in (CONTROL, PLANTED):
-        marks |= {step.fingerprint for step in open_run(f"{shadow.root}/_canaries/{side}").steps}
-    steps = [step for step in open_run(shadow.root).steps if step.state == DONE]
-    return not any(edge.fingerprint in marks for step in steps for edge in step.inputs)

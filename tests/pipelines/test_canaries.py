@@ -26,8 +26,9 @@ from dedup.exact import text_key
 from pipelines import runner
 from pipelines.canaries import edits, kinds
 from pipelines.canaries.config import Canaries
+from pipelines.canaries.others import Traces, compare
 from pipelines.canaries.run import read_report, run_canaries, summary
-from pipelines.canaries.verdicts import Traces, _compare, held, wilson
+from pipelines.canaries.verdicts import held, wilson
 from pipelines.catalogue import get_stage
 from pipelines.recipe import load_recipe
 from pipelines.report import write_report
@@ -352,7 +353,7 @@ def test_a_document_that_fares_otherwise_is_found(run: Path, recipe: str) -> Non
     way = way_of(load_recipe(recipe, ASKED), str(run))
     control = {step.step.name: Traces.read(str(run / "_canaries/control" / step.step.name)) for step in way.steps}
     others = set(control["language"].rows)
-    assert _compare(way, control, control, others, {}) == ([], [])
+    assert compare(way, control, control, others, {}) == ([], [])
     gone, moved, text = sorted(control["minhash"].rows)[:3]
     tampered = {name: Traces(dict(t.rows), dict(t.left)) for name, t in control.items()}
     entry = {"outcome": "merged", "rule": "minhash", "score": 0.9, "threshold": 0.7, "detail": None}
@@ -361,7 +362,7 @@ def test_a_document_that_fares_otherwise_is_found(run: Path, recipe: str) -> Non
         tampered["minhash"].left[row_id] = {"id": row_id, "into_id": into, **entry}
     tampered["exact"].rows[text] = {**tampered["exact"].rows[text], "text": "changed"}
     canaries = {"other~near-copy~1": {"original": "other"}, f"{moved}~near-copy~1": {"original": moved}}
-    changed, displaced = _compare(way, control, tampered, others, canaries)
+    changed, displaced = compare(way, control, tampered, others, canaries)
     assert [(row["id"], row["step"]) for row in changed] == [(text, "exact"), (gone, "minhash")]
     assert [(row["id"], row["step"]) for row in displaced] == [(moved, "minhash")]
 
