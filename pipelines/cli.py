@@ -233,7 +233,9 @@ def run(
 
     loaded = load_recipe(recipe, assignments)
     folder = runner.run_root(loaded, root)
-    runner.run(loaded, folder, only=only, start=start, workers=workers, force=force, quiet=quiet)
+    canaries = runner.run(loaded, folder, only=only, start=start, workers=workers, force=force, quiet=quiet)
+    if canaries:
+        click.echo(canaries)
     click.echo(f"report: {write_report(folder, None)}")
     for step in loaded.steps:
         if step.stage.writes == "Sequence":

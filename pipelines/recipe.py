@@ -22,6 +22,7 @@ from pydantic import Field, field_validator
 from arcmill.config import Settings, StageConfig, assign, parse_assignment, read_yaml, validate
 from arcmill.errors import UsageError
 from arcmill.stage import Stage
+from pipelines.canaries.config import Canaries
 from pipelines.catalogue import get_stage
 
 Named = dict[str, list[str]]
@@ -44,6 +45,7 @@ class RecipeModel(Settings):
     description: str = Field("", description="what comes out, for people")
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of engines, such as spark.master")
     steps: dict[str, StepModel] = Field(description="the steps, by name")
+    canaries: Canaries | None = Field(None, description="plant canaries in a shadow of the run; see docs/canaries.md")
 
     @field_validator("steps")
     @classmethod
@@ -73,6 +75,7 @@ class Recipe:
     description: str
     settings: Mapping[str, Any]
     steps: tuple[Step, ...]
+    canaries: Canaries | None = None
 
     def inputs(self, step: Step, root: str) -> Named:
         """The inputs of a step as paths, with the run's folder `root`."""
@@ -83,7 +86,8 @@ class Recipe:
 
 
 def load_recipe(path: str, assignments: Iterable[str] = ()) -> Recipe:
-    """Read and check a recipe. `assignments` are `step.key=value`, `step.input=PATH` or `spark.…=value`.
+    """Read and check a recipe. `assignments` are `step.key=value`, `step.input=PATH`, `canaries.key=value` or
+    `spark.…=value`.
 
     Raises UsageError that names the step, the field and what is accepted.
     """
@@ -100,7 +104,13 @@ def load_recipe(path: str, assignments: Iterable[str] = ()) -> Recipe:
     ordered = _order(steps, path)
     for step in ordered:
         _check_records(step, {other.name: other for other in ordered}, path)
-    return Recipe(model.name, model.description, dict(model.settings), tuple(ordered))
+    recipe = Recipe(model.name, model.description, dict(model.settings), tuple(ordered), model.canaries)
+    if recipe.canaries is not None:
+        from pipelines.canaries.follow import way_of
+
+        if not way_of(recipe, "").steps:
+            raise UsageError(f"{path}: canaries: no step judges documents one by one, so there is nothing to follow")
+    return recipe
 
 
 def builtin_names() -> list[str]:
@@ -127,6 +137,10 @@ def _assign(values: dict[str, Any], text: str, path: str) -> None:
     steps = values.get("steps")
     if step == "spark":
         values.setdefault("settings", {})[key] = value
+    elif step == "canaries" and not (isinstance(steps, dict) and step in steps):
+        if rest and values.get(step) is None:
+            values[step] = {}
+        assign(values, key, value)  # without a rest it is all of them: {} plants the default ones, null none
     elif isinstance(steps, dict) and step in steps and rest:
         entry = steps[step]
         if not isinstance(entry, dict):

@@ -81,8 +81,10 @@ def plan(recipe: Recipe, root: str) -> Iterator[Planned]:
 def run(
     recipe: Recipe, root: str, *, only: Sequence[str] = (), start: Sequence[str] = (), workers: int = 1,
     force: bool = False, quiet: bool = False,
-) -> None:  # fmt: skip
+) -> str | None:  # fmt: skip
     """Run the steps in order; a finished one is skipped. Says on stderr what became of each.
+
+    Then the canaries that the recipe asks for, except under `only`; returns what became of them, in one line.
 
     `force` rebuilds steps whose dataset was made from something else, and those that `only` or `start` name.
     """
@@ -109,6 +111,13 @@ def run(
             print(f"{label}  {summary(result.dataset.manifest)}  {said}", file=sys.stderr, flush=True)
     if not quiet:
         print(f"{recipe.name}: {len(steps)} steps in {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+    if recipe.canaries is None or only:
+        return None
+    from pipelines.canaries.run import run_canaries
+    from pipelines.canaries.run import summary as canaries_in_short
+
+    report = run_canaries(recipe, root, workers=workers, settings=recipe.settings, quiet=quiet)
+    return canaries_in_short(report)
 
 
 def summary(manifest: dict[str, Any]) -> str:

@@ -57,6 +57,7 @@ class Facts:
     steps: list[StepFacts]
     warnings: list[Finding]
     left_out: int = 0
+    canaries: Mapping[str, Any] | None = None  # the report of the shadow run
 
     def of(self, step: Step) -> StepFacts | None:
         return next((facts for facts in self.steps if facts.step.name == step.name), None)
@@ -90,9 +91,37 @@ def gather(run: Run) -> Facts:
                 f"{' and other steps' if len(errored) > 6 else ''}; the reasons are below.",
             )
         )
+    facts.warnings += _read_canaries(facts)
     if facts.left_out:
         facts.warnings.append(Finding("", f"{facts.left_out} more steps are not shown: a page has room for {STEPS}."))
     return facts
+
+
+def _read_canaries(facts: Facts) -> list[Finding]:
+    from pipelines.canaries.run import read_report
+
+    try:
+        facts.canaries = report = read_report(facts.run.url)
+    except InputError as error:
+        return [Finding("", f"{error}.")]
+    if report is None:
+        return []
+    found = []
+    if report.get("others_unchanged") is not True:
+        found.append(Finding("", "canaries changed what became of other documents of their sample; see below."))
+    if report.get("not_in_the_run") is not True:
+        found.append(Finding("", "a dataset of this run was made from one that holds canaries.", severe=True))
+    made = report["run"] if isinstance(report.get("run"), Mapping) else {}
+    old = [
+        step.step.name
+        for step in facts.steps
+        if made.get(step.step.name, step.step.fingerprint) != step.step.fingerprint
+    ]
+    if old:
+        found.append(
+            Finding("", f"the canaries are of an earlier state of {', '.join(old[:6])}; run the recipe again.")
+        )
+    return found
 
 
 def final_documents(run: Run) -> list[Step]:

@@ -6,6 +6,7 @@ from importlib.resources import files
 
 from pipelines.lineage import DONE
 from pipelines.report.alarms import alarms
+from pipelines.report.canaries import canaries
 from pipelines.report.composition import documents, tokens
 from pipelines.report.funnel import attention, funnel, key_figures
 from pipelines.report.gather import Facts
@@ -23,6 +24,7 @@ _PARTS = (
     ("errors", "Errors"),
     ("documents", "What is left"),
     ("tokens", "Tokens"),
+    ("canaries", "Canaries"),
     ("times", "Time"),
     ("settings", "Settings"),
 )
@@ -37,6 +39,7 @@ def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
         "errors": errors(facts),
         "documents": documents(facts),
         "tokens": tokens(facts),
+        "canaries": canaries(facts),
         "times": times(facts),
         "settings": settings(facts),
     }
