@@ -37,6 +37,8 @@ def cluster(tmp_path: Path) -> Iterator[str]:
         PYTHONPATH=os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]), SPARK_LOCAL_IP="127.0.0.1",
     )  # fmt: skip
 
+    environment.pop("SPARK_CONF_DIR", None)  # another test's session silences the log that is read below
+
     def start(name: str, kind: str, *arguments: str) -> subprocess.Popen[bytes]:
         command = [str(home / "bin" / "spark-class"), f"org.apache.spark.deploy.{kind}", *arguments]
         with (tmp_path / f"{name}.log").open("wb") as log:
