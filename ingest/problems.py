@@ -7,13 +7,14 @@ from typing import Literal
 
 from pydantic import field_validator, model_validator
 
-from arcmill.config import Field, StageConfig
+from arcmill.config import Field
 from arcmill.records import PROBLEM_FIELDS, Problem
 from arcmill.stage import Failure, SourceFile, Stage
-from ingest.formats import ACCEPTED, format_of, suffix_of
+from ingest.formats import ACCEPTED
+from ingest.table_config import TableConfig, check_columns
 
 
-class IngestProblems(StageConfig):
+class IngestProblems(TableConfig):
     """Which columns are taken, and how a prompt is put together."""
 
     columns: dict[str, str | None] = Field(
@@ -39,30 +40,12 @@ class IngestProblems(StageConfig):
     header: list[str] = Field(
         default_factory=list, description="names of the columns of a CSV file whose first row is data already"
     )
-    format: Literal["auto", "jsonl", "csv", "parquet"] = Field(
-        "auto", description="auto: by the suffix of the file. Compression (gz, zst, bz2, xz) is found by content"
-    )
-    delimiter: str | None = Field(None, description="one character between CSV fields; null: tab for .tsv, else comma")
-    max_line_bytes: int = Field(
-        64 << 20, ge=64, description="bytes; a longer line is passed by without being held, and errored"
-    )
 
     @field_validator("columns")
     @classmethod
     def _known_fields(cls, columns: dict[str, str | None]) -> dict[str, str | None]:
-        for name, column in columns.items():
-            if name not in PROBLEM_FIELDS:
-                raise ValueError(f"'{name}' is no field of Problem; accepted: {', '.join(PROBLEM_FIELDS)}")
-            if column == "" or (name == "prompt" and column is None):
-                raise ValueError(f"'{name}' needs the name of a column")
+        check_columns(columns, "Problem", PROBLEM_FIELDS, "prompt")
         return columns
-
-    @field_validator("delimiter")
-    @classmethod
-    def _one_character(cls, delimiter: str | None) -> str | None:
-        if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
-            raise ValueError("a delimiter is one character, not a quote or a newline")
-        return delimiter
 
     @model_validator(mode="after")
     def _one_name_each(self) -> IngestProblems:
@@ -77,13 +60,7 @@ def core(file: SourceFile, config: IngestProblems) -> Iterator[Problem | Failure
     from ingest.problem_rows import ProblemMapper
 
     mapper = ProblemMapper(config, file.name)
-    kind = config.format if config.format != "auto" else format_of(file)
-    if kind == "parquet":
-        return tables.parquet(file, mapper)
-    if kind == "csv":
-        delimiter = config.delimiter or ("\t" if suffix_of(file.name) == ".tsv" else ",")
-        return tables.separated(file, mapper, config.max_line_bytes, delimiter, config.header or None)
-    return tables.jsonl(file, mapper, config.max_line_bytes, whole_too=suffix_of(file.name) == ".json")
+    return tables.read(file, mapper, config, config.header or None)
 
 
 STAGE = Stage(

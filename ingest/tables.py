@@ -12,7 +12,9 @@ import orjson
 from arcmill.errors import InputError
 from arcmill.stage import Failure, SourceFile
 from ingest.columns import BAD_UTF8
+from ingest.formats import format_of, suffix_of
 from ingest.lines import Broken, TooLong, chunks, lines
+from ingest.table_config import TableConfig
 
 Row = TypeVar("Row", covariant=True)
 
@@ -38,6 +40,19 @@ class Mapper(Protocol[Row]):
 
 _BATCH_BYTES = 16 << 20
 _CSV_RECORD_BYTES = 8 << 20  # a quote that is never closed takes at most this much with it before it is given up
+
+
+def read(
+    file: SourceFile, mapper: Mapper[Row], config: TableConfig, header: list[str] | None = None
+) -> Iterator[Row | Failure]:
+    """The rows of a table in the format that the config names, or the suffix. `header`: of CSV that has none."""
+    kind = config.format if config.format != "auto" else format_of(file)
+    if kind == "parquet":
+        return parquet(file, mapper)
+    if kind == "csv":
+        delimiter = config.delimiter or ("\t" if suffix_of(file.name) == ".tsv" else ",")
+        return separated(file, mapper, config.max_line_bytes, delimiter, header)
+    return jsonl(file, mapper, config.max_line_bytes, whole_too=suffix_of(file.name) == ".json")
 
 
 def jsonl(file: SourceFile, mapper: Mapper[Row], limit: int, whole_too: bool) -> Iterator[Row | Failure]:

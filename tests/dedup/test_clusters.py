@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from arcmill.errors import EngineError
 from dedup.candidates import pairs_of, stream_pairs
 from dedup.clusters import greedy
 
@@ -77,3 +78,16 @@ def test_batches_do_not_cut_buckets(rows: int) -> None:
     assert np.concatenate([p.b for p in found]).tolist() == whole.b.tolist()
     assert sum(p.skipped for p in found) == whole.skipped > 0
     assert sum(p.hot for p in found) == whole.hot == 1
+
+
+def test_keys_out_of_order_are_refused() -> None:
+    """An engine that forgets the order would lose pairs without a word."""
+
+    def batch(*keys: int) -> pa.RecordBatch:
+        rows = {"key": keys, "uid": range(len(keys)), "size": [1] * len(keys)}
+        columns = {name: pa.array(values, pa.int64()) for name, values in rows.items()}
+        return pa.RecordBatch.from_pydict({**columns, "short": pa.array([False] * len(keys))})
+
+    for batches in ([batch(1, 3, 2)], [batch(1, 3), batch(2, 4)]):
+        with pytest.raises(EngineError, match="out of order"):
+            list(stream_pairs(iter(batches), cap=8, anchors=2))

@@ -1,0 +1,69 @@
+"""Which Spark session a stage gets."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from arcmill.engines import embedded, session
+
+SMALL, LARGE = 1000, embedded.LARGEST + 1
+
+
+@pytest.fixture
+def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions that are only named, on a machine with Java, Sail, and nobody else."""
+    monkeypatch.setattr(embedded, "embedded_session", lambda workers: "embedded")
+    monkeypatch.setattr(session, "_jvm_session", lambda master, asked: master)
+    monkeypatch.setattr(session, "find_java", lambda: ("java", "PATH"))
+    monkeypatch.setattr(embedded, "available", lambda: True)
+    monkeypatch.setattr(embedded, "alone", lambda: True)
+    monkeypatch.setenv(embedded.CONNECT, "1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "size", "kind"),
+    [
+        ({}, SMALL, "embedded"),
+        ({}, LARGE, "local[3]"),
+        ({"spark.master": "embedded"}, LARGE, "embedded"),
+        ({"spark.master": "spark://host:7077"}, SMALL, "spark://host:7077"),
+        ({"spark.executor.memory": "2g"}, SMALL, "local[3]"),
+    ],
+)
+def test_size_and_settings_decide(kinds: None, settings: dict[str, Any], size: int, kind: str) -> None:
+    assert session.spark_session(3, settings, size) == kind
+    assert kind == "embedded" or embedded.CONNECT not in os.environ
+
+
+@pytest.mark.parametrize("missing", ["available", "alone"])
+def test_sparks_own_where_others_are_here_or_sail_is_not(
+    kinds: None, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    monkeypatch.setattr(embedded, missing, lambda: False)
+    assert session.spark_session(3, {}, SMALL) == "local[3]"
+
+
+def test_without_java_even_what_is_large_runs_embedded(kinds: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "find_java", lambda: (None, "none"))
+    assert session.spark_session(3, {}, LARGE) == "embedded"
+
+
+def test_another_person_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Entry:
+        name = "17"
+
+        def __init__(self, owner: int) -> None:
+            self.st_uid = owner
+
+        def stat(self) -> Entry:
+            return self
+
+    for others, alone in (([0, 33, 65534], True), ([0, 4711], False)):
+        owners = [os.getuid(), *others]
+        monkeypatch.setattr(embedded.os, "scandir", lambda _, owners=owners: [Entry(owner) for owner in owners])
+        embedded.alone.cache_clear()
+        assert embedded.alone() is (alone or os.getuid() == 4711)
+    embedded.alone.cache_clear()
