@@ -9,16 +9,15 @@ a run that was killed after the deciding takes the decisions up.
 from __future__ import annotations
 
 import itertools
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import Dataset
-from arcmill.engines import datatrove
+from arcmill.engines.decisions import apply, taken_up
 from arcmill.execute import Job
 from arcmill.progress import Progress
-from arcmill.storage import is_local, locate, read_json, write_json
+from arcmill.storage import is_local, locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,23 +25,15 @@ if TYPE_CHECKING:
 
 def run(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Decide once, then apply in tasks."""
-    from arcmill.engines.spark import Applier
 
-    filesystem, root = locate(job.staging)
-    plan = f"{root}/faiss.json"
-    try:
-        decided = read_json(filesystem, plan)
-    except FileNotFoundError:
-        progress.update(0, 1, note="deciding")
-        started = time.monotonic()
+    def decide() -> dict[str, Any]:
         table, statistics = job.stage.core(job.datasets, job.config, job.workers)
+        filesystem, root = locate(job.staging)
         folder = f"{root}/decisions-{uuid.uuid4().hex}"
         _write(filesystem, folder, table)
-        decided = {"decisions": filesystem.unstrip_protocol(folder), "statistics": statistics}
-        decided["seconds"] = round(time.monotonic() - started, 3)
-        write_json(filesystem, plan, decided)
-    step = datatrove.PartTask(job, datatrove.part_tasks(job), decide=Applier(decided["decisions"]))
-    return datatrove.run_tasks(step, progress), {"statistics": decided["statistics"]}
+        return {"decisions": filesystem.unstrip_protocol(folder), "statistics": statistics}
+
+    return apply(job, taken_up(job, progress, decide), progress)
 
 
 def located_parts(datasets: Sequence[Dataset]) -> Iterator[tuple[int, Dataset, str]]:

@@ -10,13 +10,13 @@ first occurrence); they are sorted by `_order` and written in buckets of it.
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import BATCH_ROWS
 from arcmill.engines import datatrove
+from arcmill.engines.decisions import apply, taken_up
 from arcmill.engines.frames import drop_kept, read_rows, sorted_map
 from arcmill.engines.session import shuffle_partitions, spark_session
 from arcmill.errors import ArcmillError, EngineError
@@ -25,33 +25,19 @@ from arcmill.ledger import ledger_schema
 from arcmill.parts import TaskWriter
 from arcmill.progress import Progress
 from arcmill.records import schema
-from arcmill.stage import Changes, Outcome
-from arcmill.storage import locate, read_json, write_json
+from arcmill.storage import locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
-LEDGER = ("outcome", "rule", "score", "threshold", "into_id", "detail")
-
 
 def run(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Decide in Spark, then apply; a run that was killed after the deciding takes the decisions up."""
-    filesystem, root = locate(job.staging)
-    plan = f"{root}/spark.json"
-    started = time.monotonic()
-    try:
-        decided = read_json(filesystem, plan)
-    except FileNotFoundError:
-        progress.update(0, 1, note="deciding in Spark")
-        decided = _guarded(job, _rewrite if job.stage.rewrites else _decide)
-        decided["seconds"] = round(time.monotonic() - started, 3)
-        write_json(filesystem, plan, decided)
-    facts = {"statistics": decided["statistics"]}
+    made = taken_up(job, progress, lambda: _guarded(job, _rewrite if job.stage.rewrites else _decide))
     if job.stage.rewrites:
-        return decided["records"], facts
-    step = datatrove.PartTask(job, datatrove.part_tasks(job), decide=Applier(decided["decisions"]))
-    return datatrove.run_tasks(step, progress), facts
+        return made["records"], {"statistics": made["statistics"]}
+    return apply(job, made, progress)
 
 
 def _guarded(job: Job, work: Callable[[Job, SparkSession], dict[str, Any]]) -> dict[str, Any]:
@@ -113,65 +99,6 @@ def _decide(job: Job, session: SparkSession) -> dict[str, Any]:
     if callable(statistics):  # figures that are known only once the decisions were made
         statistics = statistics()
     return {"decisions": url, "statistics": statistics}
-
-
-class Applier:
-    """Turns the decisions on one part into a batch core. An object, so that it can travel to worker processes."""
-
-    def __init__(self, decisions: str) -> None:
-        self.decisions = decisions
-
-    def __call__(self, job: Job, part: int) -> Callable[[pa.RecordBatch], Changes]:
-        import numpy as np
-        import pyarrow.compute as pc
-
-        table = self._read(part)
-        rows = table.column("_row").to_numpy() if table is not None else np.empty(0, dtype=np.int64)
-        if len(np.unique(rows)) != len(rows):
-            raise EngineError(f"{job.stage.name}: two decisions on one row of part {part}")
-        changed = [c for c in (table.column_names if table is not None else ()) if c not in ("_row", *LEDGER)]
-        position = 0
-
-        def apply(batch: pa.RecordBatch) -> Changes:
-            nonlocal position
-            low, high = np.searchsorted(rows, (position, position + batch.num_rows))
-            start, position = position, position + batch.num_rows
-            if low == high or table is None:
-                return Changes({}, {})
-            here, at = table.slice(low, high - low).combine_chunks(), rows[low:high] - start
-            mask = np.zeros(batch.num_rows, dtype=bool)
-            mask[at] = True
-            columns: dict[str, pa.Array] = {}
-            for name in changed:
-                old = batch.column(name)
-                values = here.column(name).cast(old.type).combine_chunks()
-                columns[name] = pc.replace_with_mask(old, mask, values)
-            outcomes: dict[int, Outcome] = {}
-            if "outcome" in here.column_names:
-                leaving = here.filter(pc.is_valid(here.column("outcome"))).select(
-                    ["_row", *(name for name in LEDGER if name in here.column_names)]
-                )
-                for decision in leaving.to_pylist():
-                    row = decision.pop("_row") - start
-                    outcomes[row] = Outcome(**decision)
-            return Changes(columns, outcomes)
-
-        return apply
-
-    def _read(self, part: int) -> pa.Table | None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        filesystem, root = locate(self.decisions)
-        folder = f"{root}/_part={part}"
-        if not filesystem.exists(folder):
-            return None
-        tables = []
-        for name in sorted(filesystem.ls(folder, detail=False)):
-            if name.endswith(".parquet"):
-                with filesystem.open(name, "rb") as stream:
-                    tables.append(pq.ParquetFile(stream).read(use_threads=False))
-        return pa.concat_tables(tables).sort_by("_row") if tables else None
 
 
 def _rewrite(job: Job, session: SparkSession) -> dict[str, Any]:
