@@ -38,7 +38,8 @@ def with_entries(column: pa.MapArray, new: Mapping[int, Mapping[str, str]]) -> p
     rows = np.repeat(np.arange(len(column)), counts)
     total = int(old[-1] - old[0])
     source[starts[rows] + np.arange(total) - (old[rows] - old[0])] = np.arange(total)
-    keys, values = [], []
+    keys: list[str] = []
+    values: list[str] = []
     for row, entries in new.items():
         for number, (key, value) in enumerate(entries.items()):
             source[starts[row] + counts[row] + number] = total + len(keys)

@@ -88,7 +88,8 @@ class NodeSpans:
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         # Whole numbers, so that a choice is the same on every machine.
-        self._weights = [round(weights[kind] * (1 << 20)) for kind in KINDS]
+        most = max(weights.values())
+        self._weights = [round(weights[kind] / most * (1 << 32)) for kind in KINDS]
 
     def choose(
         self, source: bytes, language: str, fits: Callable[[int, int], bool], kind: int, place: int, pick: int
@@ -112,7 +113,7 @@ class NodeSpans:
     def _order(self, word: int) -> list[int]:
         """All kinds with a weight, in an order drawn by weight."""
         left = [number for number, weight in enumerate(self._weights) if weight]
-        order = []
+        order: list[int] = []
         while left:
             rank = below(sum(self._weights[number] for number in left), word, len(order))
             for number in left:
@@ -144,5 +145,3 @@ def _way(tree: Tree, table: Sequence[int], place: int) -> Way:
                 way[kind].append((start, end))
         held = kind
     return way
-
-

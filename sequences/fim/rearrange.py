@@ -154,4 +154,5 @@ class Rearranger:
 
 
 def _key(value: pa.Scalar) -> str:
-    return value.as_buffer().to_pybytes().decode("utf-8", "surrogateescape")
+    data: bytes = value.as_buffer().to_pybytes()
+    return data.decode("utf-8", "surrogateescape")

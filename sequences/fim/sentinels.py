@@ -60,7 +60,7 @@ class Marks:
         self.marks = tuple(token.encode() for token in sentinels.tokens)
         self._joined = sentinels.spm_order == "joined"
         # Published sentinels begin alike: one search finds all three.
-        self._stem = commonprefix(self.marks)
+        self._stem = commonprefix(self.marks)  # noqa: RUF071  of bytes, not of paths
         self._any = re.compile(b"(?=(" + b"|".join(map(re.escape, self.marks)) + b"))")
 
     def arranged(self, text: bytes, start: int, end: int, spm: bool) -> bytes:

@@ -62,7 +62,9 @@ class FormatFim(StageConfig):
         None, description="SPM as <suffix>S<prefix>P<middle>M (suffix_first) or <prefix><suffix>S<middle>PM (joined); "
         "null: as the sentinel set has it (own: joined)"
     )  # fmt: skip
-    max_parse_bytes: int = Field(1 << 18, ge=0, description="larger files are not parsed: their spans are of characters")
+    max_parse_bytes: int = Field(
+        1 << 18, ge=0, description="larger files are not parsed: their spans are of characters"
+    )
     seed: int = Field(0, ge=0, description="with the id, decides everything about a document")
 
     @model_validator(mode="after")
