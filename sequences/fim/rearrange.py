@@ -71,7 +71,8 @@ class Rearranger:
                 result = self.arrange(_key(ids[row]), texts[row].as_py(), grammar, epochs[row], tallies)
             if isinstance(result, Arranged):
                 made[row] = result
-                tallies.update((f"mode.{result.mode}", f"kind.{result.kind}", f"language.{language}"))
+                for name in (f"mode.{result.mode}", f"kind.{result.kind}", f"language.{language}"):
+                    tallies[name] += 1
                 tallies["characters_in_middles"] += result.end - result.start
             else:
                 tallies[f"left.{result.reason}"] += 1
