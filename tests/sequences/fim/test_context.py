@@ -16,10 +16,13 @@ from tokenizers import AddedToken, Tokenizer
 from arcmill.config import StageConfig, validate
 from arcmill.errors import InputError, UsageError
 from arcmill.execute import execute
-from arcmill.records import Document, documents_to_batch
+from arcmill.records import Document, batch_to_documents, documents_to_batch
 from arcmill.stage import SourceFile, Stage
 from sequences.fim.context import continuing, restore_run
-from sequences.fim.sentinels import SETS
+from sequences.fim.sentinels import SETS, restore
+from sequences.fim.stage import FormatFim
+from sequences.fim.stage import core as format_fim
+from sequences.fim.stage import setup as set_up_fim
 from sequences.pack import STAGE, Pack, core, setup
 from sequences.tokenizer import SPECIAL_TOKENS, STRUCTURE_TOKENS, TrainTokenizer
 from sequences.tokenizer import STAGE as TRAIN
@@ -85,7 +88,7 @@ def runs(
             if segment["role"] in ("psm", "spm"):
                 own = restore_run(np.array(stands, np.int32), sentinels, eos).tolist()  # type: ignore[arg-type]
                 assert len(own) == len(stands) - 3
-            assert not set(own) & set(sentinels)
+            assert segment["role"] == "fim" or not set(own) & set(sentinels)
             found[segment["id"], segment["epoch"]].append((segment["offset"], segment["role"], stands, own))
         assert row["loss_mask"] == [1] * end + [0] * (length - end)
         assert row["input_ids"][end:] == [eos] * (length - end)
@@ -285,3 +288,21 @@ def test_a_tokenizer_without_the_sentinels_is_a_usage_error(folder: str) -> None
     config = validate(Pack, {"fim_tokens": ["<a>", "<b>", "<c>"], "context_fim": {"rate": 1}}, "pack")
     with pytest.raises(UsageError, match="fim_tokens '<a>'"):
         setup(config, {"tokenizer": folder})
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_documents_of_format_fim_are_packed_with_their_sentinels(folder: str, tokenizer: Tokenizer, name: str) -> None:
+    fim = validate(FormatFim, {"sentinels": name}, "format-fim")
+    documents = [code(f"d{n}", TEXT * (n % 3 + 1)) for n in range(20)]
+    batch = documents_to_batch(documents)
+    for column, values in format_fim(batch, fim, set_up_fim(fim, {})).columns.items():
+        place = batch.schema.get_field_index(column)
+        batch = batch.set_column(place, batch.schema.field(column), values)
+    rows, _ = packed(
+        folder, batch_to_documents(batch), {}, sequence_length=2000, mode="best_fit", fim_tokens=name, add_eos=False
+    )
+    held = runs(rows, 2000, tokenizer, name)
+    for each in documents:
+        ((_, role, stands, _),) = held[each.id, 0]
+        assert role == "fim"
+        assert restore(tokenizer.decode(stands, skip_special_tokens=False), SETS[name]) == each.text
