@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from arcmill.errors import InputError
+from arcmill.errors import EngineError, InputError
 from sequences.fim.draw import happens, span, words
 from sequences.fim.sentinels import SpmOrder
 
@@ -72,7 +72,7 @@ class RunArranger:
         mode = "spm" if spm else "psm"
         made = np.concatenate([*parts, closing])
         if not np.array_equal(restore_run(made, self._sentinels, self._eos_id), run):
-            raise AssertionError(f"the run of {origin.id} at {offset} is not put back")
+            raise EngineError(f"pack: the run of {origin.id} at token {offset} is not put back")
         self.tallies.update((f"context_fim.{mode}", "context_fim.runs"))
         self.tallies["context_fim.tokens"] += len(run)
         return made, mode
