@@ -9,7 +9,7 @@ another article in it share many words, and are not made from values.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Longs = npt.NDArray[np.int64]
 WORDS = 2  # of a shingle: each value spoils two of them; with one, any two pages of a language would be alike
 LONGEST = 1 << 15  # shingles of a page that are looked at, from its beginning
+ENDS = 2  # shared shingles in a row that end a passage of its own; one alone ("of the") is met by chance
 BANDS, ROWS = 64, 3  # a pair of similarity s is looked at with chance 1 - (1 - s^3)^64: 0.985 at 0.4, 0.9998 at 0.5
 BUCKET = 64  # survivors of one bucket that are looked at, the newest; a family meets in many buckets
 _S32 = np.uint64(32)
@@ -85,7 +86,7 @@ def _ordered(hashes, starts):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _likeness(hashes, places, starts, a, b, seen):  # type: ignore[no-untyped-def]
-    """(shingles in common, similarity, longest run of b's shingles that a has not). `seen` is scratch."""
+    """(shingles in common, similarity, most shingles that a has not in a passage of b). `seen` is scratch."""
     i, i_end = starts[a], starts[a + 1]
     j, j_end = starts[b], starts[b + 1]
     size = j_end - j
@@ -108,10 +109,16 @@ def _likeness(hashes, places, starts, a, b, seen):  # type: ignore[no-untyped-de
     while j < j_end and i > starts[a] and hashes[j] == hashes[i - 1]:
         seen[places[j]] = True
         j += 1
-    longest = run = 0
+    longest = run = shared = 0
     for at in range(size):
-        run = 0 if seen[at] else run + 1
-        longest = max(longest, run)
+        if seen[at]:
+            shared += 1
+            if shared == ENDS:
+                run = 0
+        else:
+            shared = 0
+            run += 1
+            longest = max(longest, run)
     return common, common / (total - common) if total > common else 1.0, longest
 
 
@@ -148,7 +155,7 @@ def _sweep(rows, hashes, places, starts, buckets, head, after, looked, seen, lea
 
 
 class Evidence(NamedTuple):
-    """Of a pair: shingles in common, their share (Jaccard index of the multisets), longest run of the page's own."""
+    """Of a pair: shingles in common, their share (Jaccard index of the multisets), the longest passage of the page's own."""
 
     common: int
     similarity: float
@@ -162,16 +169,16 @@ class Sweep:
         self.pages, self.limits = pages, (least, words, passage)
         rows = len(pages.starts) - 1
         wide = pages.hashes.astype(np.uint64) << _S32
-        # A page without shingles is never looked at; signatures want one, so it borrows the next.
         keys = band_keys(wide, pages.starts, BANDS, ROWS, 1)
-        self.buckets = np.empty(keys.shape, np.int32)
+        kind = np.int32 if keys.size < 1 << 31 else np.int64
+        self.buckets = np.empty(keys.shape, kind)
         first = 0
         for band in range(BANDS):
             values, self.buckets[:, band] = np.unique(keys[:, band], return_inverse=True)
             self.buckets[:, band] += first
             first += len(values)
-        self.head = np.full(first, -1, np.int32)
-        self.after = np.full((rows, BANDS), -1, np.int32)
+        self.head = np.full(first, -1, kind)
+        self.after = np.full((rows, BANDS), -1, kind)
         self.looked = np.full(rows, -1, np.int64)
         self.seen = np.zeros(int(np.diff(pages.starts).max(initial=0)) + 1, np.bool_)
         self.into = np.full(rows, -1, np.int64)
@@ -187,6 +194,3 @@ class Sweep:
     def evidence(self, a: int, b: int) -> Evidence:
         """Why b goes into a."""
         return Evidence(*_likeness(*self.pages, a, b, self.seen))
-
-
-__all__: list[Any] = ["Evidence", "Frames", "Sweep", "frames"]

@@ -29,7 +29,7 @@ class DedupSemantic(StageConfig):
         "(a one-line problem, a short definition) is judged by its meaning alone",
     )  # fmt: skip
     template_passage: int = Field(
-        20, ge=0, description="pairs of words in the longest passage of its own that a page may have and still go as "
+        25, ge=0, description="pairs of words in the longest passage of its own that a page may have and still go as "
         "one of a template: an article of its own between menus is not a value",
     )  # fmt: skip
     keep: Literal["quality", "hard", "easy", "random"] = Field(
