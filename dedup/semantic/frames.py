@@ -26,6 +26,7 @@ Longs = npt.NDArray[np.int64]
 WORDS = 2  # of a shingle: each value spoils two of them; with one, any two pages of a language would be alike
 LONGEST = 1 << 15  # shingles of a page that are looked at, from its beginning
 ENDS = 2  # shared shingles in a row that end a passage of its own; one alone ("of the") is met by chance
+SHORT = 64  # shingles in common below which a page needs more: 1 - common / SHORT of them (a word weighs more there)
 BANDS, ROWS = 64, 3  # a pair of similarity s is looked at with chance 1 - (1 - s^3)^64: 0.985 at 0.4, 0.9998 at 0.5
 BUCKET = 64  # survivors of one bucket that are looked at, the newest; a family meets in many buckets
 _S32 = np.uint64(32)
@@ -141,7 +142,8 @@ def _sweep(rows, hashes, places, starts, buckets, head, after, looked, seen, lea
                         little, much = much, little
                     if little >= least * much:
                         common, similarity, longest = _likeness(hashes, places, starts, other, row, seen)
-                        if common >= words and similarity >= least and longest <= passage:
+                        needed = max(least, 1 - common / SHORT)
+                        if common >= words and similarity >= needed and longest <= passage:
                             best = other
                 other = after[other, band]
             full += other >= 0

@@ -22,15 +22,16 @@ class DedupSemantic(StageConfig):
     )
     template_similarity: float | None = Field(
         0.4, gt=0, le=1, description="pages of one template share at least this (0-1) of their pairs of neighbouring "
-        "words, numbers left out (Jaccard index), whatever their cosine; null = meaning alone decides",
+        "words, numbers left out (Jaccard index), whatever their cosine; with fewer than 64 pairs in common at least "
+        "1 - common/64; null = meaning alone decides",
     )  # fmt: skip
     template_words: int = Field(
         20, ge=1, description="pairs of words that pages of one template have in common at the least: what is shorter "
         "(a one-line problem, a short definition) is judged by its meaning alone",
     )  # fmt: skip
     template_passage: int = Field(
-        25, ge=0, description="pairs of words in the longest passage of its own that a page may have and still go as "
-        "one of a template: an article of its own between menus is not a value",
+        15, ge=0, description="pairs of words in the longest passage of its own that a page may have and still go as "
+        "one of a template: a sentence of its own between menus is not a value",
     )  # fmt: skip
     keep: Literal["quality", "hard", "easy", "random"] = Field(
         "quality", description="who survives: quality = higher quality_score, then the longer text; as in SemDeDup: "
