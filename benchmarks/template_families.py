@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-# The values are those of tests/dedup/semantic/families.py.
+# The values are those of tests/dedup/page_families.py.
 TUNED_ON: Mapping[str, str] = {
     "weather": """Weather station <n:1000-9999> at <place>, <n:1-28> <month> <n:1990-2023>. Temperature <n:0-35>.<n:0-9> degrees,
         highest <n:0-40>.<n:0-9>, lowest <n:0-20>.<n:0-9>. Humidity <n:20-99> per cent, pressure <n:980-1040> hPa, wind

@@ -125,7 +125,7 @@ def semdedup(
         gone = np.flatnonzero(over)
         merged = Merged(gone, survivors(nearest, over)[gone], score[gone])
     removed = Removed.by_meaning(merged)
-    if pages is not None:
+    if pages is not None and greedy and config.template_similarity is not None:
         removed, facts["full_template_buckets"] = with_templates(merged, held, pages.take(order), config, threads)
     return removed.at(order), facts
 
