@@ -29,6 +29,7 @@ ENDS = 2  # shared shingles in a row that end a passage of its own; one alone ("
 SHORT = 64  # shingles in common below which a page needs more: 1 - common / SHORT of them (a word weighs more there)
 BANDS, ROWS = 64, 3  # a pair of similarity s is looked at with chance 1 - (1 - s^3)^64: 0.985 at 0.4, 0.9998 at 0.5
 BUCKET = 64  # survivors of one bucket that are looked at, the newest; a family meets in many buckets
+_CHUNK = 1 << 15  # pages that are signed at once
 _S32 = np.uint64(32)
 
 
@@ -41,10 +42,7 @@ class Frames(NamedTuple):
 
     def take(self, rows: Longs) -> Frames:
         """Some of the pages, in that order."""
-        size = np.diff(self.starts)[rows]
-        starts = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
-        chosen = np.repeat(self.starts[:-1][rows] - starts[:-1], size) + np.arange(starts[-1])
-        return Frames(self.hashes[chosen], self.places[chosen], starts)
+        return Frames(*_taken(*self, rows))
 
     @classmethod
     def joined(cls, pieces: Iterable[Frames]) -> Frames:
@@ -62,6 +60,19 @@ def frames(texts: pa.Array) -> Frames:
     found = shingle(texts, WORDS, without_numbers())
     hashes = (found.hashes >> _S32).astype(np.uint32)
     return Frames(*_ordered(hashes, found.starts))
+
+
+@njit(cache=True)
+def _taken(hashes, places, starts, rows):  # type: ignore[no-untyped-def]
+    ends = np.zeros(rows.size + 1, np.int64)
+    for at in range(rows.size):
+        ends[at + 1] = ends[at] + starts[rows[at] + 1] - starts[rows[at]]
+    values, where = np.empty(ends[-1], np.uint32), np.empty(ends[-1], np.uint16)
+    for at in range(rows.size):
+        low, high = starts[rows[at]], starts[rows[at] + 1]
+        values[ends[at] : ends[at + 1]] = hashes[low:high]
+        where[ends[at] : ends[at + 1]] = places[low:high]
+    return values, where, ends
 
 
 @njit(cache=True)
@@ -170,8 +181,11 @@ class Sweep:
     def __init__(self, pages: Frames, least: float, words: int, passage: int) -> None:
         self.pages, self.limits = pages, (least, words, passage)
         rows = len(pages.starts) - 1
-        wide = pages.hashes.astype(np.uint64) << _S32
-        keys = band_keys(wide, pages.starts, BANDS, ROWS, 1)
+        keys = np.empty((rows, BANDS), np.int64)
+        for low in range(0, rows, _CHUNK):
+            starts = pages.starts[low : low + _CHUNK + 1]
+            wide = pages.hashes[starts[0] : starts[-1]].astype(np.uint64) << _S32
+            keys[low : low + _CHUNK] = band_keys(wide, starts - starts[0], BANDS, ROWS, 1)
         kind = np.int32 if keys.size < 1 << 31 else np.int64
         self.buckets = np.empty(keys.shape, kind)
         first = 0

@@ -44,7 +44,9 @@ def find_duplicates(
     present = np.flatnonzero(place >= 0)
     good = fine[place[present]]
     rows, broken = present[good], present[~good]
-    pages = documents.frames.take(rows) if templates else None
+    pages = (
+        (documents.frames if len(rows) == len(documents.ids) else documents.frames.take(rows)) if templates else None
+    )
     removed, facts = semdedup(vectors[place[rows]], Keys.of(documents, rows, config.seed), config, threads, pages=pages)
     gone, into = rows[removed.gone], rows[removed.into]
     told = _losses(documents, gone, into, _scores(removed), config, stage)
