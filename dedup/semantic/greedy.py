@@ -1,15 +1,16 @@
-"""Greedy removal in rank order, against survivors only, over rows that share a cluster.
+"""Greedy removal in rank order, against survivors only, over rows that are compared in a cluster.
 
 The result is that of walking from the best row to the worst: a row is merged into the best survivor that it is like and
-shares a cluster with, and survives where there is none. Rows are taken in waves: a wave is compared with the survivors
-so far, and what is left of it within itself. How the waves are cut changes memory and time, never the result.
+is compared with (one of the two is the cluster's own), and survives where there is none. Rows are taken in waves: a wave
+is compared with the survivors so far, and what is left of it within itself. How the waves are cut changes memory and
+time, never the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from dedup.clusters import greedy
 from dedup.semantic.neighbours import Pairs, Vectors
 
 if TYPE_CHECKING:
-    from dedup.semantic.membership import Membership
+    from dedup.semantic.membership import Groups, Membership
 
 Longs = npt.NDArray[np.int64]
 Task = tuple[Longs, Longs | None]  # rows, and those they are compared with (None: one another)
@@ -46,10 +47,13 @@ def merge(
     import torch
 
     total = len(vectors.values)
-    rows, end = membership.rows, membership.starts[1:]
-    at = membership.starts[:-1].copy()
+    clusters = len(membership.own.starts) - 1
+    # Own rows of each cluster, then guests of each; a cluster's guests are `clusters` further on.
+    parts = [_cut(group) for group in (membership.own, membership.guests)]
+    rows = [piece for part in parts for piece in part]
+    at = np.zeros(2 * clusters, np.int64)
     into = np.full(total, -1, np.int64)
-    survivors: list[list[Longs]] = [[] for _ in end]
+    survivors: list[list[Longs]] = [[] for _ in rows]
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # the clusters are shared out among threads; within one, matrices are small
     with ThreadPoolExecutor(threads if vectors.tensor.device.type == "cpu" else 1) as pool:
@@ -64,33 +68,56 @@ def merge(
         low, high = 0, total
         while low < total:
             # The wave ends where the first cluster would have too many rows in it, or where its halving says.
-            full = at + wave < end
-            high = min([high, *rows[(at + wave)[full]].tolist()])
-            stop = [a + int(np.searchsorted(rows[a:e], high)) for a, e in zip(at, end, strict=True)]
-            touched = [c for c in range(len(end)) if stop[c] > at[c]]
-            old = [(rows[at[c] : stop[c]], np.concatenate(survivors[c])) for c in touched if survivors[c]]
-            worse, better = near(((left, right) for left, right in old), total * total)
+            high = min([high, *(int(piece[a + wave]) for a, piece in zip(at, rows, strict=True) if a + wave < len(piece))])
+            stop = np.array([np.searchsorted(piece, high) for piece in rows])
+            new = [piece[a:e] for a, e, piece in zip(at, stop, rows, strict=True)]
+            worse, better = near(_with_survivors(new, survivors), total * total)
             best = np.full(high - low, total, np.int64)
             np.minimum.at(best, worse - low, better)
-            left = [piece[best[piece - low] == total] for piece in (rows[at[c] : stop[c]] for c in touched)]
+            left = [piece[best[piece - low] == total] for piece in new]
             try:
-                worse, better = near(((piece, None) for piece in left if len(piece) > 1), edges)
+                a, b = near(_within(left), edges)
             except _Full:
                 high = low + (high - low) // 2
                 continue
+            worse, better = np.maximum(a, b), np.minimum(a, b)
             into[low:high] = np.where(best < total, best, -1)
             merging = greedy(better - low, worse - low)
             number = merging[merging >= 0]
             into[worse[number]] = better[number]
-            for c, piece in zip(touched, left, strict=True):
+            for known, piece in zip(survivors, left, strict=True):
                 alive = piece[into[piece] < 0]
                 if len(alive):
-                    survivors[c].append(alive)
-            at = np.array(stop, np.int64)
+                    known.append(alive)
+            at = stop
             low, high = high, total
     torch.set_num_threads(before)
     gone = np.flatnonzero(into >= 0)
     return Merged(gone, into[gone], vectors.cosines(gone, into[gone]))
+
+
+def _cut(groups: Groups) -> list[Longs]:
+    """The rows of each cluster."""
+    return [groups.rows[a:b] for a, b in pairwise(groups.starts.tolist())]
+
+
+def _with_survivors(new: list[Longs], survivors: list[list[Longs]]) -> Iterator[Task]:
+    """What of a wave is compared with which survivors: own rows with all of the cluster, guests with its own ones."""
+    half = len(new) // 2
+    for own, guests, *known in zip(new[:half], new[half:], survivors[:half], survivors[half:], strict=True):
+        for left, right in ((np.concatenate([own, guests]), known[0]), (own, known[1])):
+            if len(left) and right:
+                yield left, np.concatenate(right)
+
+
+def _within(left: list[Longs]) -> Iterator[Task]:
+    """What of a wave is compared with one another: own rows, and guests with own rows."""
+    half = len(left) // 2
+    for own, guests in zip(left[:half], left[half:], strict=True):
+        if len(own) > 1:
+            yield own, None
+        if len(own) and len(guests):
+            yield guests, own
 
 
 def _few_at_a_time(pool: ThreadPoolExecutor, one: Callable[[Task], Pairs], tasks: Iterable[Task]) -> Iterator[Pairs]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from dedup.semantic import kmeans
 from dedup.semantic.greedy import Merged, merge
 from dedup.semantic.inputs import Documents, match, read_documents, read_vectors, usable
 from dedup.semantic.libraries import require
-from dedup.semantic.membership import members
+from dedup.semantic.membership import closeness, members
 from dedup.semantic.neighbours import Vectors, find_device
 from dedup.semantic.reference import earlier_maxima, survivors
 
@@ -96,22 +97,24 @@ def semdedup(
     device = device or find_device()
     greedy = config.mode == "greedy"
     sample = np.lexsort((keys.id, keys.hash))[: facts["trained_on"]] if count > 1 else np.array([0])
-    centroids = kmeans.train(vectors[sample], count, config.iterations, device, threads)
-    membership = members(vectors, centroids, config.probes if greedy else 1, config.eps, device, threads)
-    order = keys.best_first(config.keep, membership.closeness)
+    held = Vectors(vectors, device)
+    centroids = kmeans.train(held, sample, count, config.iterations, threads)
+    membership = members(held, centroids, config.probes if greedy else 1, config.eps, threads)
+    hard_or_easy = config.keep in ("hard", "easy")
+    order = keys.best_first(config.keep, closeness(held, centroids, membership.label) if hard_or_easy else keys.quality)
     rank = np.empty(total, np.int64)
     rank[order] = np.arange(total)
     ranked = membership.in_ranks(rank)
-    facts["largest_cluster"] = int(np.bincount(membership.own).max())
-    held = Vectors(vectors[order], device)
+    held = held.ranked(order)
+    facts["largest_cluster"] = int(np.bincount(membership.label).max())
     threshold = 1 - config.eps
     if greedy:
         merged = merge(held, ranked, threshold, threads)
     else:
         score, nearest = np.zeros(total), np.full(total, -1, np.int64)
-        for low, high in zip(ranked.starts, ranked.starts[1:], strict=False):
-            inside = ranked.rows[low:high]
-            score[inside], nearest[inside] = earlier_maxima(held, inside)
+        for low, high in pairwise(ranked.own.starts):
+            inside = ranked.own.rows[low:high]
+            score[inside], nearest[inside] = earlier_maxima(held, inside, threshold)
         removed = score > threshold
         gone = np.flatnonzero(removed)
         merged = Merged(gone, survivors(nearest, removed)[gone], score[gone])
