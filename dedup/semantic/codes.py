@@ -122,13 +122,13 @@ def _alike(products, unit_a, error_a, unit_b, error_b, threshold, slack, first):
         low = threshold - slack - error_a[row]
         least = np.float32((low - wide * worst) / mine)
         for start in range(0, end, 64):
-            stop = min(start + 64, end)
-            hits = np.int32(0)
-            for column in range(start, stop):
-                hits += np.int32(np.float32(products[row, column]) * unit_b[column] >= least)
-            if hits == 0:
+            run, units = products[row, start : min(start + 64, end)], unit_b[start : min(start + 64, end)]
+            any_may = False
+            for column in range(run.size):
+                any_may |= np.float32(run[column]) * units[column] >= least
+            if not any_may:
                 continue
-            for column in range(start, stop):
+            for column in range(start, start + run.size):
                 cosine = np.float32(products[row, column]) * unit_b[column] * mine
                 bound = slack + error_a[row] + wide * error_b[column]
                 if cosine < threshold - bound:
@@ -150,6 +150,7 @@ def alike(
     `a` and `b` are (unit, error) of the rows and of the columns; with `first` of 0 or more, row i is asked only about the
     columns before `first + i`. The cosine differs from that of the codes by at most e_a + e_b + e_a e_b.
     """
-    slack = 1e-5  # rounding of `unit` and of these float32 products, many times over
-    return _alike(products, *a, *b, np.float32(threshold), np.float32(slack), first)  # type: ignore[no-any-return]
-
+    slack = np.float32(1e-5)  # rounding of `unit` and of these float32 products, many times over
+    found: tuple[Longs, Longs, npt.NDArray[np.bool_]]
+    found = _alike(products, *a, *b, np.float32(threshold), slack, first)
+    return found

@@ -68,7 +68,8 @@ def merge(
         low, high = 0, total
         while low < total:
             # The wave ends where the first cluster would have too many rows in it, or where its halving says.
-            high = min([high, *(int(piece[a + wave]) for a, piece in zip(at, rows, strict=True) if a + wave < len(piece))])
+            full = [piece[a + wave] for a, piece in zip(at, rows, strict=True) if a + wave < len(piece)]
+            high = int(min([high, *full]))
             stop = np.array([np.searchsorted(piece, high) for piece in rows])
             new = [piece[a:e] for a, e, piece in zip(at, stop, rows, strict=True)]
             worse, better = near(_with_survivors(new, survivors), total * total)

@@ -61,7 +61,8 @@ class Vectors:
         self.tensor = torch.empty(values.shape, dtype=kind, device=device)
         for low in range(0, len(values), 1 << 16):
             block = torch.from_numpy(np.ascontiguousarray(values[low : low + (1 << 16)])).to(device).float()
-            self.tensor[low : low + len(block)] = (block / torch.linalg.vector_norm(block, dim=1, keepdim=True)).to(kind)
+            length = torch.linalg.vector_norm(block, dim=1, keepdim=True)
+            self.tensor[low : low + len(block)] = (block / length).to(kind)
         none = np.zeros(len(values), np.float32)
         self.codes = Codes(None, none, none, none)
         # Rounding of the two inputs, of the product and of the threshold; sums are in float32. TF32 rounds as float16.

@@ -73,14 +73,15 @@ class Keys:
 
         return cls(documents.ids.take(pa.array(rows)), documents.quality[rows], documents.size[rows], seed)
 
-    def best_first(self, keep: str, closeness: npt.NDArray[np.float64]) -> Longs:
+    def best_first(self, keep: str, closeness: npt.NDArray[np.float64] | None = None) -> Longs:
         """Row numbers, the one that should survive first; `closeness` to the own centroid decides hard and easy."""
         if keep == "quality":
             missing = np.isnan(self.quality)
             quality = np.where(missing, 0.0, self.quality)
             return np.lexsort((self.id, -self.size, -quality, missing))
-        first = {"hard": closeness, "easy": -closeness, "random": self.hash}[keep]
-        return np.lexsort((self.id, first))
+        if closeness is None:
+            return np.lexsort((self.id, self.hash))
+        return np.lexsort((self.id, closeness if keep == "hard" else -closeness))
 
 
 def semdedup(
@@ -100,8 +101,8 @@ def semdedup(
     held = Vectors(vectors, device)
     centroids = kmeans.train(held, sample, count, config.iterations, threads)
     membership = members(held, centroids, config.probes if greedy else 1, config.eps, threads)
-    hard_or_easy = config.keep in ("hard", "easy")
-    order = keys.best_first(config.keep, closeness(held, centroids, membership.label) if hard_or_easy else keys.quality)
+    near = closeness(held, centroids, membership.label) if config.keep in ("hard", "easy") else None
+    order = keys.best_first(config.keep, near)
     rank = np.empty(total, np.int64)
     rank[order] = np.arange(total)
     ranked = membership.in_ranks(rank)

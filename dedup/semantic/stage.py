@@ -33,7 +33,10 @@ class DedupSemantic(StageConfig):
         "square root of their number above that",
     )  # fmt: skip
     probes: int = Field(
-        2, ge=1, le=16, description="nearest clusters in which a document is compared; 2 find pairs that a border cuts"
+        2,
+        ge=1,
+        le=16,
+        description="nearest clusters with whose own documents one is compared; 2 find pairs that a border cuts",
     )
     sample: int = Field(64, ge=1, description="documents per cluster that the k-means is trained on")
     iterations: int = Field(10, ge=1, description="rounds of the k-means")
@@ -54,7 +57,7 @@ def core(
 
 STAGE = Stage(
     name="dedup-semantic",
-    version=1,
+    version=2,
     help="Merge documents of like meaning (SemDeDup): clusters of their vectors, greedy against survivors.",
     example="arcmill dedup-semantic --input web-unique --input embeddings=web-vectors --output web-distinct "
     "--set eps=0.05",
