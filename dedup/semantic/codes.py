@@ -106,7 +106,7 @@ def best(products: npt.NDArray[np.int32], count: int) -> tuple[npt.NDArray[np.in
 
 
 @njit(cache=True, nogil=True)
-def _alike(products, unit_a, error_a, unit_b, error_b, threshold, slack, first):  # type: ignore[no-untyped-def]
+def _alike(products, unit_a, error_a, unit_b, error_b, threshold, slack, ends):  # type: ignore[no-untyped-def]
     # Two steps: a run of columns is asked whether any may reach (vectorised), and only then each by itself.
     rows, columns = products.shape
     at = np.empty(256, np.int64)
@@ -117,7 +117,7 @@ def _alike(products, unit_a, error_a, unit_b, error_b, threshold, slack, first):
     for column in range(columns):
         worst = max(worst, error_b[column])
     for row in range(rows):
-        end = min(columns, first + row) if first >= 0 else columns
+        end = ends[row]
         mine, wide = unit_a[row], np.float32(1) + error_a[row]
         low = threshold - slack - error_a[row]
         least = np.float32((low - wide * worst) / mine)
@@ -143,14 +143,14 @@ def _alike(products, unit_a, error_a, unit_b, error_b, threshold, slack, first):
 
 
 def alike(
-    products: npt.NDArray[np.int32], a: tuple[Floats, Floats], b: tuple[Floats, Floats], threshold: float, first: int
+    products: npt.NDArray[np.int32], a: tuple[Floats, Floats], b: tuple[Floats, Floats], threshold: float, ends: Longs
 ) -> tuple[Longs, Longs, npt.NDArray[np.bool_]]:
     """Row and column of the products whose cosine may reach `threshold`, and whether it does for sure.
 
-    `a` and `b` are (unit, error) of the rows and of the columns; with `first` of 0 or more, row i is asked only about the
-    columns before `first + i`. The cosine differs from that of the codes by at most e_a + e_b + e_a e_b.
+    `a` and `b` are (unit, error) of the rows and of the columns; row i is asked about the columns before `ends[i]`.
+    The cosine differs from that of the codes by at most e_a + e_b + e_a e_b.
     """
     slack = np.float32(1e-5)  # rounding of `unit` and of these float32 products, many times over
     found: tuple[Longs, Longs, npt.NDArray[np.bool_]]
-    found = _alike(products, *a, *b, np.float32(threshold), slack, first)
+    found = _alike(products, *a, *b, np.float32(threshold), slack, ends)
     return found

@@ -1,9 +1,8 @@
-"""Greedy removal in rank order, against survivors only, over rows that are compared in a cluster.
+"""Greedy removal in rank order, against survivors only, over rows that share a cluster.
 
 The result is that of walking from the best row to the worst: a row is merged into the best survivor that it is like and
-is compared with (one of the two is the cluster's own), and survives where there is none. Rows are taken in waves: a wave
-is compared with the survivors so far, and what is left of it within itself. How the waves are cut changes memory and
-time, never the result.
+shares a cluster with, and survives where there is none. Rows are taken in waves: a wave is compared with the survivors
+so far, and what is left of it within itself. How the waves are cut changes memory and time, never the result.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from dedup.clusters import greedy
 from dedup.semantic.neighbours import Pairs, Vectors
 
 if TYPE_CHECKING:
-    from dedup.semantic.membership import Groups, Membership
+    from dedup.semantic.membership import Membership
 
 Longs = npt.NDArray[np.int64]
-Task = tuple[Longs, Longs | None]  # rows, and those they are compared with (None: one another)
+Task = tuple[Longs, Longs, Longs | None]  # rows, those they are compared with, and how many of these each (None: all)
 WAVE = 4096  # rows of one cluster in a wave
 EDGES = 1 << 24  # pairs of a wave that are held; a wave with more is halved
 
@@ -47,11 +46,8 @@ def merge(
     import torch
 
     total = len(vectors.values)
-    clusters = len(membership.own.starts) - 1
-    # Own rows of each cluster, then guests of each; a cluster's guests are `clusters` further on.
-    parts = [_cut(group) for group in (membership.own, membership.guests)]
-    rows = [piece for part in parts for piece in part]
-    at = np.zeros(2 * clusters, np.int64)
+    rows = [membership.rows[a:b] for a, b in pairwise(membership.starts.tolist())]
+    at = np.zeros(len(rows), np.int64)
     into = np.full(total, -1, np.int64)
     survivors: list[list[Longs]] = [[] for _ in rows]
     before = torch.get_num_threads()
@@ -60,8 +56,8 @@ def merge(
 
         def near(tasks: Iterable[Task], most: int) -> tuple[Longs, Longs]:
             def one(task: Task) -> Pairs:
-                left, right = task
-                return vectors.near(left, left if right is None else right, threshold, triangle=right is None)
+                left, right, before = task
+                return vectors.near(left, right, threshold, before)
 
             return _reaching(_few_at_a_time(pool, one, tasks), vectors, threshold, most)
 
@@ -72,12 +68,13 @@ def merge(
             high = int(min([high, *full]))
             stop = np.array([np.searchsorted(piece, high) for piece in rows])
             new = [piece[a:e] for a, e, piece in zip(at, stop, rows, strict=True)]
-            worse, better = near(_with_survivors(new, survivors), total * total)
+            old = ((piece, np.concatenate(known), None) for piece, known in zip(new, survivors, strict=True) if known)
+            worse, better = near(old, total * total)
             best = np.full(high - low, total, np.int64)
             np.minimum.at(best, worse - low, better)
             left = [piece[best[piece - low] == total] for piece in new]
             try:
-                a, b = near(_within(left), edges)
+                a, b = near(_within(left, membership.label), edges)
             except _Full:
                 high = low + (high - low) // 2
                 continue
@@ -97,28 +94,22 @@ def merge(
     return Merged(gone, into[gone], vectors.cosines(gone, into[gone]))
 
 
-def _cut(groups: Groups) -> list[Longs]:
-    """The rows of each cluster."""
-    return [groups.rows[a:b] for a, b in pairwise(groups.starts.tolist())]
+def _within(pieces: list[Longs], label: Longs) -> Iterator[Task]:
+    """What of a wave is compared with one another: all of a cluster, but for guests that share their own cluster.
 
-
-def _with_survivors(new: list[Longs], survivors: list[list[Longs]]) -> Iterator[Task]:
-    """What of a wave is compared with which survivors: own rows with all of the cluster, guests with its own ones."""
-    half = len(new) // 2
-    for own, guests, *known in zip(new[:half], new[half:], survivors[:half], survivors[half:], strict=True):
-        for left, right in ((np.concatenate([own, guests]), known[0]), (own, known[1])):
-            if len(left) and right:
-                yield left, np.concatenate(right)
-
-
-def _within(left: list[Longs]) -> Iterator[Task]:
-    """What of a wave is compared with one another: own rows, and guests with own rows."""
-    half = len(left) // 2
-    for own, guests in zip(left[:half], left[half:], strict=True):
-        if len(own) > 1:
-            yield own, None
-        if len(own) and len(guests):
-            yield guests, own
+    Those are compared there. So own rows come first, each with those before it, then guests, cluster by cluster, each
+    with those before its cluster.
+    """
+    for cluster, piece in enumerate(pieces):
+        if len(piece) < 2:
+            continue
+        from_cluster = label[piece]
+        order = np.lexsort((from_cluster, from_cluster != cluster))
+        from_cluster = from_cluster[order]
+        number = np.arange(len(piece))
+        first = np.concatenate([[True], from_cluster[1:] != from_cluster[:-1]])
+        start = np.maximum.accumulate(np.where(first, number, 0))
+        yield piece[order], piece[order], np.where(from_cluster == cluster, number, start)
 
 
 def _few_at_a_time(pool: ThreadPoolExecutor, one: Callable[[Task], Pairs], tasks: Iterable[Task]) -> Iterator[Pairs]:

@@ -17,36 +17,25 @@ Longs = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 
 
-class Groups(NamedTuple):
-    """`rows[starts[c]:starts[c + 1]]` are the rows of cluster c, ascending."""
+class Membership(NamedTuple):
+    """`rows[starts[c]:starts[c + 1]]` are the rows compared in cluster c, ascending."""
 
     rows: Longs
     starts: Longs
+    label: Longs  # the own cluster of each row, the nearest; in others it is a guest
 
     @classmethod
-    def of(cls, rows: Longs, cluster: Longs, clusters: int) -> Groups:
-        """Rows by the cluster of each."""
+    def of(cls, rows: Longs, cluster: Longs, clusters: int, label: Longs) -> Membership:
+        """From pairs of row and cluster."""
         order = np.lexsort((rows, cluster))
-        return cls(rows[order], np.searchsorted(cluster[order], np.arange(clusters + 1)))
-
-    def in_ranks(self, rank: Longs) -> Groups:
-        """The same with each row's rank in place of its number."""
-        cluster = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-        return Groups.of(rank[self.rows], cluster, len(self.starts) - 1)
-
-
-class Membership(NamedTuple):
-    """In each cluster its own rows are compared with one another, and with its guests; guests are not among themselves."""
-
-    own: Groups  # the rows whose nearest cluster it is
-    guests: Groups  # rows of other clusters that probe it
-    label: Longs  # the own cluster of each row
+        return cls(rows[order], np.searchsorted(cluster[order], np.arange(clusters + 1)), label)
 
     def in_ranks(self, rank: Longs) -> Membership:
         """The same with each row's rank in place of its number."""
+        clusters = len(self.starts) - 1
         label = np.empty_like(self.label)
         label[rank] = self.label
-        return Membership(self.own.in_ranks(rank), self.guests.in_ranks(rank), label)
+        return Membership.of(rank[self.rows], np.repeat(np.arange(clusters), np.diff(self.starts)), clusters, label)
 
 
 def members(vectors: Vectors, centroids: Floats, probes: int, eps: float, threads: int) -> Membership:
@@ -78,8 +67,8 @@ def members(vectors: Vectors, centroids: Floats, probes: int, eps: float, thread
             depths.append(depth)
     row, cluster = (np.concatenate([np.empty(0, np.int64), *column]) for column in (rows, clusters))
     near = np.concatenate([np.empty(0), *depths]) <= np.sqrt(2 * eps) + worst[cluster] + 1e-5
-    guests = Groups.of(row[near], cluster[near], len(centroids))
-    return Membership(Groups.of(np.arange(total), label, len(centroids)), guests, label)
+    both = np.concatenate([np.arange(total), row[near]]), np.concatenate([label, cluster[near]])
+    return Membership.of(*both, len(centroids), label)
 
 
 def closeness(vectors: Vectors, centroids: Floats, label: Longs) -> Doubles:

@@ -83,27 +83,31 @@ class Vectors:
             return encode(self.values[rows], self.device, self.precision)
         return Codes(self.tensor.index_select(0, torch.from_numpy(rows)), *(column[rows] for column in self.codes[1:]))
 
-    def near(self, left: Longs, right: Longs, threshold: float, *, triangle: bool = False) -> Pairs:
-        """Pairs of `left` and `right` that may reach the threshold; with `triangle` (both the same) each pair once."""
-        a = self.take(left)
-        b = a if triangle else self.take(right)
+    def near(self, left: Longs, right: Longs, threshold: float, before: Longs | None = None) -> Pairs:
+        """Pairs of `left` and `right` that may reach the threshold.
+
+        With `before`, never descending, row i of `left` is compared with the first `before[i]` of `right` only; where both
+        are the same rows and it is 0, 1, 2, ..., each pair is compared once.
+        """
+        a, b = self.take(left), self.take(right)
+        ends = np.full(len(left), len(right)) if before is None else before
         found: list[Pairs] = []
         for low in range(0, len(left), self.rows):
-            block = a.part(low, low + self.rows)
-            high = low + len(block.rows) if triangle else len(right)
-            at, other, sure = self._hits(block, b.part(0, high), threshold, low if triangle else -1)
-            if len(at):
-                found.append(Pairs(left[low + at], right[other], sure))
+            end = ends[low : low + self.rows]
+            if end[-1]:
+                at, other, sure = self._hits(a.part(low, low + len(end)), b.part(0, int(end[-1])), threshold, end)
+                if len(at):
+                    found.append(Pairs(left[low + at], right[other], sure))
         if not found:
             return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_))
         return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
-    def _hits(self, a: Taken, b: Taken, threshold: float, first: int) -> tuple[Longs, Longs, npt.NDArray[np.bool_]]:
-        """Row, column and certainty of the pairs that may reach; of row i only columns before `first + i`, if not -1."""
+    def _hits(self, a: Taken, b: Taken, threshold: float, end: Longs) -> tuple[Longs, Longs, npt.NDArray[np.bool_]]:
+        """Row, column and certainty of the pairs that may reach; of row i only the columns before `end[i]`."""
         import torch
 
         if self.precision == "int8":
-            return alike(torch._int_mm(a.rows, b.rows.T).numpy(), a[1:], b[1:], threshold, first)
+            return alike(torch._int_mm(a.rows, b.rows.T).numpy(), a[1:], b[1:], threshold, end)
         products = a.rows @ b.rows.T
         low = threshold - self.margin
         if self.device.startswith("cpu"):
@@ -111,9 +115,8 @@ class Vectors:
         else:
             hits = torch.nonzero(products.view(-1) >= low).view(-1).cpu().numpy()
         at, other = np.divmod(hits, products.shape[1])
-        if first >= 0:
-            below = other < at + first
-            hits, at, other = hits[below], at[below], other[below]
+        below = other < end[at]
+        hits, at, other = hits[below], at[below], other[below]
         values = products.view(-1)[torch.from_numpy(hits).to(products.device)].float().cpu().numpy()
         return at, other, values >= threshold + self.margin
 

@@ -113,8 +113,8 @@ def semdedup(
         merged = merge(held, ranked, threshold, threads)
     else:
         score, nearest = np.zeros(total), np.full(total, -1, np.int64)
-        for low, high in pairwise(ranked.own.starts):
-            inside = ranked.own.rows[low:high]
+        for low, high in pairwise(ranked.starts):
+            inside = ranked.rows[low:high]
             score[inside], nearest[inside] = earlier_maxima(held, inside, threshold)
         removed = score > threshold
         gone = np.flatnonzero(removed)

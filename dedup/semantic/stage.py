@@ -33,10 +33,7 @@ class DedupSemantic(StageConfig):
         "square root of their number above that",
     )  # fmt: skip
     probes: int = Field(
-        2,
-        ge=1,
-        le=16,
-        description="nearest clusters with whose own documents one is compared; 2 find pairs that a border cuts",
+        2, ge=1, le=16, description="nearest clusters in which a document is compared; 2 find pairs that a border cuts"
     )
     sample: int = Field(64, ge=1, description="documents per cluster that the k-means is trained on")
     iterations: int = Field(10, ge=1, description="rounds of the k-means")
