@@ -18,6 +18,7 @@ from dedup.semantic.cosine import cosines, reach
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 ROWS = 512  # of a block; on a GPU 4096
+COLUMNS = 8192  # on a GPU 65536
 
 
 class Pairs(NamedTuple):
@@ -48,7 +49,7 @@ class Vectors:
 
         self.values, self.device, self.place = values, device, np.arange(len(values))
         self.precision = precision or fastest(device)
-        self.rows = ROWS if device.startswith("cpu") else 8 * ROWS
+        self.rows, self.columns = (ROWS, COLUMNS) if device.startswith("cpu") else (8 * ROWS, 8 * COLUMNS)
         torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
         torch.backends.cuda.matmul.allow_tf32 = True
         if self.precision == "int8":
@@ -94,10 +95,12 @@ class Vectors:
         found: list[Pairs] = []
         for low in range(0, len(left), self.rows):
             end = ends[low : low + self.rows]
-            if end[-1]:
-                at, other, sure = self._hits(a.part(low, low + len(end)), b.part(0, int(end[-1])), threshold, end)
+            block = a.part(low, low + self.rows)
+            for start in range(0, int(end[-1]), self.columns):
+                part = b.part(start, min(start + self.columns, int(end[-1])))
+                at, other, sure = self._hits(block, part, threshold, np.clip(end - start, 0, len(part.rows)))
                 if len(at):
-                    found.append(Pairs(left[low + at], right[other], sure))
+                    found.append(Pairs(left[low + at], right[start + other], sure))
         if not found:
             return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_))
         return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))

@@ -101,6 +101,7 @@ def test_same_result_for_threads_blocks_arithmetic_and_order(keep: str, mode: st
     monkeypatch.setattr("dedup.semantic.neighbours.fastest", lambda device: "int8")
     assert result() == first
     monkeypatch.setattr("dedup.semantic.neighbours.ROWS", 7)
+    monkeypatch.setattr("dedup.semantic.neighbours.COLUMNS", 13)
     monkeypatch.setattr(kmeans, "PRODUCTS", 300)
     monkeypatch.setattr(kmeans, "BLOCK", 100)
     assert result() == first
