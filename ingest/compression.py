@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import zlib
 from contextlib import suppress
 from typing import Any, BinaryIO
+
+from isal import isal_zlib  # zlib's interface at three times its speed
 
 GZIP_MAGIC = b"\x1f\x8b\x08"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -69,7 +70,7 @@ class ByteReader:
 
     def _new_decoder(self) -> Any:
         if self.kind == "gzip":
-            return zlib.decompressobj(wbits=31)
+            return isal_zlib.decompressobj(wbits=31)
         import zstandard
 
         # Bounds the window, so that a frame cannot ask for gigabytes.
@@ -111,7 +112,7 @@ class ByteReader:
                 rest, eof = self._decoder.unconsumed_tail, self._decoder.eof
             else:
                 rest, eof = self._unzstd_piece()
-        except Exception as error:  # zlib.error, zstandard.ZstdError
+        except Exception as error:  # isal_zlib.error, zstandard.ZstdError
             self._error = f"{type(error).__name__}: {error}"
             self._decoder = None
             return False

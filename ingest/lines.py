@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import bz2
 import lzma
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
+
+from isal import isal_zlib
 
 _READ = 1 << 20
 # How much compressed input is given to a decompressor at once. Deflate makes at most 1032 bytes of one; the
@@ -57,7 +58,7 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
         data, waiting, begun = waiting[:step], waiting[step:], True
         try:
             made = decoder.decompress(data)
-        except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError, _zstd_error()) as error:
+        except _damage() as error:
             raise Broken("corrupt", f"the {name} data is damaged: {error}") from None
         if made:
             yield made
@@ -65,16 +66,16 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
             waiting, decoder, begun = decoder.unused_data + waiting, make(), False
 
 
-def _zstd_error() -> type[Exception]:
+def _damage() -> tuple[type[Exception], ...]:
     import zstandard
 
-    error: type[Exception] = zstandard.ZstdError
-    return error
+    found: tuple[Any, ...] = (OSError, EOFError, ValueError, isal_zlib.error, zstandard.ZstdError, lzma.LZMAError)
+    return found
 
 
 def _decompressor(head: bytes) -> tuple[str, Callable[[], Any], int] | None:
     if head.startswith(b"\x1f\x8b"):
-        return "gzip", lambda: zlib.decompressobj(31), _GZIP_INPUT
+        return "gzip", lambda: isal_zlib.decompressobj(wbits=31), _GZIP_INPUT
     if head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == b"\x2a\x4d\x18" and head[0] & 0xF0 == 0x50):
         import zstandard
 

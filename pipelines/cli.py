@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -418,6 +419,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if debug:
         arguments = ["--debug", *(a for a in arguments if a != "--debug")]
     signal.signal(signal.SIGTERM, _terminated)
+    gc.set_threshold(50_000, 20, 20)  # rows make many objects and hardly any cycles
     try:
         cli.main(args=arguments, prog_name="arcmill", standalone_mode=False)
     except click.ClickException as error:

@@ -7,6 +7,7 @@ worker ends the run with an error instead of hanging its pool.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -399,6 +400,7 @@ _run_rank: Callable[[int], Any] | None = None
 def _start_worker(step: PartTask) -> None:
     global _run_rank
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    gc.set_threshold(50_000, 20, 20)  # rows make many objects and hardly any cycles
     _run_rank = _executor(step)
 
 

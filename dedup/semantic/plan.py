@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from dedup.semantic.frames import Evidence, Frames
 from dedup.semantic.greedy import Merged, merge
 from dedup.semantic.inputs import Documents, match, read_documents, read_vectors, usable
 from dedup.semantic.libraries import require
-from dedup.semantic.membership import members
+from dedup.semantic.membership import closeness, members
 from dedup.semantic.neighbours import Vectors, find_device
 from dedup.semantic.reference import earlier_maxima, survivors
 from dedup.semantic.templates import Removed, with_templates
@@ -79,14 +80,15 @@ class Keys:
 
         return cls(documents.ids.take(pa.array(rows)), documents.quality[rows], documents.size[rows], seed)
 
-    def best_first(self, keep: str, closeness: npt.NDArray[np.float64]) -> Longs:
+    def best_first(self, keep: str, closeness: npt.NDArray[np.float64] | None = None) -> Longs:
         """Row numbers, the one that should survive first; `closeness` to the own centroid decides hard and easy."""
         if keep == "quality":
             missing = np.isnan(self.quality)
             quality = np.where(missing, 0.0, self.quality)
             return np.lexsort((self.id, -self.size, -quality, missing))
-        first = {"hard": closeness, "easy": -closeness, "random": self.hash}[keep]
-        return np.lexsort((self.id, first))
+        if closeness is None:
+            return np.lexsort((self.id, self.hash))
+        return np.lexsort((self.id, closeness if keep == "hard" else -closeness))
 
 
 def semdedup(
@@ -107,22 +109,24 @@ def semdedup(
     device = device or find_device()
     greedy = config.mode == "greedy"
     sample = np.lexsort((keys.id, keys.hash))[: facts["trained_on"]] if count > 1 else np.array([0])
-    centroids = kmeans.train(vectors[sample], count, config.iterations, device, threads)
-    membership = members(vectors, centroids, config.probes if greedy else 1, config.eps, device, threads)
-    order = keys.best_first(config.keep, membership.closeness)
+    held = Vectors(vectors, device)
+    centroids = kmeans.train(held, sample, count, config.iterations, threads)
+    membership = members(held, centroids, config.probes if greedy else 1, config.eps, threads)
+    near = closeness(held, centroids, membership.label) if config.keep in ("hard", "easy") else None
+    order = keys.best_first(config.keep, near)
     rank = np.empty(total, np.int64)
     rank[order] = np.arange(total)
     ranked = membership.in_ranks(rank)
-    facts["largest_cluster"] = int(np.bincount(membership.own).max())
-    held = Vectors(vectors[order], device)
+    held = held.ranked(order)
+    facts["largest_cluster"] = int(np.bincount(membership.label).max())
     threshold = 1 - config.eps
     if greedy:
         merged = merge(held, ranked, threshold, threads)
     else:
         score, nearest = np.zeros(total), np.full(total, -1, np.int64)
-        for low, high in zip(ranked.starts, ranked.starts[1:], strict=False):
+        for low, high in pairwise(ranked.starts):
             inside = ranked.rows[low:high]
-            score[inside], nearest[inside] = earlier_maxima(held, inside)
+            score[inside], nearest[inside] = earlier_maxima(held, inside, threshold)
         over = score > threshold
         gone = np.flatnonzero(over)
         merged = Merged(gone, survivors(nearest, over)[gone], score[gone])

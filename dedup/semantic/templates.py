@@ -78,6 +78,6 @@ def _by_meaning(rows: Longs, survivors: Longs, vectors: Vectors, threshold: floa
     nothing = np.empty(0)
     if not len(left):
         return Merged(gone, best[gone], nothing)
-    alone = Membership(left, np.array([0, len(left)]), np.zeros(total, np.int64), nothing)
+    alone = Membership(left, np.array([0, len(left)]), np.zeros(total, np.int64))
     among = merge(vectors, alone, threshold, threads)
     return Merged(np.concatenate([gone, among.gone]), np.concatenate([best[gone], among.into]), nothing)
