@@ -7,6 +7,7 @@ from importlib.resources import files
 from pipelines.lineage import DONE
 from pipelines.report.alarms import alarms
 from pipelines.report.canaries import canaries
+from pipelines.report.code import code
 from pipelines.report.composition import documents, tokens
 from pipelines.report.funnel import attention, funnel, key_figures
 from pipelines.report.gather import Facts
@@ -22,6 +23,7 @@ _PARTS = (
     ("reasons", "Why rows left"),
     ("alarms", "Sources that lost much"),
     ("errors", "Errors"),
+    ("code", "Source code"),
     ("documents", "What is left"),
     ("tokens", "Tokens"),
     ("canaries", "Canaries"),
@@ -37,6 +39,7 @@ def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
         "reasons": reasons(facts, samples, rules),
         "alarms": alarms(facts),
         "errors": errors(facts),
+        "code": code(facts),
         "documents": documents(facts),
         "tokens": tokens(facts),
         "canaries": canaries(facts),
