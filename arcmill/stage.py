@@ -11,6 +11,7 @@ A core knows no engine. Its shape follows from the declaration:
 | … and `splits=` (reads nothing) | `core(split, config[, state])` yields the same |
 | engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
 | … and `rewrites=True` | `core(dfs, config, inputs) -> (rows, ledger, statistics)` |
+| … and `assembles=` | rows are plans; `assembles(plans, config, datasets)` yields the rows, with `_copy` |
 | engine local | `core(inputs, config, output) -> statistics` |
 | engine faiss | `core(inputs, config, threads) -> (decisions, statistics)` (see `arcmill.engines.faiss`) |
 
@@ -95,6 +96,8 @@ class Stage:
     each: bool = False
     makes: bool = False
     rewrites: bool = False
+    # (batches of plans, config, input name -> datasets) -> batches of rows, in the same order: where rows are plans
+    assembles: Callable[..., Any] | None = None
     accepts: tuple[str, ...] = ()  # suffixes that a folder of raw files is searched for
     splits: Callable[[Any], list[str]] | None = None  # (config) -> names of the units of work, without an input
     identity: Callable[[Any], str] | None = None  # (config) -> digest of what the splits hold
@@ -110,6 +113,10 @@ class Stage:
     def inputs(self) -> dict[str, tuple[str, bool]]:
         """Input name -> (record, required)."""
         return {name.rstrip("?"): (record, not name.endswith("?")) for name, record in self.reads.items()}
+
+    def record_of(self, name: str) -> str:
+        """The record kind of an input."""
+        return self.inputs[name if name in self.inputs else "*"][0]
 
     @property
     def main_input(self) -> str | None:

@@ -24,6 +24,7 @@ STAGES = {
     "decontaminate": "dedup.contamination.stage",
     "embed": "dedup.semantic.embed",
     "dedup-semantic": "dedup.semantic.stage",
+    "concat-repo": "sequences.repository.stage",
     "mix": "sequences.mix",
     "train-tokenizer": "sequences.tokenizer",
     "pack": "sequences.pack",
