@@ -10,6 +10,9 @@ from sequences.repository.graph import Graph
 from sequences.repository.order import Key, shared
 
 
+_FOLDER = 2.0  # of cutting a folder, in parts: rather two more contexts than a folder in pieces
+
+
 def communities(graph: Graph, members: Sequence[int]) -> dict[int, int]:
     """File -> community, named by its first file: Louvain on the imports among the files of one folder."""
     import networkx as nx
@@ -31,7 +34,7 @@ def cut(
     """Parts of files in order, each of at most `budget` tokens; a file that alone has more is a part of its own.
 
     A run stays whole where it fits. Among all such cuts the one is taken for which the number of parts and the price of
-    the places of the cuts are least together; a place costs up to 1 for a shared folder, up to 1 for imports across.
+    the places of the cuts are least together; a place costs up to `_FOLDER` for a shared folder, up to 1 for imports across.
     """
     blocks: list[list[int]] = []
     for run in runs:
@@ -104,5 +107,5 @@ def _prices(blocks: Sequence[Sequence[int]], keys: Sequence[Key], graph: Graph) 
     prices = [0.0]
     for number in range(1, len(blocks)):
         one, other = keys[blocks[number - 1][-1]], keys[blocks[number][0]]
-        prices.append(shared(one, other) / max(1, len(one), len(other)) + crossing[number] / most)
+        prices.append(_FOLDER * shared(one, other) / max(1, len(one), len(other)) + crossing[number] / most)
     return prices

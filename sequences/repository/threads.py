@@ -75,7 +75,7 @@ def threads(posts: Sequence[Post]) -> list[list[Post]]:
     groups: dict[int, list[Post]] = defaultdict(list)
     for number, place in enumerate(home):
         groups[place].append(ordered[number])
-    return [groups[place] for place in sorted(groups)]
+    return list(groups.values())  # by their first post
 
 
 def _position(found: Post) -> tuple[int, int, str, str]:

@@ -24,7 +24,10 @@ _TYPED = "(import_require_clause source: (string) @name)"
 _TYPESCRIPT = (".ts", ".tsx", ".d.ts", ".mts", ".cts", ".d.mts", ".d.cts")
 _JAVASCRIPT = (".js", ".jsx", ".mjs", ".cjs")
 _OTHER = (".json", ".vue", ".svelte")
-_TYPED_OF = {".js": (".ts", ".tsx", ".d.ts"), ".jsx": (".tsx",), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts")}
+_TYPED_OF = {
+    ".js": (".ts", ".tsx", ".d.ts"), ".jsx": (".tsx",), ".mjs": (".mts", ".d.mts"), ".cjs": (".cts", ".d.cts"),
+    ".ts": (".d.ts", ".d.cts"), ".mts": (".d.mts",), ".cts": (".d.cts",),
+}  # fmt: skip
 _ALIASES = ("@/", "~/", "@@/", "#/")
 _SOURCES = ("src", "app", "lib", "")
 

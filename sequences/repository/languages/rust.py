@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sequences.repository.languages import File, NoGroups, cursor
-from sequences.repository.tree import Tree, ancestors, folder
+from sequences.repository.tree import Tree, ancestors, folder, join
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -16,11 +16,12 @@ HINTS = (b"use", b"mod", b"extern")
 _QUERY = "(use_declaration argument: (_) @use) (mod_item !body name: (identifier) @mod) (extern_crate_declaration name: (identifier) @use)"
 _TOKEN = re.compile(r"[A-Za-z_0-9]+|::|[{},*]|\bas\b")
 _NAME = re.compile(r'^\s*name\s*=\s*"([^"]+)"', re.MULTILINE)
+_PATH = re.compile(r'^#\[\s*path\s*=\s*"([^"]+)"')
 _TOPS = ("lib.rs", "main.rs")
 
 
 def imports(root: Node, source: bytes, grammar: str) -> tuple[list[str], list[str]]:
-    """Paths such as `crate::a::B`; `mod x` is `mod::x`; within inline modules a `self::` stands for each of them."""
+    """Paths such as `crate::a::B`; `mod x` is `mod::x`, or `=path` of its attribute; within inline modules a `self::` stands for each of them."""
     found = cursor(grammar, _QUERY).captures(root)
     names: set[str] = set()
     for kind in ("use", "mod"):
@@ -34,9 +35,20 @@ def imports(root: Node, source: bytes, grammar: str) -> tuple[list[str], list[st
                 above = above.parent
             text = source[node.start_byte : node.end_byte].decode("utf-8", "replace")
             prefix = "".join(f"<{name}>" for name in reversed(inner))
-            paths = [f"mod::{text}"] if kind == "mod" else _flat(text)
+            paths = _module(node, text, source) if kind == "mod" else _flat(text)
             names.update(prefix + path for path in paths)
     return sorted(names), []
+
+
+def _module(name: Node, text: str, source: bytes) -> list[str]:
+    """A declared module, or the file that an attribute `path` gives for it."""
+    above = name.parent.prev_named_sibling if name.parent else None
+    while above is not None and above.type == "attribute_item":
+        found = _PATH.search(source[above.start_byte : above.end_byte].decode("utf-8", "replace"))
+        if found:
+            return [f"={found.group(1)}"]
+        above = above.prev_named_sibling
+    return [f"mod::{text}"]
 
 
 def _flat(text: str) -> list[str]:
@@ -135,6 +147,8 @@ class Resolver(NoGroups):
         while name.startswith("<"):  # an inline module: its place is one step deeper, though no file stands for it
             inner, _, name = name[1:].partition(">")
             here = f"{here}/{inner}" if here else inner
+        if name.startswith("="):
+            return self.tree.get(join(folder(path), name[1:]))
         first, _, rest = name.partition("::")
         steps = rest.split("::") if rest else []
         if first == "mod":
