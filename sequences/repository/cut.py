@@ -9,7 +9,6 @@ from itertools import pairwise
 from sequences.repository.graph import Graph
 from sequences.repository.order import Key, shared
 
-
 _FOLDER = 2.0  # of cutting a folder, in parts: rather two more contexts than a folder in pieces
 
 

@@ -34,8 +34,18 @@ def facts(path: str, language: str | None, text: str, max_bytes: int) -> Facts:
     source = text.encode("utf-8")
     if len(source) > max_bytes or not any(hint in source for hint in reader.HINTS):
         return Facts(grammar, [], [])
+    # Where a language wants its imports first, what comes behind the last one need not be parsed. A beginning that does
+    # not parse without an error may have been cut in a string or a comment: then the whole file tells.
+    head = reader.head(source) if hasattr(reader, "head") else None
+    if head is not None:
+        tree = parse(head, grammar)
+        assert tree is not None  # there is a grammar
+        if not tree.root_node.has_error:
+            found = reader.imports(tree.root_node, head, grammar)
+            if not reader.needs_all(found[0]):
+                return Facts(grammar, *found)
     tree = parse(source, grammar)
-    assert tree is not None  # there is a grammar
+    assert tree is not None
     return Facts(grammar, *reader.imports(tree.root_node, source, grammar))
 
 

@@ -1,7 +1,8 @@
 """Per language: which names a file imports, and which files of its repository those names mean.
 
 A module of this package has `imports(tree, source, grammar) -> (imports, declares)`, names as strings that only its
-own `Resolver` reads, `HINTS`, byte strings without any of which a file imports nothing and need not be parsed, and
+own `Resolver` reads, `HINTS`, byte strings without any of which a file imports nothing and need not be parsed, where all imports come first
+`head(source)`, the beginning that holds them, and `needs_all(imports)`, whether the rest is needed all the same, and
 `Resolver(files, tree, repo)`, whose `targets(number)` are numbers of files, or names of `groups`: many files that are
 imported as one, such as a Go package.
 """

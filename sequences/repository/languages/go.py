@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HINTS = (b"import",)
 _QUERY = "(import_spec path: (_) @path)"
+_IMPORT = re.compile(rb"\bimport\b(?:\s*\([^)]*\)?|[^\n]*)")
 _MODULE = re.compile(r'^\s*module\s+"?([^\s"]+)', re.MULTILINE)
 
 
@@ -22,6 +23,17 @@ def imports(root: Node, source: bytes, grammar: str) -> tuple[list[str], list[st
     """Import paths, without quotes."""
     found = cursor(grammar, _QUERY).captures(root).get("path", ())
     return sorted({name[1:-1] for name in texts(found, source) if len(name) > 2}), []
+
+
+def head(source: bytes) -> bytes:
+    """Up to the last import declaration, or what might be one."""
+    end = max((found.end() for found in _IMPORT.finditer(source)), default=0)
+    return source[:end] + b"\n"
+
+
+def needs_all(imports: Sequence[str]) -> bool:
+    """Never: Go's imports come before all else."""
+    return False
 
 
 def manifest(text: str) -> list[str]:

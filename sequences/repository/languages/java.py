@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 HINTS = (b"import", b"package")
 _QUERY = "(package_declaration [(scoped_identifier) (identifier)] @package) (import_declaration) @import"
+_IMPORT = re.compile(rb"(?:^|(?<=[;}/]))\s*(?:import|package)\b[^;]*;?", re.MULTILINE)
 _TYPES = "(type_identifier) @type (method_invocation object: (identifier) @type)"
 
 
@@ -29,6 +31,17 @@ def imports(root: Node, source: bytes, grammar: str) -> tuple[list[str], list[st
         names.update("?" + name for name in set(texts(used, source)))
     package = ["".join(text.split()) for text in texts(found.get("package", ()), source)[:1]]
     return sorted(names), package
+
+
+def head(source: bytes) -> bytes:
+    """Up to the last import, or what might be one."""
+    end = max((found.end() for found in _IMPORT.finditer(source)), default=0)
+    return source[:end] + b"\n"
+
+
+def needs_all(imports: Sequence[str]) -> bool:
+    """Of a wildcard import only the classes that the file names count."""
+    return any(name.endswith(".*") for name in imports)
 
 
 class Resolver(NoGroups):

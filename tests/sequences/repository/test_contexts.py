@@ -85,7 +85,14 @@ def test_a_chain_of_ten_thousand_files_and_a_circle_as_long(files: Any) -> None:
 
 
 def test_paths_that_differ_in_case_are_different_files(files: Any) -> None:
-    texts = {"Util.py": "", "util.py": "", "README.md": "", "readme.md": "", "a.py": "import util\n", "0.py": "import Util\n"}
+    texts = {
+        "Util.py": "",
+        "util.py": "",
+        "README.md": "",
+        "readme.md": "",
+        "a.py": "import util\n",
+        "0.py": "import Util\n",
+    }
     (order,) = plan(files(texts))
     assert sorted(order) == sorted(texts)
     assert order[0] == "README.md"
@@ -106,7 +113,9 @@ def random_repository(seed: int, count: int) -> dict[str, str]:
         targets = rng.sample(names[:number], min(number, rng.randrange(4)))
         if rng.random() < 0.05:
             targets.append(rng.choice(names))
-        texts[f"{name}.py"] = "".join(f"import {target.replace('/', '.')}\n" for target in targets) + "#" * rng.randrange(400)
+        texts[f"{name}.py"] = "".join(
+            f"import {target.replace('/', '.')}\n" for target in targets
+        ) + "#" * rng.randrange(400)
     return texts
 
 
@@ -233,7 +242,9 @@ def test_threads_apart_or_behind_the_files(files: Any) -> None:
 
 def test_a_thread_over_the_budget_is_cut_between_its_posts() -> None:
     many = [Post("p", "pull", 1, tokens=30)]
-    many += [Post(f"c{n}", "commit", sha=f"{n:09d}", links=["#1"], created=f"2020-{n:02d}", tokens=30) for n in range(9)]
+    many += [
+        Post(f"c{n}", "commit", sha=f"{n:09d}", links=["#1"], created=f"2020-{n:02d}", tokens=30) for n in range(9)
+    ]
     huge = Post("huge", "commit", sha="f" * 20, links=["#1"], created="2021", tokens=9000)
     config = ConcatRepo(budget_tokens=300, bytes_per_token=1.0, oversize="drop")
     made = contexts("repo", [], [*many, huge], config)

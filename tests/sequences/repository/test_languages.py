@@ -198,3 +198,26 @@ def test_what_does_not_parse_gives_what_can_be_read(path: str, text: str) -> Non
 def test_a_file_over_the_limit_is_not_parsed() -> None:
     assert facts("a.py", None, "import b\n" + "#" * 100, 50).imports == []
     assert facts("a.py", None, "import b\n" + "#" * 100, 500).imports == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "names"),
+    [
+        ("a.go", 'package a\n\nimport "fmt"\nimport (\n\t"os" // )\n\t"io"\n)\n\nfunc f() {}\n', ["fmt", "io", "os"]),
+        ("a.go", 'package a; import "fmt"; import ("os"); func f() { import_ := 1 }\n', ["fmt", "os"]),
+        ("a.go", 'package a\nimport "fmt"\nvar s = `\nimport ("os"\n`\n/* import ( */\n', ["fmt"]),
+        ("a.java", "package p; import a.B; import c.D;\nclass X { String s = \"import e.F;\"; }\n", ["a.B", "c.D"]),
+        ("a.java", "package p;\n/**\n import of nothing;\n*/\nimport a.B;\nclass X {\n/* one\nimport c.D;\n*/ }\n", ["a.B"]),
+        ("a.java", "/*c*/import a.B;\nclass X { \n import( ; }\n", ["a.B"]),
+    ],
+)  # fmt: skip
+def test_parsing_the_beginning_finds_what_the_whole_file_has(
+    path: str, text: str, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = facts(path, None, text, 1 << 20)
+    assert found.imports == names
+    from sequences.repository.languages import go, java
+
+    monkeypatch.delattr(go, "head")
+    monkeypatch.delattr(java, "head")
+    assert facts(path, None, text, 1 << 20) == found

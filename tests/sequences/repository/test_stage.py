@@ -75,7 +75,9 @@ def test_the_same_bytes_and_nothing_lost(
 ) -> None:
     for workers in (1, 2, 7):
         out = tmp_path / f"out{workers}"
-        execute(STAGE, ConcatRepo(**SETTINGS), inputs, str(out), workers=workers, settings={"spark.master": spark_master})
+        execute(
+            STAGE, ConcatRepo(**SETTINGS), inputs, str(out), workers=workers, settings={"spark.master": spark_master}
+        )
         assert digest(out) == DIGESTS.setdefault("whole", digest(out))
     dataset = Dataset.open(str(out))
     assert list(dataset.problems()) == []
@@ -92,7 +94,10 @@ def test_the_same_bytes_and_nothing_lost(
             assert document.repo == rows[piece.id]["repo"]
             assert ledger[piece.id]["outcome"] == "merged" and ledger[piece.id]["into_id"] == document.id
             found[piece.id] = document.id
-    left = {row["path"] or row["text"]: row["rule"] for id, row in ((id, {**rows[id], **ledger[id]}) for id in rows if id not in found)}
+    left = {
+        row["path"] or row["text"]: row["rule"]
+        for id, row in ((id, {**rows[id], **ledger[id]}) for id in rows if id not in found)
+    }
     assert left == {"a.py": "no-repository", "no path\n": "no-repository"}
     counts = dataset.counts
     assert counts["created"] == len({*found.values()}) == len(documents(out))
@@ -197,7 +202,11 @@ def test_a_run_that_died_while_writing_ends_in_the_same_bytes(
     with pytest.raises(InputError, match="unfinished"):
         Dataset.open(str(tmp_path / "died"))
     execute(STAGE, config, inputs, str(tmp_path / "died"), settings=settings)
-    assert digest(tmp_path / "died") == digest(tmp_path / "whole") == DIGESTS.setdefault("whole", digest(tmp_path / "whole"))
+    assert (
+        digest(tmp_path / "died")
+        == digest(tmp_path / "whole")
+        == DIGESTS.setdefault("whole", digest(tmp_path / "whole"))
+    )
 
 
 @pytest.mark.parametrize(
