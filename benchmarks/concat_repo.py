@@ -214,8 +214,11 @@ def second_opinion(repositories: Sequence[Repository]) -> None:
     except ImportError:
         print("\ngrimp is not installed: no second opinion on the imports of Python packages")
         return
-    print("\n| package | imports by grimp | also ours | ours | also grimp's |\n|---|---|---|---|---|")
-    totals = [0, 0, 0]
+    print(
+        "\n| package | imports by grimp | also ours | ours | also grimp's | by grimp outside circles | target first |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    totals = [0, 0, 0, 0, 0]
     for repository in repositories:
         if repository.label != "python (installed)":
             continue
@@ -239,13 +242,22 @@ def second_opinion(repositories: Sequence[Repository]) -> None:
             held = set(modules.values())
             other = {(m, i) for m in held for i in graph.imported(m) if i in held}
             both = len(one & other)
-            totals = [totals[0] + len(one), totals[1] + both, totals[2] + len(other)]
-            print(
-                f"| {top} | {len(one)} | {both / max(1, len(one)):.4f} | {len(other)} | {both / max(1, len(other)):.4f} |"
-            )
-    print(
-        f"| all | {totals[0]} | {totals[1] / max(1, totals[0]):.4f} | {totals[2]} | {totals[1] / max(1, totals[2]):.4f} |"
-    )
+            runs, _ = ordered(files, graph, [file.tokens for file in files], 1 << 60)
+            place = {node: number for number, node in enumerate(node for run in runs for node in run)}
+            apart = nx.DiGraph(sorted(one))
+            circle = {node: n for n, nodes in enumerate(nx.strongly_connected_components(apart)) for node in nodes}
+            outside = [(m, i) for m, i in one if circle[m] != circle[i]]
+            first = sum(place[i] < place[m] for m, i in outside)
+            found = [len(one), both, len(other), len(outside), first]
+            totals = [total + more for total, more in zip(totals, found, strict=True)]
+            print(_opinion(top, found))
+    print(_opinion("all", totals))
+
+
+def _opinion(name: str, found: Sequence[int]) -> str:
+    one, both, other, outside, first = found
+    shares = [f"{part / whole:.4f}" if whole else "" for part, whole in ((both, one), (both, other), (first, outside))]
+    return f"| {name} | {one} | {shares[0]} | {other} | {shares[1]} | {outside} | {shares[2]} |"
 
 
 def main() -> None:

@@ -31,6 +31,7 @@ _COLUMNS = (
     "id", "text", "source", "repo", "path", "license", "created", "quality_score", "quality_bucket", "epochs", "metadata"
 )  # fmt: skip
 _BATCH_BYTES = 4 << 20
+_CHUNK = 8  # rows of the file that are read at once
 
 
 def assemble(
@@ -91,13 +92,13 @@ class _Pieces:
         with pa.OSFile(self._path, "wb") as sink, pa.ipc.new_file(sink, kept) as writer:
             for (number, part), rows in sorted(wanted.items()):
                 for found, table in self._groups(number, part, rows):
-                    for batch in table.cast(kept).to_batches(max_chunksize=64):
+                    for batch in table.cast(kept).to_batches(max_chunksize=_CHUNK):
                         for offset in range(batch.num_rows):
                             self._at[number, part, found[offset]] = (count, offset)
                         found = found[batch.num_rows :]
                         writer.write_batch(batch)
                         count += 1
-        self._file = pa.ipc.open_file(pa.memory_map(self._path))
+        self._file = pa.ipc.open_file(pa.OSFile(self._path))  # a map would count as memory
 
     def _groups(self, number: int, part: int, rows: Sequence[int]) -> Iterator[tuple[list[int], pa.Table]]:
         import pyarrow as pa
