@@ -63,11 +63,15 @@ class Changes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One raw input file. `name` is relative to the folder that was given, so it is the same on every machine."""
+    """One raw input file. `name` is relative to the folder that was given, so it is the same on every machine.
+
+    `digest` says what is read of it, where that is not the bytes of a file, such as a commit of a repository.
+    """
 
     path: str
     name: str
     size: int
+    digest: str | None = None
 
     def open(self) -> BinaryIO:
         """The raw bytes, as they are stored."""
@@ -96,6 +100,8 @@ class Stage:
     makes: bool = False
     rewrites: bool = False
     accepts: tuple[str, ...] = ()  # suffixes that a folder of raw files is searched for
+    # (paths, config) -> the units of raw input, with digests, where they are not simply files
+    find: Callable[[Sequence[str], Any], list[SourceFile]] | None = None
     splits: Callable[[Any], list[str]] | None = None  # (config) -> names of the units of work, without an input
     identity: Callable[[Any], str] | None = None  # (config) -> digest of what the splits hold
     model_files: Callable[[Any], list[str]] | None = None  # (config) -> files whose digests decide the output

@@ -13,6 +13,7 @@ STAGES = {
     "ingest-text": "ingest.text",
     "ingest-problems": "ingest.problems",
     "ingest-environment": "ingest.environment",
+    "ingest-code": "ingest.code.stage",
     "identify-language": "filters.language",
     "filter-web": "filters.web.stage",
     "train-quality": "filters.quality.train",

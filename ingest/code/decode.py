@@ -34,9 +34,8 @@ def decode(data: bytes) -> Text | str:
     for mark, charset in _MARKS:
         if data.startswith(mark):
             return _decoded(data[len(mark) :], charset)
-    if (
-        b"\0" in data
-        or (controls := len(data[:_HEAD]) - len(data[:_HEAD].translate(None, _CONTROLS)))
+    if b"\0" in data or (
+        (controls := len(data[:_HEAD]) - len(data[:_HEAD].translate(None, _CONTROLS)))
         and (controls > _MOST_CONTROLS * len(data[:_HEAD]))
     ):
         return "binary"
@@ -56,9 +55,9 @@ def _decoded(data: bytes, charset: str) -> Text | str:
 
 def _detected(data: bytes) -> Text | str:
     """By the charset that the file names, else by detection. What decodes to control characters is bad-encoding."""
-    from ingest.charset import codec
-
     from resiliparse.parse.encoding import detect_encoding
+
+    from ingest.charset import codec
 
     named = _CODING.search(data[:1024])
     guesses = [
