@@ -23,6 +23,7 @@ CEILING = 64 << 20  # bytes of any object, whatever is asked for: also of the ba
 _CACHE_BYTES = 16 << 20
 _MAX_CHAIN = 4096  # deltas on deltas; git itself makes 50 at most
 _CHUNK = 1 << 16
+_DAMAGE: tuple[Any, ...] = (isal_zlib.error, zlib.error)
 
 
 class Corrupt(Exception):
@@ -166,7 +167,7 @@ class Pack:
                 if got > size or at >= len(self._view) or decoder.unconsumed_tail:
                     raise Corrupt("an object is longer than it says, or cut")
                 step = _CHUNK
-        except isal_zlib.error as error:
+        except _DAMAGE as error:
             raise Corrupt(f"damaged compressed data: {error}") from None
         if got != size:
             raise Corrupt("an object is shorter than it says")
@@ -199,7 +200,7 @@ class Pack:
                         raise Corrupt("an object is longer than it says")
                     if digest:
                         digest.update(piece)
-            except zlib.error as error:
+            except _DAMAGE as error:
                 raise Corrupt(f"damaged compressed data: {error}") from None
             at -= len(decoder.unused_data)
             yield start, kind, base, digest.digest() if digest else b""
@@ -289,7 +290,7 @@ class Objects:
                     piece = decoder.decompress(waiting, size + 1 - got)
                     pieces.append(piece)
                     got += len(piece)
-            except zlib.error as error:
+            except _DAMAGE as error:
                 raise Corrupt(f"object {digits[:12]}: damaged compressed data: {error}") from None
         if got != size or not decoder.eof:
             raise Corrupt(f"object {digits[:12]} is longer or shorter than it says")

@@ -68,9 +68,9 @@ class Repository:
         if found is None:
             if not _REF.match(revision):
                 raise BadRepository("no-such-revision", f"'{revision}' is no name of a revision")
-            for name in (revision, f"refs/{revision}", f"refs/tags/{revision}", f"refs/heads/{revision}",
+            for ref in (revision, f"refs/{revision}", f"refs/tags/{revision}", f"refs/heads/{revision}",
                          f"refs/remotes/{revision}", f"refs/remotes/origin/{revision}"):  # fmt: skip
-                if (found := self._ref(name)) is not None:
+                if (found := self._ref(ref)) is not None:
                     break
         if found is None:
             rule, detail = (
@@ -263,9 +263,9 @@ def bundle_references(path: str) -> tuple[dict[str, str], int, int]:
         start = stream.tell()
     if "HEAD" not in references:
         heads = sorted(name for name in references if name.startswith("refs/heads/"))
-        best = next((n for n in ("refs/heads/main", "refs/heads/master", "refs/heads/trunk") if n in heads), None)
-        if best or heads or references:
-            references["HEAD"] = references[best or next(iter(heads), None) or min(references)]
+        usual = [name for name in ("refs/heads/main", "refs/heads/master", "refs/heads/trunk") if name in heads]
+        for name in (usual or heads or sorted(references))[:1]:
+            references["HEAD"] = references[name]
     return references, start, prerequisites
 
 
@@ -276,14 +276,11 @@ def _index(pack: Pack, index: dict[bytes, int]) -> None:
     from ingest.code.git_objects import NAMES, TooLarge
 
     waiting: list[int] = []
-    at = 12
     for start, kind, _, name in pack.entries():
         if kind in NAMES:
             index[name] = start
         else:
             waiting.append(start)
-        at = start
-    del at
     while waiting:
         later: list[int] = []
         for start in waiting:

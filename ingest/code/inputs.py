@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, cast
 
 from arcmill.errors import InputError
 from arcmill.records import Document, stable_id
@@ -243,7 +243,7 @@ def _revision(repository: Repository, unit: Input, config: IngestCode) -> Iterat
 
 
 def _archive(unit: Input, config: IngestCode) -> Iterator[Document | Failure]:
-    archive = Archive(lambda: cast(BinaryIO, unit.open()), limits(config))
+    archive = Archive(unit.open, limits(config))
     files, _ = archive.context(wanted)
     package = of_root(files)
     kind = package.kind if package.kind and package.name else "archive"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from arcmill.stage import Outcome
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Item(NamedTuple):
@@ -61,6 +64,6 @@ def unsafe(path: str) -> str | None:
         return "a path with a backslash"
     if not path or "" in parts or "." in parts or any(part.lower() == ".git" for part in parts):
         return "not a path that git or tar would make"
-    if len(path) > 4096 or any(ord(sign) < 32 or sign == "\x7f" for sign in path):
+    if len(path) > 4096 or _CONTROL.search(path):
         return "control characters or too long"
     return None

@@ -20,7 +20,8 @@ _MODELINES = 5  # first and last lines in which editors look for one
 _VERSION = re.compile(r"[\d.]+$")
 _MINIMAL = {"sh.in": "sh", "h.in": "h", "py.in": "py", "hpp.in": "hpp", "c.in": "c", "pc.in": "pc", "xml.in": "xml",
             "yml.example": "yml", "yaml.example": "yaml", "json.example": "json", "php.dist": "php", "xml.dist": "xml",
-            "yml.dist": "yml", "py.example": "py", "py.tmpl": "py", "h.cmake": "h", "toml.example": "toml"}  # fmt: skip
+            "py-tpl": "py", "pyx.tp": "pyx", "pxd.tp": "pxd", "pxi.tp": "pxi", "js.map": "json", "ts.map": "json",
+            "css.map": "json", "mjs.map": "json", "cjs.map": "json", "mts.map": "json", "yml.dist": "yml", "py.example": "py", "py.tmpl": "py", "h.cmake": "h", "toml.example": "toml"}  # fmt: skip
 
 
 def detect(path: str, text: str) -> str | None:

@@ -189,7 +189,7 @@ _NAMES = {
 # Names that begin so, in lower case, where nothing else tells.
 PREFIXES = (
     ("dockerfile.", "dockerfile"), ("containerfile.", "dockerfile"), ("makefile.", "makefile"), (".env.", "dotenv"),
-    ("license", "text"), ("licence", "text"), ("copying", "text"), ("readme", "text"),
+    ("license", "text"), ("licence", "text"), ("copying", "text"), ("readme", "text"), ("pkg-info", "text"),
 )  # fmt: skip
 
 # Last path component of a "#!" line's command, without a version: language.

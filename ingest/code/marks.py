@@ -87,12 +87,14 @@ GENERATED_NAMES = re.compile(
     re.IGNORECASE,
 )
 GENERATED_FOLDERS = frozenset("__generated__ generated autogen auto_generated gen-src __snapshots__ .generated".split())
-# What generators write at the top. It must stand in a comment: code that merely writes such a line is not generated.
-_COMMENT = r"^[ \t]*(?://+|/?\*+!?|#+|--+|;+|%+|<!--|\"\"\"|'''|\(\*|rem\b|\.\\\")[^\n]{0,120}?"
+# What generators write at the top. It must begin a comment: prose about generating, and code that writes such a line, do not.
+_COMMENT = r"^[ \t]*(?://+|/?\*+!?|#+|--+|;+|%+|<!--|\"\"\"|'''|\(\*|rem\b|\.\\\")[-=*!#\s]*"
+_SUBJECT = r"(?:(?:this|the)\s+)?(?:[\w.\-/]+\s+){0,3}?(?:(?:is|was|has been|were)\s+)?"
 GENERATED_TEXT = re.compile(
-    _COMMENT
-    + r"(?:@generated\b|\b(?:auto(?:matically|[- ]?)[- ]?generated|generated (?:automatically|by|from|using|with|on|code|file|at)\b|machine[- ]generated"
-    r"|code generated\b|do not (?:edit|modify|change)(?: (?:this|it|by hand|manually|directly|the)|[ \t]*[!.:*-]|\s*$)|this (?:file|code|class) (?:was|is|has been) (?:auto\w*[- ])?generated))",
+    rf"{_COMMENT}(?:[^\n]{{0,80}}@generated\b|{_SUBJECT}(?:auto(?:matically|[- ]?)[- ]?generated\b|(?:machine[- ])generated\b)"
+    rf"|(?:(?:this|the)\s+)?(?:(?:file|code|module|source|header|class|script|parser|[\w-]+\.\w+)\s+)?(?:(?:is|was|has been)\s+)?"
+    rf"generated\s+(?:automatically|by|from|using|with|on|at|file|code)\b"
+    rf"|[^\n]{{0,60}}\bdo not (?:edit|modify|change)(?:[ \t]+(?:this (?:file|code)|by hand|manually|directly)|[ \t]*[!.:*-]|[ \t]*$))",
     re.IGNORECASE | re.MULTILINE,
 )
 _NOT_GENERATED = re.compile(
@@ -175,4 +177,6 @@ def _is_table(text: str) -> bool:
     if len(text) < 4096:
         return False
     sample = text[:2048] + text[len(text) // 2 : len(text) // 2 + 6144]
+    if sum(map(sample.count, "0123456789,;")) < DATA_SHARE / 3 * len(sample):
+        return False
     return sum(match.end() - match.start() for match in _TABLE.finditer(sample)) > DATA_SHARE * len(sample)

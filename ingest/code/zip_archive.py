@@ -8,15 +8,13 @@ import zlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from isal import isal_zlib
-
 from ingest.code.items import Item, Limits, dropped, errored, too_large, unsafe
 
 _LOCAL = b"PK\x03\x04"
 _DIRECTORY_BYTES = 64 << 20  # of the central directory, which is read whole
 _STEP = 1 << 16
-_BAD = (zipfile.BadZipFile, zlib.error, isal_zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError,
-        KeyError, IndexError, OverflowError)  # fmt: skip
+_BAD = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError, KeyError,
+        IndexError, OverflowError)  # fmt: skip
 
 
 def zip_members(stream: BinaryIO, limits: Limits) -> Iterator[Item]:
