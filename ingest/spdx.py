@@ -37,9 +37,11 @@ def canonical(expression: str | None) -> str | None:
     if not expression or len(expression) > 200:
         return None
     try:
-        return str(canonicalize_license_expression(expression.strip()))
+        found = str(canonicalize_license_expression(expression.strip()))
     except (InvalidLicenseExpression, RecursionError):
         return None
+    bare = found.startswith("(") and found.endswith(")") and found.count("(") == 1
+    return found[1:-1] if bare else found
 
 
 def loose(expression: str | None) -> str | None:

@@ -59,7 +59,13 @@ def raw_members(opened: Callable[[], BinaryIO], limits: Limits) -> Iterator[Item
             return
         counted: Any = Stored(stream)
         packed = head.startswith((b"BZh", b"\xfd7zXZ"))
-        yield from _tar_members(ByteReader(_Pieces(chunks(counted)) if packed else counted), counted, limits)  # type: ignore[arg-type]
+        pieces: Any = _Pieces(chunks(counted)) if packed else counted
+        try:
+            reader = ByteReader(pieces)
+        except Broken as error:
+            yield Item("", b"", errored(error.rule, f"before the first member: {error}"))
+            return
+        yield from _tar_members(reader, counted, limits)
 
 
 def _tar_members(reader: ByteReader, stored: Stored, limits: Limits) -> Iterator[Item]:

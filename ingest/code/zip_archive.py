@@ -29,6 +29,7 @@ def zip_members(stream: BinaryIO, limits: Limits) -> Iterator[Item]:
         if stream.read(4) != _LOCAL:
             yield Item("", b"", errored("corrupt", f"no zip directory: {error}"))
             return
+        stream.seek(0)
         yield from _in_order(stream, limits)
         return
     with archive:
