@@ -14,6 +14,7 @@ STAGES = {
     "ingest-problems": "ingest.problems",
     "ingest-environment": "ingest.environment",
     "ingest-code": "ingest.code.stage",
+    "ingest-forge": "ingest.forge.stage",
     "identify-language": "filters.language",
     "filter-web": "filters.web.stage",
     "train-quality": "filters.quality.train",

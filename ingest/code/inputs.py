@@ -60,15 +60,15 @@ def find_inputs(urls: Sequence[str], config: IngestCode) -> list[SourceFile]:
         filesystem, path = locate(url)
         if not is_local(filesystem):
             for file in list_files([url], (*ARCHIVES, *BUNDLES)):
-                _add(found, Input(file.path, file.name, file.size, _digest(file.path), "archive"))
+                add(found, Input(file.path, file.name, file.size, _digest(file.path), "archive"))
             continue
-        for match in _matches(url, path):
+        for match in matches(url, path):
             for made in _inputs(match, config):
-                _add(found, made)
+                add(found, made)
     return [found[name] for name in sorted(found)]
 
 
-def _add(found: dict[str, Input], made: Input) -> None:
+def add(found: dict[str, Input], made: Input) -> None:
     name = made.name
     while name in found and found[name].path != made.path:
         name = "+" + name  # two inputs of one name: both are kept
@@ -77,7 +77,7 @@ def _add(found: dict[str, Input], made: Input) -> None:
     )  # fmt: skip
 
 
-def _matches(url: str, path: str) -> list[str]:
+def matches(url: str, path: str) -> list[str]:
     import glob
 
     if os.path.exists(path):
@@ -96,7 +96,7 @@ def _inputs(path: str, config: IngestCode) -> Iterator[Input]:
     if not os.path.isdir(path):
         yield _file(path, name)
         return
-    if (repository := _repository(path, name, config)) is not None:
+    if (repository := repository_input(path, name, config.revision, config.max_files)) is not None:
         yield repository
         return
     inner: list[str] = []
@@ -107,7 +107,11 @@ def _inputs(path: str, config: IngestCode) -> Iterator[Input]:
             full = f"{folder}/{sub}"
             if os.path.islink(full) or sub in VERSION_CONTROL:
                 continue
-            if (repository := _repository(full, f"{name}/{full[len(path) + 1 :]}", config)) is not None:
+            if (
+                repository := repository_input(
+                    full, f"{name}/{full[len(path) + 1 :]}", config.revision, config.max_files
+                )
+            ) is not None:
                 made.append(repository)
                 inner.append(full)
             else:
@@ -131,7 +135,7 @@ def _unreadable(error: OSError) -> None:
     raise InputError(f"input {error.filename}: cannot be read ({error.strerror})")
 
 
-def _repository(path: str, name: str, config: IngestCode) -> Input | None:
+def repository_input(path: str, name: str, revision: str, max_files: int) -> Input | None:
     """The repository that a folder is or holds in `.git`. A `.git` that is a file or a link leads elsewhere: it is none."""
     control = f"{path}/.git"
     if os.path.islink(control) or not is_repository(control):
@@ -140,9 +144,9 @@ def _repository(path: str, name: str, config: IngestCode) -> Input | None:
             return None
     try:
         with open_folder(control) as repository:
-            commit = repository.resolve(config.revision)
+            commit = repository.resolve(revision)
             tree = repository.commit(commit).tree
-            files = sum(1 for _ in repository.entries(tree, config.max_files))
+            files = sum(1 for _ in repository.entries(tree, max_files)) if max_files else 0
     except BadRepository as error:
         return Input(control, name, FILE_BYTES, f"{error.rule}: {error}", "git")
     except (Corrupt, Missing, TooLarge) as error:
@@ -237,7 +241,7 @@ def _revision(repository: Repository, unit: Input, config: IngestCode) -> Iterat
     created = (
         datetime.fromtimestamp(commit.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if 0 <= commit.time < 1 << 37 else None
     )
-    name = repository.origin or _stem(unit.name)
+    name = repository.origin or stem(unit.name)
     origin = Origin("git", name, commit.id, created, commit.id)
     yield from documents(source, origin, Licences(files, None), config)
 
@@ -247,7 +251,7 @@ def _archive(unit: Input, config: IngestCode) -> Iterator[Document | Failure]:
     files, _ = archive.context(wanted)
     package = of_root(files)
     kind = package.kind if package.kind and package.name else "archive"
-    name = package.name or _stem(archive.root.rstrip("/") or unit.name)
+    name = package.name or stem(archive.root.rstrip("/") or unit.name)
     revision = package.version or unit.name
     yield from _sourced(archive, Origin(kind, name, revision, version=package.version), files, package.license, config)
 
@@ -255,7 +259,7 @@ def _archive(unit: Input, config: IngestCode) -> Iterator[Document | Failure]:
 def _plain(tree: Tree, unit: Input, config: IngestCode) -> Iterator[Document | Failure]:
     files, _ = tree.context(wanted)
     package = of_root(files)
-    name = _stem(unit.name) if unit.kind == "tree" else os.path.basename(os.path.dirname(unit.path))
+    name = stem(unit.name) if unit.kind == "tree" else os.path.basename(os.path.dirname(unit.path))
     revision = package.version or unit.name
     yield from _sourced(tree, Origin("tree", name, revision, version=package.version), files, package.license, config)
 
@@ -266,7 +270,7 @@ def _sourced(
     yield from documents(source, origin, Licences(files, stated), config)
 
 
-def _stem(name: str) -> str:
+def stem(name: str) -> str:
     """The last component of a name without what tells its format."""
     name = name.rstrip("/").removesuffix("/.git").rpartition("/")[2].lstrip("+")
     for suffix in sorted((*ARCHIVES, *BUNDLES, ".git"), key=len, reverse=True):
