@@ -21,7 +21,7 @@ from ingest.forge.texts import document
 if TYPE_CHECKING:
     from ingest.forge.stage import IngestForge
 
-_REPO = re.compile(r"(?:/repos/|github\.com/)([\w.-]+/[\w.-]+?)(?:\.git)?(?:/|$)")
+_REPO = re.compile(r"(?:/repos/|(?<!api\.)github\.com/)([\w.-]+/[\w.-]+?)(?:\.git)?(?:/|$)")
 _PARENT = re.compile(r"/(?:issues|pulls?)/(\d+)")
 Object = Mapping[str, Any]
 
@@ -231,7 +231,7 @@ class _Dump:
             "sha": key,
             "parents": " ".join(parents),
             "author": self._who(value),
-            "links": keys(self.repo, [message], parents),
+            "links": keys(self.repo, [message]),
         }
         when = _text((value["commit"].get("committer") or {}).get("date")) or None
         return document(self.config.source, self.repo, "commit", key, text, when, facts)

@@ -87,7 +87,7 @@ def _commit(repository: Repository, made: Commit, repo: str, people: People, con
     message = people.clean(made.message.strip())
     facts = {
         "sha": made.id, "parents": " ".join(parent.hex() for parent in made.parents), "author": people.of(author),
-        "links": keys(repo, [made.message], [parent.hex() for parent in made.parents]),
+        "links": keys(repo, [made.message]),
     }  # fmt: skip
     text = f"{message}\n\n{people.known(diff)}" if diff else message
     if not text.strip() or "\0" in text:

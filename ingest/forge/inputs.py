@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ingest.forge.stage import IngestForge
 
 _ROWS = (*(f"{kind}{packed}" for kind in (".json", ".jsonl", ".ndjson") for packed in ("", ".gz", ".zst")), ".parquet")
-    ".parquet",
-)
 _LINE = 64 << 20  # bytes of one JSON line
 
 

@@ -1,4 +1,7 @@
-"""What issues, pull requests and commits say of one another: by number and by SHA."""
+"""What issues, pull requests and commits say of one another: by number and by SHA.
+
+Parents of a commit and the base of a pull request are no links: they would tie a whole history together.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ BOTS = frozenset(
     "sourcery-ai-bot asfgit asf-ci jenkins-x-bot openshift-ci-robot openshift-merge-robot highfive wpcomlab".split()
 )  # fmt: skip
 _NO_REPLY = re.compile(r"^(?:\d+\+)?([\w-]+(?:\[bot\])?)@users\.noreply\.github\.com$", re.IGNORECASE)
-_EMAIL = re.compile(r"[\w.+%-]{1,64}(?:\[bot\])?@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_EMAIL = re.compile(r"[\w.+%-]{1,64}(?:\[bot\])?@[\w-]{1,63}(?:\.[\w-]{1,63}){0,4}\.[A-Za-z][\w-]{1,62}")
 _MENTION = re.compile(r"(?<![\w/.@`-])@([A-Za-z0-9](?:[A-Za-z0-9-]{0,38}))(?![\w-]|/[\w@-]|\.\w|\()")
 _TRAILER = re.compile(
     r"^([ \t]*(?:signed-off-by|co-authored-by|co-developed-by|reviewed-by|acked-by|tested-by|reported-by|suggested-by|helped-by"
@@ -123,7 +123,7 @@ class People:
         if self._pattern is None:
             longest = sorted(self._names, key=lambda name: (-len(name), name))
             self._pattern = re.compile(
-                r"(?<![\w@.-])(@?)(?:(" + "|".join(map(re.escape, longest)) + r"))(?![\w]|-\w)", re.IGNORECASE
+                r"(?<![\w@.])(?<!\w-)(@?)(?:(" + "|".join(map(re.escape, longest)) + r"))(?![\w]|-\w)", re.IGNORECASE
             )
         names = self._names
         return self._pattern.sub(lambda match: match[1] + names[match[2].lower()], text)

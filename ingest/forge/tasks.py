@@ -26,7 +26,7 @@ def is_task(value: Mapping[str, Any]) -> bool:
 
 
 def documents(value: Mapping[str, Any], where: str, config: IngestForge) -> Iterator[Document | Failure]:
-    """Two Documents of a row, tied by `instance`, the number of the pull request and the commit that it starts from."""
+    """Two Documents of a row, tied by `instance` and by the number of the pull request."""
     repo, base = value.get("repo"), value.get("base_commit")
     instance = str(value.get("instance_id") or where)
     statement, patch = value.get("problem_statement"), value.get("patch")
@@ -45,7 +45,6 @@ def documents(value: Mapping[str, Any], where: str, config: IngestForge) -> Iter
     created = value.get("created_at") if isinstance(value.get("created_at"), str) else None
     said = [people.clean(without_template(part)) for part in (statement, hints or "")]
     tests = value.get("test_patch") if isinstance(value.get("test_patch"), str) else ""
-    base_link = [base] if re.fullmatch(r"[0-9a-f]{40}", base) else []
     numbers = [number[1] if number else None]
     for kind, text, raw in (
         ("issue", "\n\n".join(part for part in said if part), [statement, hints or ""]),
@@ -57,5 +56,5 @@ def documents(value: Mapping[str, Any], where: str, config: IngestForge) -> Iter
             )
             continue
         facts = {"instance": instance, "number": numbers[0] if kind == "pull" else None, "base_sha": base,
-                 "links": keys(repo, raw, base_link, numbers)}  # fmt: skip
+                 "links": keys(repo, raw, (), numbers)}  # fmt: skip
         yield document(config.source, repo, kind, instance, text, created, facts)
