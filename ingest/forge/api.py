@@ -90,8 +90,8 @@ class _Dump:
         for row in rows:
             self.people.know(person for person, kind in _persons(row.value) if not is_bot(person, kind))
         self.children: dict[tuple[str, str], list[Row]] = defaultdict(list)
-        self.parents = {("thread", str(r.value["number"])) for r in rows if r.kind in ("issue", "pull")}
-        self.parents |= {("review", str(r.value.get("id"))) for r in rows if r.kind == "review"}
+        self.parents = {("thread", str(row.value["number"])): row for row in rows if row.kind in ("issue", "pull")}
+        self.parents |= {("review", str(row.value.get("id"))): row for row in rows if row.kind == "review"}
         for row in rows:
             if (parent := self._parent(row)) is not None:
                 self.children[parent].append(row)
@@ -109,7 +109,7 @@ class _Dump:
         seen: set[str] = set()
         for row in self.rows:
             key = self._key(row)
-            row_id = stable_id("forge", self.repo.lower(), row.kind, key)
+            row_id = self._id(row)
             if row_id in seen:
                 yield Failure(
                     row_id, Outcome("duplicate", "merged", into_id=row_id, detail=f"{row.where}: the same object again")
@@ -123,12 +123,14 @@ class _Dump:
             yield Failure(row_id, found) if isinstance(found, Outcome) else found
 
     def _key(self, row: Row) -> str:
-        value = row.value
-        return (
-            str(value.get("number") or value.get("sha") or value.get("id") or row.where)
-            if row.kind != "comment"
-            else str(value.get("id") or row.where)
-        )
+        """What tells an object from others of its kind in the repository."""
+        field = {"issue": "number", "pull": "number", "commit": "sha"}.get(row.kind, "id")
+        key = str(row.value.get(field) or row.where)
+        return f"comment {key}" if row.kind == "review-comment" else key
+
+    def _id(self, row: Row) -> str:
+        kind = "review" if row.kind == "review-comment" else row.kind
+        return stable_id("forge", self.repo.lower(), kind, self._key(row))
 
     def _row(self, row: Row, key: str) -> Document | Outcome:
         value = row.value
@@ -137,22 +139,13 @@ class _Dump:
         if row.kind in ("comment", "review-comment"):
             parent = self._parent(row)
             if parent is not None and parent in self.parents:
-                thread = next(r for r in self._of(parent))
-                into = stable_id("forge", self.repo.lower(), thread.kind, self._key(thread))
-                return Outcome("comment", "merged", into_id=into, detail=row.where)
+                return Outcome("comment", "merged", into_id=self._id(self.parents[parent]), detail=row.where)
             if row.kind == "comment":
                 return Outcome("orphan", detail=f"{row.where}: the issue of this comment is not in the dump")
         made = {"commit": self._commit, "review": self._review, "review-comment": self._review}.get(
             row.kind, self._thread
         )
         return made(row, key)
-
-    def _of(self, parent: tuple[str, str]) -> Iterator[Row]:
-        for row in self.rows:
-            if (parent[0] == "thread" and row.kind in ("issue", "pull") and str(row.value["number"]) == parent[1]) or (
-                parent[0] == "review" and row.kind == "review" and str(row.value.get("id")) == parent[1]
-            ):
-                yield row
 
     def _said(self, value: Object) -> str:
         return self.people.clean(without_template(_text(value.get("body"))))
@@ -206,7 +199,7 @@ class _Dump:
             "author": self._who(value),
             "links": keys(self.repo, [_text(a.value.get("body")) for a in (row, *answers)], [_text(value.get("commit_id"))], [number[1] if number else None]),
         }  # fmt: skip
-        return document(self.config.source, self.repo, "review", f"{row.kind}{key}", text, _time(value), facts)
+        return document(self.config.source, self.repo, "review", key, text, _time(value), facts)
 
     def _commit(self, row: Row, key: str) -> Document | Outcome:
         value = row.value

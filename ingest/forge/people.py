@@ -32,6 +32,8 @@ _TRAILER = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PROFILE = re.compile(r"(https?://(?:www\.)?github\.com/)([A-Za-z0-9][A-Za-z0-9-]{0,38})(?=[\s)\]>\"'.,]|$)")
+_WORD = re.compile(r"\w+")
+_LONGER = re.compile(r"\w|-\w")
 # Logins that are words of their own: as mentions they are replaced, as bare words they stay.
 _WORDS = frozenset(
     "admin root test tests user users none null main master code data guest github author python java rust docs build".split()
@@ -83,7 +85,7 @@ class People:
     def __init__(self, repo: str, salt: str) -> None:
         self._repo, self._salt = repo.lower(), salt
         self._names: dict[str, str] = {}  # as it stands in a text, in lower case -> placeholder
-        self._pattern: re.Pattern[str] | None = None
+        self._starts: dict[str, list[str]] = {}  # first word of a name -> the names, longest first
 
     def placeholder(self, key: str) -> str:
         """The same for the same person of the repository, on any machine: "user_" and eight hex digits."""
@@ -96,6 +98,7 @@ class People:
 
     def know(self, persons: Iterable[Person]) -> None:
         """Names and addresses that are replaced wherever they stand: full names, addresses, logins that are no plain words."""
+        before = len(self._names)
         for person in persons:
             made = self.of(person)
             name = " ".join(person.name.split())
@@ -106,7 +109,12 @@ class People:
             for login in (person.login, name if " " not in name else ""):
                 if len(login) >= 4 and login.lower() not in _WORDS:
                     self._names.setdefault(login.lower(), made)
-        self._pattern = None
+        if len(self._names) > before:
+            for entry in list(self._names)[before:]:
+                if word := _WORD.match(entry):
+                    held = self._starts.setdefault(word[0], [])
+                    held.append(entry)
+                    held.sort(key=lambda name: (-len(name), name))
 
     def clean(self, text: str) -> str:
         """A text in which names stand no more: trailers, addresses, mentions, links to profiles, and who is known."""
@@ -118,15 +126,25 @@ class People:
 
     def known(self, text: str) -> str:
         """A text (a diff) in which only those that are known are replaced."""
-        if not self._names:
+        if not self._starts:
             return text
-        if self._pattern is None:
-            longest = sorted(self._names, key=lambda name: (-len(name), name))
-            self._pattern = re.compile(
-                r"(?<![\w@.])(?<!\w-)(@?)(?:(" + "|".join(map(re.escape, longest)) + r"))(?![\w]|-\w)", re.IGNORECASE
-            )
-        names = self._names
-        return self._pattern.sub(lambda match: match[1] + names[match[2].lower()], text)
+        lower = text.lower()
+        if len(lower) != len(text):  # a few letters have a longer lower case
+            lower = "".join(sign.lower() if len(sign.lower()) == 1 else sign for sign in text)
+        pieces: list[str] = []
+        done = 0
+        for match in _WORD.finditer(lower):
+            start = match.start()
+            names = self._starts.get(match[0])
+            if names is None or start < done or _within(lower, start):
+                continue
+            for name in names:
+                end = start + len(name)
+                if lower.startswith(name, start) and not _LONGER.match(lower, end):
+                    pieces += [text[done:start], self._names[name]]
+                    done = end
+                    break
+        return "".join([*pieces, text[done:]])
 
     def _trailer(self, match: re.Match[str]) -> str:
         return match[1] + self.of(Person(name=match[2], email=match[3] or ""))
@@ -136,3 +154,11 @@ class People:
         if name.lower() in _NOT_PEOPLE or name.startswith("user_"):
             return match[0]
         return "@" + self.placeholder(name.lower())
+
+
+def _within(text: str, start: int) -> bool:
+    """Whether a word at this place goes on something before it: a domain, an address, a word with a hyphen."""
+    if not start or text[start - 1] not in "@.-":
+        return False
+    before = text[start - 2] if start > 1 else " "
+    return text[start - 1] == "." or before.isalnum() or before in "_."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from arcmill.records import Document, stable_id
 
 
@@ -12,7 +14,7 @@ def document(
     key: str,
     text: str,
     created: str | None,
-    facts: dict[str, str | None],
+    facts: Mapping[str, str | None],
     license_: str | None = None,
 ) -> Document:
     """A Document of a kind (issue, pull, review, commit); `key` tells it from others of its kind in the repository."""

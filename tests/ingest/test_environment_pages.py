@@ -5,11 +5,11 @@ from __future__ import annotations
 import array
 
 import pytest
+from repositories import MIT
 
 from ingest.environment_licenses import spdx
 from ingest.environment_pages import extension_page, module_page, paragraphs, topic_page
 from ingest.spdx import of_text
-from repositories import MIT
 
 SOURCE = b'''"""A module.
 

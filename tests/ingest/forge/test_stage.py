@@ -229,7 +229,7 @@ def test_a_history_becomes_messages_and_diffs_that_apply(tmp_path: Path) -> None
         name for name in ("Ann Other", "ann@x.org", "Bea Zwei", "b@z.org") if any(name in d.text for d in documents)
     ]
     assert len(read(path, merges=False)[0]) == 2
-    assert [f.outcome.rule for f in read(path, max_diff_bytes=100)[1]].count("diff-too-large") == 2
+    assert [f.outcome.rule for f in read(path, max_diff_bytes=100)[1]].count("diff-too-large") == 3
     limited, left = read(path, max_commits=2)
     assert len(limited) == 1 and [f.outcome.rule for f in left] == ["bot", "too-many-commits"]
 
