@@ -223,6 +223,8 @@ def _refuse_own_input(output: str, job: Job) -> None:
                 raise UsageError(f"output {output} is the input '{name}' as well; inputs are never changed")
     if any(file.path.startswith(target + "/") for file in job.files):
         raise UsageError(f"output {output} holds the input files; inputs are never changed")
+    if any(target.startswith(file.path + "/") for file in job.files):
+        raise UsageError(f"output {output} lies in a folder that is read; name one outside of the input")
 
 
 @contextlib.contextmanager
