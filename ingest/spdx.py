@@ -24,8 +24,9 @@ _TAIL = re.compile(r"(?:\*/|-->|\*\)|#}|['\"]{3}|-}|%>|\]\]|[*#;/|\"'\s])+$")
 _GRANTS = (
     "general public license", "permission is hereby granted", "redistribution and use in source", "licensed under the",
     "mozilla public license", "permission to use, copy", "boost software license", "eclipse public license",
-    "common development and distribution", "public domain", "creative commons",
+    "common development and distribution license", "public domain", "creative commons",
 )  # fmt: skip
+_GRANT_WORDS = ("licen", "permission", "redistribution", "public domain", "creative commons")  # each grant has one
 _HEADER_CHARACTERS = 6144
 
 
@@ -126,7 +127,7 @@ def of_header(text: str) -> str | None:
         found = [canonical(_TAIL.sub("", match)) for match in _HEADER.findall(head)]
         return both(name for name in found if name)
     lower = head.lower()
-    if not any(grant in lower for grant in _GRANTS):
+    if not any(word in lower for word in _GRANT_WORDS) or not any(grant in lower for grant in _GRANTS):
         return None
     return both(_found(_comment(head), 0.0))
 

@@ -177,6 +177,7 @@ def _is_table(text: str) -> bool:
     if len(text) < 4096:
         return False
     sample = text[:2048] + text[len(text) // 2 : len(text) // 2 + 6144]
-    if sum(map(sample.count, "0123456789,;")) < DATA_SHARE / 3 * len(sample):
+    data = sample.encode("utf-8", "replace")
+    if len(data) - len(data.translate(None, b"0123456789,;")) < DATA_SHARE / 3 * len(sample):
         return False
     return sum(match.end() - match.start() for match in _TABLE.finditer(sample)) > DATA_SHARE * len(sample)

@@ -32,6 +32,7 @@ _TRAILER = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PROFILE = re.compile(r"(https?://(?:www\.)?github\.com/)([A-Za-z0-9][A-Za-z0-9-]{0,38})(?=[\s)\]>\"'.,]|$)")
+_CODE = re.compile(r"(^[ \t]*(?:```|~~~).*?(?:^[ \t]*(?:```|~~~)[ \t]*$|\Z)|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
 _WORD = re.compile(r"\w+")
 _LONGER = re.compile(r"\w|-\w")
 # Logins that are words of their own: as mentions they are replaced, as bare words they stay.
@@ -122,7 +123,9 @@ class People:
         text = self.known(text)
         text = _EMAIL.sub(lambda match: self.of(Person(email=match[0])), text)
         text = _PROFILE.sub(lambda match: match[1] + self.placeholder(match[2].lower()), text)
-        return _MENTION.sub(self._mention, text)
+        # In code an "@" is a decorator; GitHub mentions nobody there either.
+        pieces = _CODE.split(text)
+        return "".join(p if number % 2 else _MENTION.sub(self._mention, p) for number, p in enumerate(pieces))
 
     def known(self, text: str) -> str:
         """A text (a diff) in which only those that are known are replaced."""

@@ -153,7 +153,17 @@ def test_names_in_texts(text: str, gone: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["@property\ndef f(): ...", "a@b", "npm i @babel/core", "x = m @ n", "user@", "@param x", "pip install a@1.2"],
+    [
+        "@property\ndef f(): ...",
+        "a@b",
+        "npm i @babel/core",
+        "x = m @ n",
+        "user@",
+        "@param x",
+        "pip install a@1.2",
+        "```\n@cached\ndef f(): ...\n```",
+        "use `@cached` here",
+    ],
 )
 def test_what_is_no_name_stays(text: str) -> None:
     assert People("o/r", "").clean(text) == text
