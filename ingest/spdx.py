@@ -12,7 +12,7 @@ PERMISSIVE = frozenset(
     "0BSD AFL-3.0 Apache-1.1 Apache-2.0 Artistic-2.0 BlueOak-1.0.0 BSD-1-Clause BSD-2-Clause BSD-2-Clause-Patent BSD-3-Clause "
     "BSD-3-Clause-Clear BSD-3-Clause-LBNL BSD-4-Clause BSD-Source-Code BSL-1.0 CC-BY-4.0 CC-BY-3.0 CC0-1.0 CNRI-Python curl "
     "ECL-2.0 FSFAP FSFUL FSFULLR FTL HPND HPND-sell-variant ICU IJG ISC JasPer-2.0 Libpng libpng-2.0 libtiff LicenseRef-Public-Domain "
-    "MIT MIT-0 MIT-CMU MIT-Modern-Variant MS-PL MulanPSL-2.0 NCSA NTP OLDAP-2.8 OpenSSL PHP-3.01 PostgreSQL PSF-2.0 Python-2.0 Python-2.0.1 "
+    "MIT MIT-0 MIT-CMU MIT-Modern-Variant MulanPSL-2.0 NCSA NTP OLDAP-2.8 OpenSSL PHP-3.01 PostgreSQL PSF-2.0 Python-2.0 Python-2.0.1 "
     "Ruby SMLNJ TCL Unicode-3.0 Unicode-DFS-2015 Unicode-DFS-2016 Unicode-TOU Unlicense UPL-1.0 Vim W3C WTFPL X11 Xnet Zlib "
     "zlib-acknowledgement ZPL-2.0 ZPL-2.1".split()
 )

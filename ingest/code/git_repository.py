@@ -1,4 +1,4 @@
-"""A git repository on disk or in a bundle: its references, the commit of a revision, the files of that commit.
+"""A git repository on disk: its references, the commit of a revision, the files of that commit.
 
 Nothing outside of the control folder is read: `.git` files, links that lead out, alternates and a configured work tree are
 not followed, and what is read is the commit, never the work tree.
@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from ingest.code.git_objects import BLOB, CEILING, COMMIT, TAG, TREE, Corrupt, Missing, Objects, Pack
 
-BUNDLE = re.compile(rb"\A# v([23]) git bundle\n")
 _REF = re.compile(r"^(?!.*\.\.)[A-Za-z0-9_+@.,#=-][\w+@.,#=%/-]*$")
-_HEX = re.compile(r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")
+HEX = re.compile(r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")
 _ORIGIN = re.compile(r'^\s*\[remote\s+"origin"\]\s*$([^\[]*)', re.MULTILINE | re.IGNORECASE)
 _URL = re.compile(r"^\s*url\s*=\s*\"?(\S+?)\"?\s*$", re.MULTILINE)
 _HOST = re.compile(r"^(?:(?:https?|ssh|git)://[^/]+/|[\w.-]+@[\w.-]+:(?!/))(.+?)/*$")
@@ -64,7 +63,7 @@ class Repository:
 
     def resolve(self, revision: str) -> str:
         """The id (hex) of the commit that a branch, tag, full id or HEAD names. Raises BadRepository."""
-        found = revision if _HEX.match(revision) else None
+        found = revision if HEX.match(revision) else None
         if found is None:
             if not _REF.match(revision):
                 raise BadRepository("no-such-revision", f"'{revision}' is no name of a revision")
@@ -218,83 +217,9 @@ def open_folder(control: str) -> Repository:
         if value.startswith("ref:") and depth < 5:
             target = value[4:].strip()
             return ref(target, depth + 1) if _REF.match(target) else None
-        return value if _HEX.match(value) else packed.get(name)
+        return value if HEX.match(value) else packed.get(name)
 
     return Repository(Objects(packs, objects, id_bytes), ref, _owner_and_name(config))
-
-
-def open_bundle(path: str) -> Repository:
-    """Open a bundle of versions 2 and 3 (format: git's gitformat-bundle). It is indexed in memory; raises BadRepository."""
-    references, start, prerequisites = bundle_references(path)
-    index: dict[bytes, int] = {}
-    try:
-        with open(path, "rb") as stream:
-            pack = Pack(stream, start, index.get, 20)
-    except (Corrupt, ValueError, OSError) as error:
-        raise BadRepository("corrupt", f"the bundle's pack: {error}") from None
-    try:
-        _index(pack, index)
-    except (Corrupt, Missing) as error:
-        pack.close()
-        why = "it builds on commits that it does not hold" if prerequisites else str(error)
-        raise BadRepository("incomplete" if prerequisites else "corrupt", why) from None
-    return Repository(Objects([pack], None, 20), references.get, None)
-
-
-def bundle_references(path: str) -> tuple[dict[str, str], int, int]:
-    """(references with HEAD, byte at which the pack begins, number of prerequisites). Raises BadRepository."""
-    references: dict[str, str] = {}
-    prerequisites = 0
-    with open(path, "rb") as stream:
-        if not BUNDLE.match(stream.readline(64)):
-            raise BadRepository("unsupported", "not a bundle of version 2 or 3")
-        while (line := stream.readline(1 << 16)) != b"\n":
-            if not line.endswith(b"\n") or stream.tell() > _MAX_REFS:
-                raise BadRepository("corrupt", "the bundle's list of references is cut")
-            if line.startswith(b"@object-format=") and line.strip() != b"@object-format=sha1":
-                raise BadRepository("unsupported", "a bundle of another object format")
-            if line.startswith((b"@", b"-")):
-                prerequisites += line.startswith(b"-")
-                continue
-            digits, _, name = line.decode("utf-8", "replace").strip().partition(" ")
-            if not _HEX.match(digits):
-                raise BadRepository("corrupt", "the bundle's list of references is broken")
-            references[name] = digits
-        start = stream.tell()
-    if "HEAD" not in references:
-        heads = sorted(name for name in references if name.startswith("refs/heads/"))
-        usual = [name for name in ("refs/heads/main", "refs/heads/master", "refs/heads/trunk") if name in heads]
-        for name in (usual or heads or sorted(references))[:1]:
-            references["HEAD"] = references[name]
-    return references, start, prerequisites
-
-
-def _index(pack: Pack, index: dict[bytes, int]) -> None:
-    """Fill the index of a pack that has none: ids of whole objects while passing, those of deltas by making them."""
-    import hashlib
-
-    from ingest.code.git_objects import NAMES, TooLarge
-
-    waiting: list[int] = []
-    for start, kind, _, name in pack.entries():
-        if kind in NAMES:
-            index[name] = start
-        else:
-            waiting.append(start)
-    while waiting:
-        later: list[int] = []
-        for start in waiting:
-            try:
-                kind, data = pack.read(start, CEILING)
-            except TooLarge:
-                continue  # it can never be a document, and what is built on it neither
-            except Missing:
-                later.append(start)
-                continue
-            index[hashlib.sha1(b"%s %d\0" % (NAMES[kind], len(data)) + data).digest()] = start
-        if len(later) == len(waiting):
-            raise Missing("the base of a delta is not in the bundle")
-        waiting = later
 
 
 def _inside(root: str, path: str) -> bool:
@@ -316,7 +241,7 @@ def _small(root: str, name: str, most: int) -> str | None:
 def _packed(text: str) -> dict[str, str]:
     """References of packed-refs, without what tags are peeled to."""
     pairs = (line.split(" ", 1) for line in text.splitlines() if line[:1] not in ("#", "^") and " " in line)
-    return {name: digits for digits, name in pairs if _HEX.match(digits)}
+    return {name: digits for digits, name in pairs if HEX.match(digits)}
 
 
 def _owner_and_name(config: str) -> str | None:

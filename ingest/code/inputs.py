@@ -19,13 +19,12 @@ from arcmill.stage import Failure, Outcome, SourceFile
 from arcmill.storage import file_sha256, is_local, list_files, locate
 from ingest.code.archive import Archive, NotAnArchive
 from ingest.code.documents import Origin, documents
+from ingest.code.git_bundle import BUNDLE, open_bundle
 from ingest.code.git_objects import Corrupt, Missing, TooLarge
 from ingest.code.git_repository import (
-    BUNDLE,
     BadRepository,
     Repository,
     is_repository,
-    open_bundle,
     open_folder,
 )
 from ingest.code.items import Limits, Source
