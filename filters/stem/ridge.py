@@ -31,6 +31,13 @@ class Rows:
     def __len__(self) -> int:
         return len(self.ends)
 
+    def first(self, count: int) -> Rows:
+        """The first `count` rows."""
+        part = Rows([], self.width)
+        part.ends = self.ends[:count]
+        part.slots = self.slots[: int(part.ends[-1]) if count else 0]
+        return part
+
     def times(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """A w: a value a row; an empty row gives 0."""
         out = np.zeros(len(self))
