@@ -56,7 +56,7 @@ def _mix(value: np.uint64) -> np.uint64:
     return value ^ (value >> np.uint64(33))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _bag(data, kinds, seen, stamp, out):  # type: ignore[no-untyped-def]
     """Write the distinct slots of the text `data` into `out`; returns how many. `seen[slot] == stamp`: had already."""
     size, at, found = data.size, 0, 0
@@ -101,12 +101,16 @@ def _bag(data, kinds, seen, stamp, out):  # type: ignore[no-untyped-def]
                 dots += data[at] == 46
                 at += 1
             token = np.uint64(_DECIMAL if dots else _INTEGER if at - start == 1 else _DIGITS)
-            if at + 2 < size and (data[at] | 32) == 101 and (data[at + 1] == 45 or data[at + 1] == 43):
-                if kinds[data[at + 2]] == _DIGIT:  # 1.5e-3
-                    at += 2
-                    while at < size and kinds[data[at]] == _DIGIT:
-                        at += 1
-                    token = np.uint64(_POWER)
+            if (  # 1.5e-3
+                at + 2 < size
+                and (data[at] | 32) == 101
+                and (data[at + 1] == 45 or data[at + 1] == 43)
+                and kinds[data[at + 2]] == _DIGIT
+            ):
+                at += 2
+                while at < size and kinds[data[at]] == _DIGIT:
+                    at += 1
+                token = np.uint64(_POWER)
         elif kind == _MARK:
             token = (token ^ np.uint64(byte)) * prime
             at += 1
@@ -134,7 +138,7 @@ def _bag(data, kinds, seen, stamp, out):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _sum(data, kinds, seen, stamp, out, weights):  # type: ignore[no-untyped-def]
     found = _bag(data, kinds, seen, stamp, out)
     total = np.int64(0)

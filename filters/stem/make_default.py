@@ -73,7 +73,9 @@ def main() -> None:
     try:
         print(json.dumps(make(arguments.output), indent=1))
     except PackageNotFoundError as error:
-        sys.exit(f"{error}; install with: pip install --no-deps {' '.join(name for name in (*TRAIN, *TEST) if name != STDLIB)}")
+        sys.exit(
+            f"{error}; install with: pip install --no-deps {' '.join(name for name in (*TRAIN, *TEST) if name != STDLIB)}"
+        )
 
 
 if __name__ == "__main__":

@@ -86,7 +86,9 @@ class StemModel:
         except OSError as error:
             raise UsageError(f"{setting}: {str(folder / WEIGHTS)!r} cannot be read: {error.strerror}") from None
         if sha256(data).hexdigest() != self.card.weights_sha256 or len(data) != 2 << BITS:
-            raise UsageError(f"{setting}: {str(folder / WEIGHTS)!r} is damaged: it is not the file that {CARD} describes")
+            raise UsageError(
+                f"{setting}: {str(folder / WEIGHTS)!r} is damaged: it is not the file that {CARD} describes"
+            )
         self._weights = np.frombuffer(data, "<i2").astype(np.int16)
         self._ordinal = Ordinal(self.card.slope, tuple(self.card.cuts))
         self._bags = Bags()

@@ -31,7 +31,8 @@ class Ordinal(NamedTuple):
     def __call__(self, raw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected labels (0-5), rising with `raw`."""
         exponent = np.clip(np.array(self.cuts)[None, :] - self.slope * raw[:, None], -700.0, 700.0)
-        return (1.0 / (1.0 + np.exp(exponent))).sum(axis=1)
+        expected: NDArray[np.float64] = (1.0 / (1.0 + np.exp(exponent))).sum(axis=1)
+        return expected
 
 
 def fit(raw: NDArray[np.float64], labels: NDArray[np.float64]) -> Ordinal:
@@ -40,7 +41,9 @@ def fit(raw: NDArray[np.float64], labels: NDArray[np.float64]) -> Ordinal:
     A raw score that falls with the label gets slope 0: such a model has learned nothing. Raises ValueError where all
     labels are the same.
     """
-    reached = np.clip(labels[:, None] - np.arange(HIGHEST)[None, :], 0.0, 1.0)  # n x 5, the share of label k that is reached
+    reached = np.clip(
+        labels[:, None] - np.arange(HIGHEST)[None, :], 0.0, 1.0
+    )  # n x 5, the share of label k that is reached
     share = reached.mean(axis=0)
     open_cuts = [k for k in range(HIGHEST) if 0 < share[k] < 1]
     if not open_cuts or labels.min() == labels.max():
@@ -54,9 +57,7 @@ def fit(raw: NDArray[np.float64], labels: NDArray[np.float64]) -> Ordinal:
     return Ordinal(round(float(slope), 6), tuple(cuts))
 
 
-def _newton(
-    raw: NDArray[np.float64], reached: NDArray[np.float64], sloped: bool
-) -> tuple[float, NDArray[np.float64]]:
+def _newton(raw: NDArray[np.float64], reached: NDArray[np.float64], sloped: bool) -> tuple[float, NDArray[np.float64]]:
     share = reached.mean(axis=0)
     slope, cuts = 0.0, np.log((1 - share) / share)
 
@@ -98,7 +99,9 @@ def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float((ranks[0] * ranks[1]).sum() / (norms[0] * norms[1])) if norms.all() else 0.0
 
 
-def agreement(scores: NDArray[np.float64], labels: NDArray[np.float64], threshold: float, label: float) -> dict[str, Any]:
+def agreement(
+    scores: NDArray[np.float64], labels: NDArray[np.float64], threshold: float, label: float
+) -> dict[str, Any]:
     """Spearman, mean absolute error, and precision and recall of `score >= threshold` for labels of `label` or more."""
     chosen, wanted = scores >= threshold, labels >= label
     both = int((chosen & wanted).sum())

@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["Rows", "solve"]
 
 _STEPS = 300
-_TOLERANCE = 1e-7  # of the residual's length, relative to the first
+_TOLERANCE = 1e-6  # of the residual's length, relative to the first
 
 
 class Rows:
-    """Sets of slots, one a row, in one array; `width` is the number of slots there are."""
+    """Sets of slots, one a row, in one array. Only slots that occur are kept: slot number i stands for `names[i]`."""
 
     def __init__(self, sets: list[NDArray[np.int32]], width: int) -> None:
         self.width = width
         self.ends = np.cumsum([len(slots) for slots in sets], dtype=np.int64)
-        self.slots = np.concatenate([np.empty(0, np.int32), *sets])
+        self.names, slots = np.unique(np.concatenate([np.empty(0, np.int32), *sets]), return_inverse=True)
+        self.slots = slots.astype(np.int32)
 
     def __len__(self) -> int:
         return len(self.ends)
@@ -34,6 +35,7 @@ class Rows:
     def first(self, count: int) -> Rows:
         """The first `count` rows."""
         part = Rows([], self.width)
+        part.names = self.names
         part.ends = self.ends[:count]
         part.slots = self.slots[: int(part.ends[-1]) if count else 0]
         return part
@@ -41,11 +43,11 @@ class Rows:
     def times(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """A w: a value a row; an empty row gives 0."""
         out = np.zeros(len(self))
-        _times(self.slots, self.ends, weights, out)
+        _times(self.slots, self.ends, weights[self.names], out)
         return out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _times(slots, ends, weights, out):  # type: ignore[no-untyped-def]
     start = 0
     for row in range(ends.size):
@@ -57,7 +59,7 @@ def _times(slots, ends, weights, out):  # type: ignore[no-untyped-def]
         start = ends[row]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _transposed_times(slots, ends, values, out):  # type: ignore[no-untyped-def]
     start = 0
     for row in range(ends.size):
@@ -68,7 +70,7 @@ def _transposed_times(slots, ends, values, out):  # type: ignore[no-untyped-def]
         start = ends[row]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _dot(a, b):  # type: ignore[no-untyped-def]
     total = 0.0
     for at in range(a.size):
@@ -83,21 +85,28 @@ def solve(
     mask = np.ones(len(rows)) if use is None else use.astype(np.float64)
 
     def back(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        out = np.zeros(rows.width)
+        out = np.zeros(len(rows.names))
         _transposed_times(rows.slots, rows.ends, values * mask, out)
         return out
 
-    weights = np.zeros(rows.width)
+    def forth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.zeros(len(rows))
+        _times(rows.slots, rows.ends, values, out)
+        return out
+
+    weights = np.zeros(len(rows.names))
     residual = back(targets)
     direction = residual.copy()
     size = first = _dot(residual, residual)
     for _ in range(_STEPS):
         if size <= first * _TOLERANCE**2:
             break
-        curved = back(rows.times(direction)) + strength * direction
+        curved = back(forth(direction)) + strength * direction
         step = size / _dot(direction, curved)
         weights += step * direction
         residual -= step * curved
         before, size = size, _dot(residual, residual)
         direction = residual + (size / before) * direction
-    return weights
+    everywhere = np.zeros(rows.width)
+    everywhere[rows.names] = weights
+    return everywhere

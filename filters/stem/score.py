@@ -46,7 +46,9 @@ class ScoreStem(StageConfig):
         False, description="also write quality_score (score / 5) and quality_bucket (2 from the threshold, 1 from "
         "`medium`, else 0), over what other stages wrote there"
     )  # fmt: skip
-    medium: float = Field(1.5, ge=0, le=5, description="score (0-5) from which a document is in bucket 1, where tiers is on")
+    medium: float = Field(
+        1.5, ge=0, le=5, description="score (0-5) from which a document is in bucket 1, where tiers is on"
+    )
 
     @model_validator(mode="after")
     def _rising(self) -> ScoreStem:

@@ -39,7 +39,9 @@ def write_sheet(dataset: Dataset, path: Path, shown: int = SHOWN) -> int:
         rows = 0
         for batch in dataset.batches(columns=["id", "source", "url", "text"]):
             for row in batch.to_pylist():
-                writer.writerow([row["id"], "", row["source"], row["url"] or "", row["text"][:shown].replace("\0", " ")])
+                writer.writerow(
+                    [row["id"], "", row["source"], row["url"] or "", row["text"][:shown].replace("\0", " ")]
+                )
                 rows += 1
     return rows
 

@@ -33,13 +33,21 @@ class TrainStem(StageConfig):
         "or package (agreement is then that on sources it has not seen)"
     )  # fmt: skip
     strength: float | None = Field(
-        None, gt=0, description="of the ridge penalty; null: of 0.001 to 10 the one with the least squared error out of fold"
+        None,
+        gt=0,
+        description="of the ridge penalty; null: of 0.001 to 10 the one with the least squared error out of fold",
     )
     threshold: float = Field(
-        2.5, gt=0, le=5, description="score (0-5) that precision and recall are told at, for labels of it or more, rounded up"
+        2.5,
+        gt=0,
+        le=5,
+        description="score (0-5) that precision and recall are told at, for labels of it or more, rounded up",
     )
     max_unknown: float = Field(
-        0.05, ge=0, le=1, description="largest share (0-1) of the labels that may name a document the input does not hold"
+        0.05,
+        ge=0,
+        le=1,
+        description="largest share (0-1) of the labels that may name a document the input does not hold",
     )
     seed: int = Field(0, ge=0, lt=1 << 63, description="seed of the folds")
 
@@ -101,9 +109,8 @@ def labelled(
 
 
 def model_files(config: TrainStem) -> list[str]:
-    from filters.stem.labels import SUFFIXES
-
     from arcmill.errors import UsageError
+    from filters.stem.labels import SUFFIXES
 
     if config.labels is None:
         return []

@@ -13,7 +13,7 @@ import numpy as np
 from arcmill.errors import InputError
 from filters.stem.features import BITS, Bags
 from filters.stem.model import WEIGHTS, Card, StemModel, quantize
-from filters.stem.ordinal import Ordinal, agreement, fit
+from filters.stem.ordinal import agreement, fit
 from filters.stem.ridge import Rows, solve
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Labelled", "evaluate", "train"]
 
 _LEAST = 20  # labelled documents
-_STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_STRENGTHS = (0.001, 0.01, 0.1, 1.0, 10.0)
 _TRIED = 20_000  # documents that the strength is chosen on
 _BATCH = 512
 
@@ -99,7 +99,12 @@ def _gather(
         "empty": empty,
         "labels": dict(sorted(Counter(str(int(label)) for label in labels).items())),
     }
-    return Rows([sets[digest] for digest in order], 1 << BITS), labels, np.array([folds[d] for d in order], np.int64), counts
+    return (
+        Rows([sets[digest] for digest in order], 1 << BITS),
+        labels,
+        np.array([folds[d] for d in order], np.int64),
+        counts,
+    )
 
 
 def _check(labels: NDArray[np.float64], folds: NDArray[np.int64], counts: dict[str, Any]) -> None:
@@ -135,7 +140,10 @@ def _strongest(rows: Rows, labels: NDArray[np.float64], folds: NDArray[np.int64]
     some = min(len(labels), _TRIED)
     part = rows.first(some)
     errors = [
-        (round(float(((_out_of_fold(part, labels[:some], folds[:some], strength) - labels[:some]) ** 2).mean()), 9), -strength)
+        (
+            round(float(((_out_of_fold(part, labels[:some], folds[:some], strength) - labels[:some]) ** 2).mean()), 9),
+            -strength,
+        )
         for strength in _STRENGTHS
     ]
     return -min(errors)[1]
