@@ -29,6 +29,7 @@ STAGES = {
     "dedup-semantic": "dedup.semantic.stage",
     "mix": "sequences.mix",
     "train-tokenizer": "sequences.tokenizer",
+    "format-fim": "sequences.fim.stage",
     "pack": "sequences.pack",
 }
 
