@@ -6,7 +6,7 @@ A core knows no engine. Its shape follows from the declaration:
 |---|---|
 | engine datatrove, reads Document | `core(batch, config[, state]) -> Changes` |
 | … and `each=True` | `core(document, config[, state]) -> Document or Outcome` |
-| … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches or `(id, Outcome)` |
+| … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches, `(id, Outcome)`, or counts for `statistics` |
 | engine datatrove, reads Files | `core(file, config[, state])` yields Document (or Problem) or Failure |
 | … and `splits=` (reads nothing) | `core(split, config[, state])` yields the same |
 | engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |

@@ -20,6 +20,9 @@ STAGES = {
     "train-quality": "filters.quality.train",
     "score-quality": "filters.quality.score",
     "bucket-quality": "filters.buckets",
+    "sample-stem": "filters.stem.sample",
+    "train-stem": "filters.stem.train",
+    "score-stem": "filters.stem.score",
     "dedup-exact": "dedup.exact",
     "sign-minhash": "dedup.sign",
     "dedup-minhash": "dedup.minhash",
@@ -28,6 +31,7 @@ STAGES = {
     "dedup-semantic": "dedup.semantic.stage",
     "mix": "sequences.mix",
     "train-tokenizer": "sequences.tokenizer",
+    "format-fim": "sequences.fim.stage",
     "pack": "sequences.pack",
 }
 

@@ -113,6 +113,8 @@ class PartTask:
             if isinstance(made, tuple):
                 writer.ledger([made])
                 left += 1
+            elif isinstance(made, Mapping):
+                writer.tallies.update(made)
             else:
                 batch = made.cast(job.schema)
                 used += _begun(batch) if job.record == "Sequence" else 0
