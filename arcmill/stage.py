@@ -6,7 +6,7 @@ A core knows no engine. Its shape follows from the declaration:
 |---|---|
 | engine datatrove, reads Document | `core(batch, config[, state]) -> Changes` |
 | … and `each=True` | `core(document, config[, state]) -> Document or Outcome` |
-| … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches or `(id, Outcome)` |
+| … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches, `(id, Outcome)`, or counts for `statistics` |
 | engine datatrove, reads Files | `core(file, config[, state])` yields Document (or Problem) or Failure |
 | … and `splits=` (reads nothing) | `core(split, config[, state])` yields the same |
 | engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
@@ -64,11 +64,15 @@ class Changes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One raw input file. `name` is relative to the folder that was given, so it is the same on every machine."""
+    """One raw input file. `name` is relative to the folder that was given, so it is the same on every machine.
+
+    `digest` says what is read of it, where that is not the bytes of a file, such as a commit of a repository.
+    """
 
     path: str
     name: str
     size: int
+    digest: str | None = None
 
     def open(self) -> BinaryIO:
         """The raw bytes, as they are stored."""
@@ -99,6 +103,8 @@ class Stage:
     # (batches of plans, config, input name -> datasets) -> batches of rows, in the same order: where rows are plans
     assembles: Callable[..., Any] | None = None
     accepts: tuple[str, ...] = ()  # suffixes that a folder of raw files is searched for
+    # (paths, config) -> the units of raw input, with digests, where they are not simply files
+    find: Callable[[Sequence[str], Any], list[SourceFile]] | None = None
     splits: Callable[[Any], list[str]] | None = None  # (config) -> names of the units of work, without an input
     identity: Callable[[Any], str] | None = None  # (config) -> digest of what the splits hold
     model_files: Callable[[Any], list[str]] | None = None  # (config) -> files whose digests decide the output
