@@ -6,17 +6,22 @@ Everything is computed when first asked for. Widths are code points; whatever st
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from arcmill.syntax import parse
 from filters.code import lexer, scan
 from filters.code.columns import ALPHABETIC, CHARACTERS, END, FIRST, HASH, WORDS
 from filters.code.languages import is_program
 
+if TYPE_CHECKING:
+    from tree_sitter import Tree
+
 Array = np.ndarray[Any, Any]
 
 LONG_WORD = 30  # characters; of OpenCoder's rule on long words
+PARSED_BYTES = 1 << 16
 WINDOW = 10  # tokens; of OpenCoder's rules on repeated n-grams
 
 
@@ -115,6 +120,20 @@ class Analysis:
     def long_string_lines(self, length: int) -> float:
         """Share of the lines with a string of at least `length` bytes."""
         return lexer.long_strings(self.data, self.tokens, length) / len(self.lines) if len(self.lines) else 0.0
+
+    # Syntax
+
+    @cached_property
+    def parsed_bytes(self) -> bytes:
+        """The part of the source that is parsed: the lines within the first 64 KiB, or those 64 KiB of one line."""
+        if len(self.source) <= PARSED_BYTES:
+            return self.source
+        return self.source[: self.source.rfind(b"\n", 0, PARSED_BYTES) + 1 or PARSED_BYTES]
+
+    @cached_property
+    def tree(self) -> Tree | None:
+        """The syntax tree of `parsed_bytes`; None where there is no grammar."""
+        return parse(self.parsed_bytes, "tsx" if self.path.endswith(".tsx") else self.language)
 
     # Encoded data
 

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING
 
 from arcmill.config import Field, Settings
 from arcmill.stage import Outcome
-from arcmill.syntax import parse
 
 if TYPE_CHECKING:
     from tree_sitter import Tree
 
     from filters.code.analysis import Analysis
-
-_PARSED_BYTES = 1 << 16
 
 
 class BrokenSyntax(Settings):
@@ -37,14 +34,10 @@ def rule(settings: BrokenSyntax) -> Callable[[Analysis], Outcome | None]:
     def check(analysis: Analysis) -> Outcome | None:
         if s.max_share is None or analysis.language not in s.languages or not analysis.source:
             return None
-        source = analysis.source
-        if len(source) > _PARSED_BYTES:  # cut between lines, so that the cut itself breaks little
-            cut = source.rfind(b"\n", 0, _PARSED_BYTES) + 1
-            source = source[: cut or _PARSED_BYTES]
-        tree = parse(source, "tsx" if analysis.path.endswith(".tsx") else analysis.language)
+        tree = analysis.tree
         if tree is None or not tree.root_node.has_error:
             return None
-        share = broken_bytes(tree) / len(source)
+        share = broken_bytes(tree) / len(analysis.parsed_bytes)
         return Outcome("broken-syntax", score=share, threshold=s.max_share) if share > s.max_share else None
 
     return check

@@ -1,7 +1,7 @@
 """Functions without a body: OpenCoder (arXiv 2411.04905), appendix A, counts `pass` lines and functions of one line.
 
-Here a function is a node of the syntax tree, and its body is empty when it holds nothing but comments, documentation,
-`pass` or `...`. A file is parsed only where a cheap look says that it could fall."""
+Here a function is a node of the syntax tree, and its body is empty when it holds nothing but comments, `pass` or `...`,
+with documentation or without. A file's tree is read only where a cheap look says that it could fall."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 from arcmill.config import Field, Settings
 from arcmill.stage import Outcome
-from arcmill.syntax import PARSED, parse
+from arcmill.syntax import PARSED
 
 if TYPE_CHECKING:
-    from tree_sitter import Node
+    from tree_sitter import Node, Tree
 
     from filters.code.analysis import Analysis
 
-_LIKELY = re.compile(rb"^\s*pass\b|\.\.\.\s*$|\{\s*\}|\{\s*(?://[^\n]*|/\*[^*]*\*/)\s*\}", re.MULTILINE)
+_LIKELY = re.compile(rb"(?:^|:)[ \t]*(?:pass|\.\.\.)[ \t]*$|\)[^;{}()\n]{0,80}\{\s*\}", re.MULTILINE)
+_HEADS = re.compile(rb"\b(?:def|func|fn|function)\b|=>|\)\s*\{")
 _FUNCTIONS = frozenset({
     "function_definition", "function_declaration", "function_item", "method_declaration", "method_definition",
     "constructor_declaration", "function_expression", "arrow_function", "generator_function_declaration",
 })  # fmt: skip
 _NOTHING = frozenset({"comment", "line_comment", "block_comment", "pass_statement"})
-_PARSED_BYTES = 1 << 16
 
 
 class EmptyFunctions(Settings):
@@ -42,10 +42,10 @@ def rule(settings: EmptyFunctions) -> Callable[[Analysis], Outcome | None]:
     def check(analysis: Analysis) -> Outcome | None:
         if s.max_share is None or analysis.language not in PARSED or analysis.path.endswith((".pyi", ".d.ts")):
             return None
-        source = analysis.source[:_PARSED_BYTES]
-        if len(_LIKELY.findall(source)) < s.min_count:
+        likely = len(_LIKELY.findall(analysis.parsed_bytes))
+        if likely < s.min_count or likely <= s.max_share * len(_HEADS.findall(analysis.parsed_bytes)) / 2:
             return None
-        functions, empty = count(source, "tsx" if analysis.path.endswith(".tsx") else analysis.language)
+        functions, empty = count(analysis.tree)
         if empty < s.min_count or empty <= s.max_share * functions:
             return None
         return Outcome("empty-functions", score=empty / functions, threshold=s.max_share)
@@ -53,9 +53,8 @@ def rule(settings: EmptyFunctions) -> Callable[[Analysis], Outcome | None]:
     return check
 
 
-def count(source: bytes, language: str) -> tuple[int, int]:
-    """How many functions have a body in the text, and how many bodies are empty."""
-    tree = parse(source, language)
+def count(tree: Tree | None) -> tuple[int, int]:
+    """How many functions of a tree have a body, and how many bodies are empty."""
     functions = empty = 0
     if tree is None:
         return 0, 0
