@@ -35,7 +35,9 @@ _LEFT_OUT = re.compile(
     re.IGNORECASE,
 )
 _CERTAIN = tuple(phrase for phrase in PHRASES if phrase not in ("generated from", "do not edit", "machine generated"))
-_CPLUSPLUS = re.compile(r"^\s*(?:class|namespace|template\s*<|using)\b|\bstd::|\b(?:public|private|protected):", re.MULTILINE)
+_CPLUSPLUS = re.compile(
+    r"^\s*(?:class|namespace|template\s*<|using)\b|\bstd::|\b(?:public|private|protected):", re.MULTILINE
+)
 _LEAST, _LARGEST, _LARGEST_GOOD = 400, 4_000_000, 400_000  # bytes of a file
 _MADE = 0.3  # share of the good files that a bad one is made of as well
 

@@ -56,7 +56,9 @@ def train(files: Iterable[Labelled], config: TrainCodeQuality, output: Path) -> 
     for name in (*MODELS, GENERAL):
         some = rows if name == GENERAL else [row for row in rows if row.model == name]
         if name == GENERAL:
-            some = [row._replace(**dict(zip(("places", "values"), without_tree(*row[4:]), strict=True))) for row in some]
+            some = [
+                row._replace(**dict(zip(("places", "values"), without_tree(*row[4:]), strict=True))) for row in some
+            ]
         counts = _counts(some)
         if min(counts["train"]) < config.min_files or min(counts["held_out"]) < max(2, config.min_files // 10):
             if name == GENERAL:
@@ -67,7 +69,9 @@ def train(files: Iterable[Labelled], config: TrainCodeQuality, output: Path) -> 
             continue
         languages[name] = _train_one(name, some, counts, config, output)
     Card(config.name, languages).write(output)
-    return {name: language.measured | {"low": language.low, "high": language.high} for name, language in languages.items()}
+    return {
+        name: language.measured | {"low": language.low, "high": language.high} for name, language in languages.items()
+    }
 
 
 def _vectors(files: Iterable[Labelled], config: TrainCodeQuality) -> list[_Row]:
@@ -80,9 +84,7 @@ def _vectors(files: Iterable[Labelled], config: TrainCodeQuality) -> list[_Row]:
         text = file.text.encode("utf-8", "replace")
         order = blake2b(text, digest_size=16, key=key).digest() + (file.path or "").encode("utf-8", "replace")
         vector = features.vector(file.text, file.language or "", file.path)
-        rows.append(
-            _Row(order, model_of(file.language), int.from_bytes(group, "little") < limit, file.label, *vector)
-        )
+        rows.append(_Row(order, model_of(file.language), int.from_bytes(group, "little") < limit, file.label, *vector))
     return sorted(rows, key=lambda row: (row.order, row.label))
 
 

@@ -72,7 +72,7 @@ def _read(data: Array, functions: Array, identifiers: Array, deepest: int) -> tu
     begun = np.zeros(deepest + 2, np.int64)
     children = np.zeros(deepest + 2, np.int64)
     nodes = errors = leaves = names = function_count = function_nodes = function_depth = depth_sum = 0
-    depth = most = errors_below = root_children = 0
+    depth = most = root_children = 0
     size = data.shape[0]
     at = 0
     while at < size:

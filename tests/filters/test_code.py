@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -39,12 +38,15 @@ class Mill:
             raise ValueError("the other wheel has no teeth")
         return self.teeth / other.teeth
 '''
-LINES = "\n".join(f"value_{n} = compute({'abcdefgh'[n % 8] * (n % 7 + 1)!r}, other)" for n in range(30))
+NAMES = "river mill wheel stone water flour town people wall light".split()
+LINES = "\n".join(f"value_of_{NAMES[n][::-1]} = compute({NAMES[n]}, other)" for n in range(10))
 BLOB = base64.b64encode(hashlib.sha512(b"x").digest() * 40).decode()
 TABLE = "\n".join(f"    {{ {n}, {n * 7}, {n * 31}, {n % 13} }}," for n in range(40))
 
 
-def judged(text: str, language: str = "python", path: str | None = None, tags: list[str] | None = None, **config: Any) -> str:
+def judged(
+    text: str, language: str = "python", path: str | None = None, tags: list[str] | None = None, **config: Any
+) -> str:
     outcome = setup(FilterCode(**config)).judge(text, language, path, tags)
     return outcome.rule if outcome else ""
 
@@ -111,7 +113,13 @@ def test_good_code_stays(order: str) -> None:
 def test_good_code_of_other_languages_stays() -> None:
     java = "package mill;\n\npublic class Wheel {\n    private final int teeth;\n\n    public Wheel(int teeth) {\n        this.teeth = teeth;\n    }\n\n    /** The ratio to another wheel. */\n    public double ratio(Wheel other) {\n        return (double) teeth / other.teeth;\n    }\n}\n"
     assert judged(java, "java", "src/Wheel.java") == ""
-    assert judged('{\n  "name": "mill",\n  "wheels": ["left", "right"],\n  "teeth": 12,\n  "stones": null\n, "a": "b", "c": "d"}\n', "json") == ""
+    assert (
+        judged(
+            '{\n  "name": "mill",\n  "wheels": ["left", "right"],\n  "teeth": 12,\n  "stones": null\n, "a": "b", "c": "d"}\n',
+            "json",
+        )
+        == ""
+    )
     assert judged("The mill stands by the river and its wheel turns with the water.\n" * 9, "markdown") == ""
 
 
@@ -145,7 +153,9 @@ def test_mistakes_in_languages_are_named(languages: object, message: str) -> Non
         validate(FilterCode, {"languages": languages}, "filter-code")
 
 
-@pytest.mark.parametrize("language", ["python", "javascript", "go", "rust", "c", "html", "json", "", "no such language"])
+@pytest.mark.parametrize(
+    "language", ["python", "javascript", "go", "rust", "c", "html", "json", "", "no such language"]
+)
 def test_bad_input_is_judged(language: str) -> None:
     for text in ("", "\x00" * 5000, "a" * 300_000, "(" * 50_000, "'" * 999, '"""' * 999, "/*" * 999, "<" * 20_000, "\n" * 9999,
                  "\ud800" * 99, "日本" * 999, "def f(:\n" * 99, "\\" * 999, "{" * 9999 + "}" * 9999):  # fmt: skip
@@ -163,7 +173,9 @@ def test_batches_change_nothing_and_unreadable_text_is_errored() -> None:
     together = core(batch, config, state).outcomes
     assert {row: outcome.rule for row, outcome in together.items()} == {1: "size/too-short", 2: "size/too-short"}
     for row in range(4):
-        assert list(core(batch.slice(row, 1), config, state).outcomes.values()) == [together[row]] * (row in together)
+        assert list(core(batch.slice(row, 1), config, state).outcomes.values()) == (
+            [together[row]] if row in together else []
+        )
 
 
 def test_lexer_reads_strings_and_comments() -> None:
@@ -206,5 +218,3 @@ def test_repeated_tokens_count_each_token_once() -> None:
     assert a.repeated_tokens == pytest.approx(12 / 25)
     assert Analysis(" ".join(tokens), "c").repeated_tokens == 0
     assert lexer.covered(lexer.window_keys(a.data, a.tokens[:0], 10), 10) == 0
-
-
