@@ -68,7 +68,7 @@ class Analysis:
     @cached_property
     def lines(self) -> Array:
         """See `scan.lines`."""
-        return scan.lines(self.data)
+        return scan.lines(self.data)  # type: ignore[no-any-return]
 
     @cached_property
     def written(self) -> Array:
@@ -96,7 +96,7 @@ class Analysis:
     @cached_property
     def tokens(self) -> Array:
         """See `lexer.lex`."""
-        return lexer.lex(self.data, lexer.rules(self.language))
+        return lexer.lex(self.data, lexer.rules(self.language))  # type: ignore[no-any-return]
 
     @cached_property
     def _kinds(self) -> list[int]:

@@ -105,7 +105,7 @@ def _leads(data: Array, at: int) -> bool:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _string(data: Array, start: int, triple: bool, lifetimes: bool) -> int:
+def _string(data: Array, start: int, triple: bool, lifetimes: bool) -> Any:
     """The end of the string that begins at `start`; `start` itself where the quote opens none."""
     size = data.shape[0]
     quote = data[start]
@@ -163,7 +163,7 @@ def window_keys(data: Array, tokens: Array, length: int) -> Array:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def covered(keys: Array, length: int) -> int:
+def covered(keys: Array, length: int) -> Any:
     """How many tokens lie in a run of `length` tokens that has stood before."""
     total = keys.shape[0]
     if total == 0:
@@ -192,7 +192,7 @@ def kind_bytes(tokens: Array) -> Array:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def long_strings(data: Array, tokens: Array, length: int) -> int:
+def long_strings(data: Array, tokens: Array, length: int) -> Any:
     """Lines that hold a string of at least `length` bytes."""
     count = 0
     line_end = -1

@@ -146,9 +146,9 @@ class FilterCode(StageConfig):
         for group, values in self.languages.get(language, {}).items():
             if group not in found:
                 raise ValueError(f"languages.{language}: unknown group '{group}'; accepted: {', '.join(ORDER)}")
-            base = found[group]  # type: ignore[index]
+            base = found[group]
             try:
-                found[group] = type(base).model_validate({**base.model_dump(), **values})  # type: ignore[index]
+                found[group] = type(base).model_validate({**base.model_dump(), **values})
             except ValidationError as error:
                 first = error.errors()[0]
                 raise ValueError(

@@ -49,4 +49,4 @@ def probability(places: Array, values: Array, weights: Array) -> float:
     exponent = np.float64(weights[weights.shape[0] - 1])
     for i in range(places.shape[0]):
         exponent += np.float64(weights[places[i]]) * values[i]
-    return 1.0 / (1.0 + np.exp(-min(30.0, max(-30.0, exponent))))
+    return float(1.0 / (1.0 + np.exp(-min(30.0, max(-30.0, exponent)))))

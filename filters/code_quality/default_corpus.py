@@ -78,7 +78,8 @@ def packages(split: str | None = None) -> list[Package]:
     """The rows of the table, of one split or all: "train"; "check", which choices were made by; "test"."""
     rows = [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines()[1:]]
     found = [
-        Package(*row[:4], *(None if pattern == "-" else re.compile(pattern) for pattern in row[4:6])) for row in rows
+        Package(row[0], row[1], row[2], row[3], *(None if mark == "-" else re.compile(mark) for mark in row[4:6]))
+        for row in rows
     ]
     return [package for package in found if split in (None, package.split)]
 
@@ -108,7 +109,12 @@ def key(text: str) -> bytes:
 def _files(folder: Path, package: Package) -> Iterator[tuple[bytes, Sample]]:
     for path in folder.rglob("*"):
         language = _SUFFIXES.get(path.suffix)
-        if language not in _HELD.get(package.registry, _SUFFIXES.values()) or not path.is_file() or path.is_symlink():
+        if (
+            language is None
+            or language not in _HELD.get(package.registry, _SUFFIXES.values())
+            or not path.is_file()
+            or path.is_symlink()
+        ):
             continue
         name = path.relative_to(folder).as_posix()
         name = name.removeprefix("package/") if package.registry == "npm" else name

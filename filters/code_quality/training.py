@@ -56,9 +56,7 @@ def train(files: Iterable[Labelled], config: TrainCodeQuality, output: Path) -> 
     for name in (*MODELS, GENERAL):
         some = rows if name == GENERAL else [row for row in rows if row.model == name]
         if name == GENERAL:
-            some = [
-                row._replace(**dict(zip(("places", "values"), without_tree(*row[4:]), strict=True))) for row in some
-            ]
+            some = [_Row(*row[:4], *without_tree(row.places, row.values)) for row in some]
         counts = _counts(some)
         if min(counts["train"]) < config.min_files or min(counts["held_out"]) < max(2, config.min_files // 10):
             if name == GENERAL:

@@ -61,7 +61,7 @@ def _hash(data: Array, start: int, end: int) -> Any:
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _member(value: Any, table: Array) -> bool:
     place = np.searchsorted(table, value)
-    return place < table.shape[0] and table[place] == value
+    return bool(place < table.shape[0] and table[place] == value)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
