@@ -75,7 +75,8 @@ class Sample:
 
 
 def packages(split: str | None = None) -> list[Package]:
-    """The rows of the table, of one split or all: "train"; "check", which choices were made by; "test"."""
+    """The rows of the table, of one split or all: "train"; "check", which choices were made by before
+    it was trained on as well; "test", which nothing was chosen by."""
     rows = [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines()[1:]]
     found = [
         Package(row[0], row[1], row[2], row[3], *(None if mark == "-" else re.compile(mark) for mark in row[4:6]))
@@ -84,10 +85,10 @@ def packages(split: str | None = None) -> list[Package]:
     return [package for package in found if split in (None, package.split)]
 
 
-def samples(root: Path, split: str, skip: frozenset[bytes] = frozenset()) -> Iterator[Sample]:
-    """The files of a split, at most `MOST` of a kind and language from a package, each text once, none in `skip`."""
+def samples(root: Path, *splits: str, skip: frozenset[bytes] = frozenset()) -> Iterator[Sample]:
+    """The files of some splits, at most `MOST` of a kind and language from a package, each text once, none in `skip`."""
     seen = set(skip)
-    for package in packages(split):
+    for package in (package for split in splits for package in packages(split)):
         taken: dict[tuple[str, str], int] = {}
         for order, sample in sorted(_files(root / package.folder, package), key=lambda pair: pair[0]):
             digest = key(sample.text)

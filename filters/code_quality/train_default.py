@@ -1,7 +1,7 @@
 """Trains the packaged models again: `python -m filters.code_quality.train_default --packages FOLDER --output DIR`.
 
 Fetches the packages of `default_packages.tsv` into FOLDER (about 3 GB unpacked; npm, and apt on Debian 12, must be there),
-trains on those of the split "train", and prints the AUC on "check", which choices were made by, and on "test".
+trains on those of the splits "train" and "check", and prints the AUC on those of "test".
 """
 
 from __future__ import annotations
@@ -23,18 +23,23 @@ from filters.code_quality.train import TrainCodeQuality
 from filters.code_quality.training import Labelled, train
 from filters.quality.calibration import roc_auc
 
+TRAINED_ON = ("train", "check")
 CONFIG = TrainCodeQuality(name=DEFAULT_MODEL.name)
 
 
 def make(root: Path, output: Path) -> dict[str, Any]:
     """Train into `output`; returns the statistics of train-code-quality."""
     output.mkdir(parents=True, exist_ok=True)
-    statistics = train(labelled(samples(root, "train")), CONFIG, output)
+    statistics = train(labelled(samples(root, *TRAINED_ON)), CONFIG, output)
     card = output / CARD
     values = json.loads(card.read_text(encoding="utf-8"))
     trees = ("tree-sitter", *(f"tree-sitter-{name}" for name in ("python", "javascript", "typescript", "java", "go")),
              "tree-sitter-rust", "tree-sitter-c", "tree-sitter-cpp")  # fmt: skip
-    values["trained_on"] = {"packages": len(packages("train")), "python": platform.python_version(), **_versions(trees)}
+    values["trained_on"] = {
+        "packages": sum(len(packages(split)) for split in TRAINED_ON),
+        "python": platform.python_version(),
+        **_versions(trees),
+    }
     card.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return statistics
 
@@ -73,7 +78,6 @@ def main() -> None:
     parser.add_argument(
         "--output", type=Path, default=DEFAULT_MODEL, help="folder of the model (default: the packaged one)"
     )
-    parser.add_argument("--evaluate", choices=("check", "test"), nargs="*", default=["check"], help="splits to measure")
     parser.add_argument("--no-training", action="store_true", help="measure the model in --output as it is")
     arguments = parser.parse_args()
     for package in packages():
@@ -81,9 +85,8 @@ def main() -> None:
     if not arguments.no_training:
         print(json.dumps(make(arguments.packages, arguments.output), indent=1))
     model = CodeQualityModel(arguments.output, "--output")
-    known = frozenset(key(file.text) for file in samples(arguments.packages, "train"))
-    for split in arguments.evaluate:
-        print(split, json.dumps(evaluate(model, list(samples(arguments.packages, split, known))), indent=1))
+    known = frozenset(key(file.text) for file in samples(arguments.packages, *TRAINED_ON))
+    print(json.dumps(evaluate(model, list(samples(arguments.packages, "test", skip=known))), indent=1))
 
 
 if __name__ == "__main__":
