@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 LONG_WORD = 30  # characters; of OpenCoder's rule on long words
-PARSED_BYTES = 1 << 16
+PARSED_BYTES = 1 << 14
 WINDOW = 10  # tokens; of OpenCoder's rules on repeated n-grams
 
 
@@ -125,7 +125,7 @@ class Analysis:
 
     @cached_property
     def parsed_bytes(self) -> bytes:
-        """The part of the source that is parsed: the lines within the first 64 KiB, or those 64 KiB of one line."""
+        """The part of the source that is parsed: the lines within the first 16 KiB, or those 16 KiB of one line."""
         if len(self.source) <= PARSED_BYTES:
             return self.source
         return self.source[: self.source.rfind(b"\n", 0, PARSED_BYTES) + 1 or PARSED_BYTES]

@@ -23,7 +23,7 @@ class BrokenSyntax(Settings):
         ("python",), description="languages whose files are parsed for it, of those with a grammar; it costs a parse"
     )
     max_share: float | None = Field(
-        0.05, ge=0, le=1, description="largest share (0-1) of the first 64 KiB that the grammar cannot place"
+        0.05, ge=0, le=1, description="largest share (0-1) of the first 16 KiB that the grammar cannot place"
     )
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from filters.code.analysis import Analysis
 
-_LIKELY = re.compile(rb"(?:^|:)[ \t]*(?:pass|\.\.\.)[ \t]*$|\)[^;{}()\n]{0,80}\{\s*\}", re.MULTILINE)
+_EMPTY_BRACES = re.compile(rb"\{\s*\}")
 _HEADS = re.compile(rb"\b(?:def|func|fn|function)\b|=>|\)\s*\{")
 _FUNCTIONS = frozenset({
     "function_definition", "function_declaration", "function_item", "method_declaration", "method_definition",
@@ -36,14 +36,18 @@ class EmptyFunctions(Settings):
 
 
 def rule(settings: EmptyFunctions) -> Callable[[Analysis], Outcome | None]:
-    """Check the functions in the first 64 KiB."""
+    """Check the functions in the first 16 KiB."""
     s = settings
 
     def check(analysis: Analysis) -> Outcome | None:
         if s.max_share is None or analysis.language not in PARSED or analysis.path.endswith((".pyi", ".d.ts")):
             return None
-        likely = len(_LIKELY.findall(analysis.parsed_bytes))
-        if likely < s.min_count or likely <= s.max_share * len(_HEADS.findall(analysis.parsed_bytes)) / 2:
+        source = analysis.parsed_bytes
+        python = analysis.language == "python"
+        likely = source.count(b"pass") + source.count(b"...") if python else len(_EMPTY_BRACES.findall(source))
+        if likely < s.min_count or likely <= s.max_share * (
+            source.count(b"def ") if python else len(_HEADS.findall(source)) / 2
+        ):
             return None
         functions, empty = count(analysis.tree)
         if empty < s.min_count or empty <= s.max_share * functions:

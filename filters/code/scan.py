@@ -145,13 +145,18 @@ def encoded(data: Array) -> Array:
             kinds |= 2
         elif 0x30 <= byte <= 0x39:
             kinds |= 4
-        elif byte not in (0x2B, 0x2F, 0x3D, 0x0A):
+        elif byte != 0x2B and byte != 0x2F and byte != 0x3D and byte != 0x0A:
             if i - start >= 64 and kinds == 7:
                 out[0] += i - start
                 out[1] = max(out[1], i - start)
             start, kinds = i + 1, 0
     i = 0
     while i < size:
+        if not _is_hex(data[i]) and data[i] != 0x5C:  # no item begins here
+            i += 1
+            while i < size and _is_word(data[i]) and _is_word(data[i - 1]):
+                i += 1
+            continue
         stop, items = _hex_run(data, i)
         if items >= 8:
             out[2] += stop - i
@@ -161,6 +166,9 @@ def encoded(data: Array) -> Array:
             i += 1
     i = 0
     while i + 5 < size:
+        if data[i] != 0x5C:
+            i += 1
+            continue
         stop = i
         while (
             stop + 5 < size and data[stop] == 0x5C and data[stop + 1] | 0x20 == 0x75 and _is_hex(data[stop + 2])
@@ -181,7 +189,7 @@ def _hex_run(data: Array, start: int) -> tuple[int, int]:
     at, items = start, 0
     while at < size:
         here = at
-        if here + 1 < size and data[here] in (0x30, 0x5C) and data[here + 1] | 0x20 == 0x78:
+        if here + 1 < size and (data[here] == 0x30 or data[here] == 0x5C) and data[here + 1] | 0x20 == 0x78:
             here += 2
         if here + 1 >= size or not (_is_hex(data[here]) and _is_hex(data[here + 1])):
             break
