@@ -33,6 +33,10 @@ class TrainCodeQuality(StageConfig):
         0.2, gt=0, lt=1, description="share of the repositories (0-1) kept from training, for calibration, tiers and AUC; "
         "documents without `repo` are held out each on their own"
     )  # fmt: skip
+    refit: bool = Field(
+        True, description="train the weights that are written on all files, the held-out ones too, once AUC, calibration "
+        "and thresholds are known from a first training without them"
+    )  # fmt: skip
     min_files: int = Field(
         50, ge=10, description="fewest files of each label in training (a tenth of it held out) for a model of its own"
     )

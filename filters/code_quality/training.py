@@ -97,22 +97,27 @@ def _counts(rows: list[_Row]) -> dict[str, list[int]]:
 def _train_one(
     name: str, rows: list[_Row], counts: dict[str, list[int]], config: TrainCodeQuality, output: Path
 ) -> Language:
-    used = [row for row in rows if not row.held]
-    labels = np.array([row.label for row in used])
-    # Good and bad weigh the same, however many there are of each.
-    weights = np.where(labels >= GOOD, 0.5 * len(used) / counts["train"][1], 0.5 * len(used) / counts["train"][0])
-    ends = np.cumsum([len(row.places) for row in used])
-    found = fit(
-        np.concatenate([row.places for row in used]), np.concatenate([row.values for row in used]), ends, labels, weights,
-        np.arange(len(used)), SIZE, config.learning_rate, config.decay, config.epochs,
-    )  # fmt: skip
-    file, digest = write_weights(output, name, found)
-    kept = found.astype(np.float16).astype(np.float64)  # what the file holds decides the rest
     held = [row for row in rows if row.held]
-    raw = np.array([probability(row.places, row.values, kept) for row in held])
+    weights = _fit([row for row in rows if not row.held], config)
+    raw = np.array([probability(row.places, row.values, weights) for row in held])
     good = np.array([row.label >= GOOD for row in held])
     curve: Calibration = calibrate(raw, good)
     scores = curve(raw)
     low, high = np.quantile(scores[good], [config.low_quantile, config.high_quantile])
+    file, digest = write_weights(output, name, _fit(rows, config) if config.refit else weights)
     measured = {"files": counts, "auc": round(roc_auc(scores, good), 6)}
     return Language(file, digest, curve.slope, curve.offset, round(float(low), 6), round(float(high), 6), measured)
+
+
+def _fit(rows: list[_Row], config: TrainCodeQuality) -> Array:
+    """The weights that are learned from some files. Good and bad weigh the same, however many there are of each."""
+    labels = np.array([row.label for row in rows])
+    good = labels >= GOOD
+    weights = np.where(good, 0.5 / good.mean(), 0.5 / (1 - good.mean()))
+    found = fit(
+        np.concatenate([row.places for row in rows]), np.concatenate([row.values for row in rows]),
+        np.cumsum([len(row.places) for row in rows]), labels, weights, np.arange(len(rows)), SIZE, config.learning_rate,
+        config.decay, config.epochs,
+    )  # fmt: skip
+    kept: Array = found.astype(np.float16).astype(np.float64)  # as the file will hold them
+    return kept
