@@ -140,6 +140,8 @@ def _kind(text: str, name: str, package: Package) -> str | None:
     top = "\n".join(text[:1000].split("\n")[:6]).lower()
     if any(phrase in top for phrase in _CERTAIN) or (package.bad and package.bad.search(name)):
         return "generated"
+    if name.endswith(".d.ts"):
+        return None  # mostly emitted by the compiler, also below src/
     good = package.good and package.good.search(name) and len(text) <= _LARGEST_GOOD
     return "hand" if good and "generated" not in text[:2000].lower() else None  # None: not certain
 
