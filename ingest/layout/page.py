@@ -28,6 +28,7 @@ MAX_INDENT = 8  # levels of lists within one another that are shown
 RENDERERS = re.compile(rb"mathjax|katex", re.IGNORECASE)
 ASKS = re.compile(rb"<pre[\s>]|<math[\s>]|type=[\"']?math/|class=[\"'](?:katex|mathjax|math|highlight)|<code[\s>]", re.I)
 FEW = 2  # marks of code or formulas from which a page's layout is worth its time
+DOLLAR = "\x02"  # stands for a dollar sign of the prose until it is known whether the page has formulas
 POWER = re.compile(r"[-+−]?(?:\d{1,3}|[nmkij])")
 
 
@@ -55,7 +56,7 @@ def layout_text(source: bytes) -> tuple[str, str | None]:
     if not named or not any(map(is_good, blocks)):
         kept = trim(blocks)
         blocks = kept or blocks
-    text = render(blocks)
+    text = render([block._replace(text=walker.prose(block.text)) for block in blocks])
     return CONTROL.sub("", text) if CONTROL.search(text) else text, tree.title
 
 
@@ -65,6 +66,7 @@ class Walker:
     def __init__(self, delimiters: bool = False) -> None:
         self.blocks: list[Block] = []
         self._delimiters = delimiters
+        self._formulas = False
         self._line: list[str] = []
         self._linked = 0
         self._links = 0
@@ -98,8 +100,12 @@ class Walker:
             text = text[at:]
         self._plain(text)
 
+    def prose(self, text: str) -> str:
+        """A block's text with the dollar signs of its prose told from those of formulas, if the page has formulas."""
+        return text.replace(DOLLAR, "\\$" if self._formulas and not self._delimiters else "$")
+
     def _plain(self, text: str) -> None:
-        self._line.append(text)
+        self._line.append(text.replace(DOLLAR, "").replace("$", DOLLAR))
         if self._links:
             self._linked += len(text.strip())
 
@@ -210,6 +216,7 @@ class Walker:
         return False
 
     def _formula(self, formula: Formula) -> None:
+        self._formulas = True
         if not formula.display:
             self._line.append(marked(formula))
             return
@@ -251,6 +258,7 @@ class Walker:
         inner = Walker(self._delimiters)
         for child in children(cell):
             inner.walk(child)
+        self._formulas = self._formulas or inner._formulas
         return " ".join(re.sub(r"^\$\$(.*)\$\$$", r"$\1$", block.text, flags=re.DOTALL) for block in inner.blocks)
 
     @staticmethod
