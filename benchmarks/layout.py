@@ -45,8 +45,10 @@ CODE = {"code-block", "sourcecode", "code", "doctest", "testcode", "testoutput"}
 DOCTEST_OPTION = re.compile(r"#\s*doctest:.+$", re.MULTILINE)
 BLANK_LINE = re.compile(r"^\s*<BLANKLINE>", re.MULTILINE)
 FENCE = re.compile(r"^(`{3,})([^`\n]*)\n(.*?)\n\1$", re.MULTILINE | re.DOTALL)
-SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
-DOLLARS = re.compile(r"\\[^\n]|\$\$((?:[^$\\]|\\.)+)\$\$|\$((?:[^$\\]|\\.)+)\$", re.DOTALL)
+SPAN = re.compile(r"(?<!`)(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")  # our blocks of prose are lines
+DOLLARS = re.compile(
+    r"\$\$((?:\\.|(?!\$\$)[^\\])+)\$\$|\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\[^\n]", re.DOTALL
+)
 
 
 class Truth(NamedTuple):
@@ -168,7 +170,7 @@ def held(text: str) -> tuple[list[tuple[str, str]], list[str]]:
     """(code blocks with their languages, formulas) of our output, in order."""
     code = [(found[3], found[2]) for found in FENCE.finditer(text)]
     prose = SPAN.sub(" ", FENCE.sub(" ", text))
-    return code, [tex for found in DOLLARS.finditer(prose) if (tex := found[1] or found[2])]
+    return code, [tex for found in DOLLARS.finditer(prose) if (tex := found[1] or found[2] or found[3])]
 
 
 def matched(truth: list[str], ours: list[str]) -> list[tuple[int, int]]:

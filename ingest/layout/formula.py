@@ -22,6 +22,7 @@ IMAGE_CLASS = re.compile(r"math|tex|latex|equation|eq|teximage|mwe-math-fallback
 IMAGE_SOURCE = re.compile(r"latex\.php\?|codecogs\.com|/math/render|mathtex\.cgi|mimetex\.cgi|chart\?cht=tx", re.IGNORECASE)
 RENDERED = {"mathjax_preview", "mathjax", "mathjax_display", "mathjax_svg", "mathjax_svg_display", "mathjax_chtml",
             "mjx-chtml", "mathjax_mathml", "mathjax_html"}  # fmt: skip
+INNER = re.compile(r"(?<!\\)\$")
 BLANK_LINES = re.compile(r"\n\s*\n")
 
 
@@ -93,10 +94,12 @@ def is_repeated(node: Node) -> bool:
 
 
 def marked(formula: Formula) -> str:
-    """`$…$` or, displayed, `$$…$$`. Blank lines, which would end the paragraph in Markdown, are left out."""
+    """`$…$` (`\\(…\\)` where a dollar sign is inside) or, displayed, `$$…$$`. Blank lines, which would end the paragraph in
+    Markdown, are left out."""
     if formula.display:
         return f"$${BLANK_LINES.sub(chr(10), formula.tex)}$$"
-    return f"${' '.join(formula.tex.split())}$"
+    tex = " ".join(formula.tex.split())
+    return rf"\({tex}\)" if INNER.search(tex) else f"${tex}$"
 
 
 def _made(tex: str | None, display: bool) -> Formula | None:
