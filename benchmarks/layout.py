@@ -46,9 +46,7 @@ DOCTEST_OPTION = re.compile(r"#\s*doctest:.+$", re.MULTILINE)
 BLANK_LINE = re.compile(r"^\s*<BLANKLINE>", re.MULTILINE)
 FENCE = re.compile(r"^(`{3,})([^`\n]*)\n(.*?)\n\1$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(?<!`)(`+)(?!`)([^\n]+?)(?<!`)\1(?!`)")  # our blocks of prose are lines
-DOLLARS = re.compile(
-    r"\$\$((?:\\.|(?!\$\$)[^\\])+)\$\$|\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\[^\n]", re.DOTALL
-)
+DOLLARS = re.compile(r"\$\$((?:\\.|(?!\$\$)[^\\])+)\$\$|\$((?:[^$\\]|\\.)+)\$|\\\((.+?)\\\)|\\[^\n]", re.DOTALL)
 
 
 class Truth(NamedTuple):
@@ -93,7 +91,9 @@ def truth_of(source: str, default_role: str | None) -> Truth:
             holder = nodes.container()
             if name in CODE:
                 block = nodes.literal_block("\n".join(self.content), "\n".join(self.content))
-                block["language"] = self.arguments[0] if self.arguments and name not in ("testcode", "testoutput", "doctest") else ""
+                block["language"] = (
+                    self.arguments[0] if self.arguments and name not in ("testcode", "testoutput", "doctest") else ""
+                )
                 block["kind"] = name
                 block["untrimmed"] = "no-trim-doctest-flags" in self.options
                 return [block] if self.content else []
@@ -122,7 +122,9 @@ def truth_of(source: str, default_role: str | None) -> Truth:
 
     Container.option_spec = Options()
 
-    def role(name: str, raw: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None) -> Any:
+    def role(
+        name: str, raw: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Any = None
+    ) -> Any:
         plain = utils.unescape(text, True)
         if name == "math":
             return [nodes.math(raw, plain)], []
@@ -152,7 +154,11 @@ def truth_of(source: str, default_role: str | None) -> Truth:
             text, named = node.astext(), node.get("language", "")
             session = isinstance(node, nodes.doctest_block) or node.get("kind") == "doctest" or text.startswith(">>>")
             session = session or named in ("pycon", "pycon3", "python-repl")
-            if session and not node.get("untrimmed") and named in ("", "pycon", "pycon3", "python", "python3", "py", "default", "python-repl"):
+            if (
+                session
+                and not node.get("untrimmed")
+                and named in ("", "pycon", "pycon3", "python", "python3", "py", "default", "python-repl")
+            ):
                 text = DOCTEST_OPTION.sub("", BLANK_LINE.sub("", text))
             code.append((text.strip("\n"), named))
     return Truth(code, formulas, underived)

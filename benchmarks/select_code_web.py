@@ -49,7 +49,10 @@ def main() -> None:
                 text_hits += marks_of_text(found.text) >= needed
                 kept.append(found.text)
             scores = model.score_texts(kept)
-            tiers = [sum(low <= s < high for s in scores) for low, high in ((0, settings.medium), (settings.medium, settings.high), (settings.high, 2))]
+            tiers = [
+                sum(low <= s < high for s in scores)
+                for low, high in ((0, settings.medium), (settings.medium, settings.high), (settings.high, 2))
+            ]
             print(
                 f"{folder.name:24} {count:5} pages {'with code' if is_code else 'others'}; recalled by HTML {html_hits / count:.3f}, "
                 f"by text {text_hits / count:.3f}; median score {statistics.median(scores):.3f}; low/medium/high {tiers}"
@@ -62,7 +65,10 @@ def main() -> None:
         random.shuffle(words)
         return " ".join(words)
 
-    for label, negative in (("other pages", texts[False]), ("their own words shuffled", [shuffled(t) for t in texts[True]])):
+    for label, negative in (
+        ("other pages", texts[False]),
+        ("their own words shuffled", [shuffled(t) for t in texts[True]]),
+    ):
         scores = model.score_texts(texts[True] + negative)
         truth = np.array([True] * len(texts[True]) + [False] * len(negative))
         print(f"AUC of pages with code against {label}: {roc_auc(np.array(scores), truth):.4f}")

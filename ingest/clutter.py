@@ -27,7 +27,6 @@ KEPT = "pre h1 article main table math code"  # an element around one of these s
 MAX_CUTS = 1 << 12  # elements of a page that are looked at, which bounds the time on hostile pages
 
 
-
 def _hash(name: str) -> int:
     value = 0
     for byte in name.encode():
@@ -86,7 +85,7 @@ def _tag_name(data, at):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def _among(value, hashes):  # type: ignore[no-untyped-def]
-    for each in hashes:
+    for each in hashes:  # noqa: SIM110 (numba has no any())
         if each == value:
             return True
     return False

@@ -1,7 +1,8 @@
 """Main text of an HTML tree: resiliparse finds the content, a pass over its blocks trims what is left of the frame.
 
 The block pass follows the idea of jusText (Pomikálek 2011, chapter 3): blocks are good by length, link density and
-sentence marks, and short ones are judged by their neighbours. It needs no word lists, so it serves every language.
+sentence marks, and short ones are judged by their neighbours. That needs no word lists, so it serves every language; the
+short lists of what asks to read on or to accept cookies only add to it.
 """
 
 from __future__ import annotations

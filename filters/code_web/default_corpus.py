@@ -12,7 +12,7 @@ import re
 from importlib import metadata
 from random import Random
 
-from filters.quality.default_corpus import LIBRARIES, _trees, bad_texts
+from filters.quality.default_corpus import LIBRARIES, bad_texts, trees
 
 __all__ = ["code_texts", "noise_texts"]
 
@@ -26,7 +26,7 @@ def code_texts() -> list[str]:
     found: list[str] = []
     waiting: list[str] = []
     wanted = 1
-    for _, tree in _trees():
+    for _, tree in trees():
         for node in ast.walk(tree):
             if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
@@ -40,9 +40,8 @@ def code_texts() -> list[str]:
                 waiting.clear()
                 wanted = random.choice((1, 1, 2, 3, 5))
     for name in LIBRARIES:
-        text = metadata.metadata(name).get_payload()
-        if isinstance(text, str):
-            found += [part for part in re.split(r"\n(?=#+ )", text) if len(part) >= LEAST]
+        text = (metadata.distribution(name).read_text("METADATA") or "").partition("\n\n")[2]
+        found += [part for part in re.split(r"\n(?=#+ )", text) if len(part) >= LEAST]
     return found
 
 
@@ -57,7 +56,7 @@ def _signatures() -> list[str]:
     """Runs of 25 names with their parameters, without a word about them."""
     lines = [
         f"{node.name}({', '.join(argument.arg for argument in node.args.args)})"
-        for number, (_, tree) in enumerate(_trees())
+        for number, (_, tree) in enumerate(trees())
         if number % 5 == 0
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef)

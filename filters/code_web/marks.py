@@ -7,7 +7,9 @@ import re
 __all__ = ["marks_of_html", "marks_of_text"]
 
 PRE = re.compile(r"<pre[\s>]", re.IGNORECASE)
-CODE = re.compile(r"<(?:code|kbd|samp|tt)[\s>]|class=[\"'][^\"']*\b(?:highlight|sourceCode|hljs|prettyprint)\b", re.IGNORECASE)
+CODE = re.compile(
+    r"<(?:code|kbd|samp|tt)[\s>]|class=[\"'][^\"']*\b(?:highlight|sourceCode|hljs|prettyprint)\b", re.IGNORECASE
+)
 FENCE = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 LINE = re.compile(
     r"^(?:>>> |\$ \w|In \[\d+\]:|[ \t]*(?:def \w+\(|class \w+[(:]|import \w[\w.]*$|from [\w.]+ import |return\b.*[;)\]]$"

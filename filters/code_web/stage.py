@@ -106,7 +106,7 @@ def core(batch: pa.RecordBatch, config: SelectCodeWeb, models: Models) -> Change
         buckets.append(bucket)
         if row in outcomes:
             continue
-        if needed is not None and marks[row] >= needed or (related and related[row] >= config.min_recall):
+        if (needed is not None and marks[row] >= needed) or (related and related[row] >= config.min_recall):
             if config.epochs[bucket] == 0:
                 edge = config.medium if config.epochs[1] else config.high
                 outcomes[row] = Outcome("low-quality", score=score, threshold=edge)

@@ -92,7 +92,9 @@ def listing_lines(node: Node) -> str | None:
     names = classes(node)
     if "syntaxhighlighter" in names:
         cells = [found for found in descendants(node) if found.tag == "td" and "code" in classes(found)]
-        lines = [n for n in descendants(cells[0] if cells else node) if n.tag in ("div", "code") and "line" in classes(n)]
+        lines = [
+            n for n in descendants(cells[0] if cells else node) if n.tag in ("div", "code") and "line" in classes(n)
+        ]
     elif "js-file-line-container" in names:
         lines = [n for n in descendants(node) if n.tag == "td" and "js-file-line" in classes(n)]
     else:

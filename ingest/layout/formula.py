@@ -19,7 +19,9 @@ STYLE = re.compile(r"^\{\\(displaystyle|textstyle)\s*(.*)\}$", re.DOTALL)
 DELIMITED = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$", re.DOTALL)
 MATH_CLASS = re.compile(r"math|tex|latex|equation|arithmatex|math-tex|math-inline|math-display|tex2jax_process|mathjax")
 IMAGE_CLASS = re.compile(r"math|tex|latex|equation|eq|teximage|mwe-math-fallback-image-(?:inline|display)|texrender")
-IMAGE_SOURCE = re.compile(r"latex\.php\?|codecogs\.com|/math/render|mathtex\.cgi|mimetex\.cgi|chart\?cht=tx", re.IGNORECASE)
+IMAGE_SOURCE = re.compile(
+    r"latex\.php\?|codecogs\.com|/math/render|mathtex\.cgi|mimetex\.cgi|chart\?cht=tx", re.IGNORECASE
+)
 RENDERED = {"mathjax_preview", "mathjax", "mathjax_display", "mathjax_svg", "mathjax_svg_display", "mathjax_chtml",
             "mjx-chtml", "mathjax_mathml", "mathjax_html"}  # fmt: skip
 INNER = re.compile(r"(?<!\\)\$")
@@ -45,7 +47,7 @@ def formula_of(node: Node) -> Formula | None:
         source = text_of(node)
         return _made(_parsed(source) if "mml" in kind else source, "display" in kind)
     if tag == "mjx-container":
-        inner = next((found for found in descendants(node) if found.tag == "math"), None)
+        inner = node.query_selector("math")
         return _made(_of_math(inner), node.getattr("display") == "true") if inner is not None else None
     if tag not in ("span", "div", "p", "code"):
         return None
@@ -53,18 +55,19 @@ def formula_of(node: Node) -> Formula | None:
     if not names:
         return None
     if "katex" in names or "katex-display" in names:
-        inner = next((found for found in descendants(node) if found.tag == "math"), None)
+        inner = node.query_selector("math")
         return _made(_of_math(inner), "katex-display" in names or _set_apart(node)) if inner is not None else None
     if RENDERED.intersection(names):
         if node.hasattr("data-mathml"):
             return _made(_parsed(node.getattr("data-mathml") or ""), _set_apart(node))
         return None
     if any(MATH_CLASS.fullmatch(name) for name in names):
-        parts = [child for child in children(node) if is_element(child)]
+        if any(is_element(child) for child in children(node)):
+            return None
         text = text_of(node).strip()
-        if not parts and (whole := DELIMITED.fullmatch(text)) and not re.search(r"\\[)\]]", whole[1] or whole[2] or ""):
+        if (whole := DELIMITED.fullmatch(text)) and not re.search(r"\\[)\]]", whole[1] or whole[2] or ""):
             return _made(whole[1] or whole[2] or whole[3], whole[1] is None)
-        if not parts and tag != "p" and "math" in names and ({"inline", "display"} & set(names)):  # pandoc with KaTeX
+        if tag != "p" and "math" in names and ({"inline", "display"} & set(names)):  # pandoc with KaTeX
             return _made(text, "display" in names)
     return None
 
@@ -74,8 +77,14 @@ def is_repeated(node: Node) -> bool:
     if node.tag == "img":
         names = classes(node)
         if any(name.startswith("mwe-math-fallback") for name in names):
-            above = node.parent
-            return above is not None and any(found.tag == "math" for found in descendants(above))
+            before = node.prev
+            for _ in range(4):  # MediaWiki sets the MathML just before its image
+                if before is None:
+                    return False
+                if before.tag == "math" or (is_element(before) and before.first_child is not None
+                                            and before.query_selector("math") is not None):  # fmt: skip
+                    return True
+                before = before.prev
         return False
     names = classes(node)
     if not names or not RENDERED.intersection(names) or node.hasattr("data-mathml"):

@@ -13,7 +13,9 @@ GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu x
 SYMBOLS: dict[str, str] = {chr(0x3B1 + at): rf"\{name}" for at, name in enumerate(GREEK.split()) if name != "."}
 SYMBOLS |= {
     letter: rf"\{name}"
-    for letter, name in zip("ΓΔΘΛΞΠΣΥΦΨΩ", "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(), strict=True)
+    for letter, name in zip(
+        "ΓΔΘΛΞΠΣΥΦΨΩ", "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(), strict=True
+    )
 }
 SYMBOLS |= {
     "ϵ": r"\epsilon", "ε": r"\varepsilon", "ϕ": r"\phi", "φ": r"\varphi", "ϑ": r"\vartheta", "ϱ": r"\varrho",
@@ -49,14 +51,16 @@ ACCENTS = {"^": "hat", "ˆ": "hat", "~": "tilde", "˜": "tilde", "¯": "bar", "�
 UNDER = {"_": "underline", "⏟": "underbrace", "¯": "underline", "―": "underline", "‾": "underline"}
 VARIANTS = {"bold": "mathbf", "double-struck": "mathbb", "script": "mathcal", "fraktur": "mathfrak",
             "bold-italic": "boldsymbol", "sans-serif": "mathsf", "monospace": "mathtt", "normal": "mathrm"}  # fmt: skip
-LIMITS = re.compile(r"\\(?:sum|prod|coprod|bigcup|bigcap|bigoplus|bigotimes|lim|limsup|liminf|max|min|sup|inf|int|iint|oint)")
+LIMITS = re.compile(
+    r"\\(?:sum|prod|coprod|bigcup|bigcap|bigoplus|bigotimes|lim|limsup|liminf|max|min|sup|inf|int|iint|oint)"
+)
 OPENING, CLOSING = "([{|⟨⌊⌈‖∥.", ")]}|⟩⌋⌉‖∥."
 NAME_ENDS = re.compile(r"\\[A-Za-z]+$")
 
 
 def to_latex(node: Node) -> str:
     """LaTeX of a <math> element; empty where it holds nothing."""
-    return _row([child for child in children(node)], 0).strip()
+    return _row(list(children(node)), 0).strip()
 
 
 def _row(nodes: list[Node], depth: int) -> str:
@@ -112,7 +116,9 @@ def _one(node: Node, depth: int) -> str:
     if tag == "mtable":
         return _table(kids, depth)
     if tag == "mfenced":
-        marks = [mark for mark in (node.getattr("separators") if node.hasattr("separators") else ",") or "" if mark != " "]
+        marks = [
+            mark for mark in (node.getattr("separators") if node.hasattr("separators") else ",") or "" if mark != " "
+        ]
         inner = ""
         for at, kid in enumerate(kids):
             if at and marks:

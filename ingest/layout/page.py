@@ -26,7 +26,9 @@ BLOCKS = {
 LEVELS = {"h1": 1, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 MAX_INDENT = 8  # levels of lists within one another that are shown
 RENDERERS = re.compile(rb"mathjax|katex", re.IGNORECASE)
-ASKS = re.compile(rb"<pre[\s>]|<math[\s>]|type=[\"']?math/|class=[\"'](?:katex|mathjax|math|highlight)|<code[\s>]", re.I)
+ASKS = re.compile(
+    rb"<pre[\s>]|<math[\s>]|type=[\"']?math/|class=[\"'](?:katex|mathjax|math|highlight)|<code[\s>]", re.I
+)
 FEW = 2  # marks of code or formulas from which a page's layout is worth its time
 DOLLAR = "\x02"  # stands for a dollar sign of the prose until it is known whether the page has formulas
 POWER = re.compile(r"[-+−]?(?:\d{1,3}|[nmkij])")
@@ -34,9 +36,7 @@ POWER = re.compile(r"[-+−]?(?:\d{1,3}|[nmkij])")
 
 def asks_for_layout(source: bytes) -> bool:
     """Whether a page holds code or formulas that plain text would flatten."""
-    seen = 0
-    for found in ASKS.finditer(source):
-        seen += 1
+    for seen, found in enumerate(ASKS.finditer(source), 1):
         if seen >= FEW or not found[0].lower().startswith(b"<code"):
             return True
     return False
@@ -116,7 +116,7 @@ class Walker:
             self._line.append("\n\n")  # told from the line breaks of the source, which are spaces
             return False
         if tag in ("script", "img", "math", "mjx-container", "span", "div", "p", "code") and (
-            (tag == "img" or node.hasattr("class") or tag in ("script", "math", "mjx-container"))
+            tag == "img" or node.hasattr("class") or tag in ("script", "math", "mjx-container")
         ):
             if is_repeated(node):
                 return False

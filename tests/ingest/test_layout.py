@@ -107,7 +107,9 @@ NOTE = '<semantics><mi>x</mi><annotation encoding="application/x-tex">x_1</annot
     ],
 )  # fmt: skip
 def test_formulas_come_as_latex_and_once(html: str, latex: str) -> None:
-    assert text(f"<p>Let</p><div>{html}</div><p>be.</p>") == ("\n\n".join(["Let", latex, "be."]) if latex else "Let\n\nbe.")
+    assert text(f"<p>Let</p><div>{html}</div><p>be.</p>") == (
+        "\n\n".join(["Let", latex, "be."]) if latex else "Let\n\nbe."
+    )
 
 
 @pytest.mark.parametrize(
