@@ -90,6 +90,10 @@ def is_gutter(node: Node) -> bool:
 def listing_lines(node: Node) -> str | None:
     """Text of a listing that is laid out without <pre>: SyntaxHighlighter's and GitHub's tables; None if it is none."""
     names = classes(node)
+    if not {"syntaxhighlighter", "js-file-line-container"}.intersection(names):
+        return None
+    if node.query_selector(".syntaxhighlighter,.js-file-line-container") is not None:  # only the innermost is one
+        return None
     if "syntaxhighlighter" in names:
         cells = [found for found in descendants(node) if found.tag == "td" and "code" in classes(found)]
         lines = [

@@ -16,7 +16,9 @@ from ingest.layout.nodes import Node, children, classes, descendants, is_element
 __all__ = ["DELIMITED", "Formula", "formula_of", "is_repeated", "marked"]
 
 STYLE = re.compile(r"^\{\\(displaystyle|textstyle)\s*(.*)\}$", re.DOTALL)
-DELIMITED = re.compile(r"\\\((.+?)\\\)|\\\[(.+?)\\\]|\$\$(.+?)\$\$", re.DOTALL)
+DELIMITED = re.compile(  # each stops at the next opening, so that unclosed ones cost no more than their length
+    r"\\\(((?:\\\\|[^\\]|\\(?![()\\]))+)\\\)|\\\[((?:\\\\|[^\\]|\\(?![\[\]\\]))+)\\\]|\$\$([^$]+)\$\$"
+)
 MATH_CLASS = re.compile(r"math|tex|latex|equation|arithmatex|math-tex|math-inline|math-display|tex2jax_process|mathjax")
 IMAGE_CLASS = re.compile(r"math|tex|latex|equation|eq|teximage|mwe-math-fallback-image-(?:inline|display)|texrender")
 IMAGE_SOURCE = re.compile(

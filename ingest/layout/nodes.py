@@ -39,6 +39,8 @@ def descendants(node: Node) -> Iterator[Node]:
 
 def classes(node: Node) -> list[str]:
     """Class names in lower case."""
+    if not is_element(node):  # the document itself
+        return []
     return (node.getattr("class") or "").lower().split()
 
 

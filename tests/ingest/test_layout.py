@@ -137,6 +137,11 @@ def test_mathml_without_annotation_is_converted(mathml: str, latex: str) -> None
     assert to_latex(tree.body.query_selector("math")) == latex
 
 
+def test_a_formula_that_is_nearly_the_whole_page() -> None:
+    assert layout_text(b"<math><mi>x</mi></math>")[0] == "$x$"
+    assert text("<p>mathjax " + "\\(x " * 50_000) != ""
+
+
 def test_deep_mathml_ends() -> None:
     tree = HTMLTree.parse("<math>" + "<mrow>" * 400 + "<mi>x</mi>" + "</mrow>" * 400 + "</math>")
     assert to_latex(tree.body.query_selector("math")) == "x"
