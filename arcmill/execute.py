@@ -71,7 +71,7 @@ class Job:
 
 def identify(stage: Stage, config: StageConfig, inputs: Inputs) -> tuple[dict[str, Any], Job]:
     """Resolve the inputs and compute the identity that manifest and fingerprint are made of."""
-    datasets, files, entries = _resolve(stage, inputs)
+    datasets, files, entries = _resolve(stage, config, inputs)
     if stage.identity is not None:
         entries.append({"name": "environment", "fingerprint": stage.identity(config)})
     models: dict[str, str] = {}
@@ -89,7 +89,9 @@ def identify(stage: Stage, config: StageConfig, inputs: Inputs) -> tuple[dict[st
     return identity, Job(stage, config, datasets, files, "", 1, {})
 
 
-def _resolve(stage: Stage, inputs: Inputs) -> tuple[dict[str, list[Dataset]], list[SourceFile], list[dict[str, str]]]:
+def _resolve(
+    stage: Stage, config: StageConfig, inputs: Inputs
+) -> tuple[dict[str, list[Dataset]], list[SourceFile], list[dict[str, str]]]:
     accepted = stage.inputs
     for name in inputs:
         if name not in accepted and "*" not in accepted:
@@ -103,7 +105,8 @@ def _resolve(stage: Stage, inputs: Inputs) -> tuple[dict[str, list[Dataset]], li
     for name in sorted(inputs):
         record = accepted[name if name in accepted else "*"][0]
         if record == "Files":
-            files = list_files(list(inputs[name]), stage.accepts)
+            urls = list(inputs[name])
+            files = stage.find(urls, config) if stage.find else list_files(urls, stage.accepts)
             digests = [{"name": file.name, "fingerprint": _digest(file)} for file in files]
             entries.append({"name": name, "fingerprint": fingerprint("Files", 1, {}, digests, {})})
             continue
@@ -119,6 +122,8 @@ def _resolve(stage: Stage, inputs: Inputs) -> tuple[dict[str, list[Dataset]], li
 
 def _digest(file: SourceFile) -> str:
     """A file that cannot be read still belongs to the identity; its rows end errored, the other files are done."""
+    if file.digest is not None:
+        return file.digest
     try:
         return file_sha256(*locate(file.path))
     except OSError as error:
@@ -218,6 +223,8 @@ def _refuse_own_input(output: str, job: Job) -> None:
                 raise UsageError(f"output {output} is the input '{name}' as well; inputs are never changed")
     if any(file.path.startswith(target + "/") for file in job.files):
         raise UsageError(f"output {output} holds the input files; inputs are never changed")
+    if any(target.startswith(file.path + "/") for file in job.files):
+        raise UsageError(f"output {output} lies in a folder that is read; name one outside of the input")
 
 
 @contextlib.contextmanager

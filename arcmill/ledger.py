@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 OUTCOMES = ("dropped", "merged", "errored")
 COLUMNS = ("id", "outcome", "rule", "score", "threshold", "into_id", "detail")
-DETAIL_CHARACTERS = 500
+ERROR_CHARACTERS = 500  # of the detail of an errored row: messages of libraries may quote whole inputs
 
 
 @cache
@@ -41,11 +41,17 @@ def ledger_batch(entries: Iterable[tuple[str, Outcome]]) -> pa.RecordBatch:
         [None if o.score is None else float(o.score) for _, o in rows],
         [None if o.threshold is None else float(o.threshold) for _, o in rows],
         [o.into_id for _, o in rows],
-        [None if o.detail is None else _encodable(o.detail[:DETAIL_CHARACTERS]) for _, o in rows],
+        [_detail(o) for _, o in rows],
     ]
     schema = ledger_schema()
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _detail(outcome: Outcome) -> str | None:
+    if outcome.detail is None:
+        return None
+    return _encodable(outcome.detail[:ERROR_CHARACTERS] if outcome.outcome == "errored" else outcome.detail)
 
 
 def _encodable(text: str) -> str:

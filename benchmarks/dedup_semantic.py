@@ -109,7 +109,7 @@ def true_pairs(vectors: Any, eps: float) -> Any:
     held = Vectors(vectors, find_device())
     held.rows = 2048
     every = np.arange(len(vectors))
-    return held.reaching(held.near(every, every, 1 - eps, triangle=True), 1 - eps)
+    return held.reaching(held.near(every, every, 1 - eps, every), 1 - eps)
 
 
 def compare(vectors: Any, eps: float, probes: list[int], peers: list[str], core: int | None) -> None:

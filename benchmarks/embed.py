@@ -1,6 +1,7 @@
 """embed beside SentenceTransformer.encode: the same model, documents and core, in turns; documents a second.
 
     python benchmarks/embed.py                        400 generated documents of 20 to 600 words, MiniLM
+    python benchmarks/embed.py --words 8 300          shorter ones: some 50 to 2,000 characters
     python benchmarks/embed.py --documents DIR        the text column of an arcmill dataset instead
 
 `encode` gets all documents at once with its own defaults (batches of 32) and normalised vectors; it cuts documents at the
@@ -20,14 +21,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
-def generated(count: int) -> list[str]:
+def generated(count: int, shortest: int, longest: int) -> list[str]:
     """Words of a Zipf vocabulary; lengths are log-normal, as those of web pages."""
     import numpy as np
 
     random = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucm"))
     words = ["".join(random.choice(letters, size)) for size in random.integers(2, 9, 5000)]
-    sizes = np.clip(random.lognormal(4.3, 0.8, count), 20, 600).astype(int)
+    sizes = np.clip(random.lognormal(4.3, 0.8, count), shortest, longest).astype(int)
     return [" ".join(words[n] for n in np.minimum(random.zipf(1.3, size) - 1, 4999)) for size in sizes]
 
 
@@ -35,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", metavar="DIR", help="an arcmill dataset of documents")
     parser.add_argument("--count", type=int, default=400, help="documents")
+    parser.add_argument("--words", type=int, nargs=2, default=[20, 600], help="least and most words of a generated one")
     parser.add_argument("--model", help="folder of a sentence-transformers model; MiniLM by default")
     parser.add_argument("--turns", type=int, default=3, help="rounds; the median is told")
     parser.add_argument("--core", type=int, default=0, help="the core that all is pinned to; -1 pins none (for a GPU)")
@@ -53,7 +55,7 @@ def main() -> None:
         batches = Dataset.open(given.documents).batches(["text"])
         texts = [text for batch in batches for text in batch.column(0).to_pylist()][: given.count]
     else:
-        texts = generated(given.count)
+        texts = generated(given.count, *given.words)
 
     def ours(precision: str, chunks: int) -> Any:
         embedder = Embedder(Embed(model=given.model, precision=precision, max_chunks=chunks))  # type: ignore[arg-type]

@@ -56,3 +56,13 @@ def fold_table() -> npt.NDArray[np.uint32]:
         inside = words & (table >= low) & (table <= high)
         table[inside] |= np.uint32(ALONE)
     return table
+
+
+@cache
+def without_numbers() -> npt.NDArray[np.uint32]:
+    """`fold_table` in which every digit and number sign separates words, so that a text is its words alone."""
+    table = fold_table().copy()
+    for code in range(SIZE):
+        if table[code] > SKIP and unicodedata.category(chr(code))[0] == "N":
+            table[code] = SEPARATOR
+    return table

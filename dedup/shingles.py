@@ -141,8 +141,8 @@ def byte_buffers(column: pa.Array) -> tuple[npt.NDArray[np.uint8], npt.NDArray[n
     return np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8), bounds
 
 
-def shingle(column: pa.Array, n: int) -> Shingles:
-    """The shingle hashes of a string column, in text order, repeats included.
+def shingle(column: pa.Array, n: int, table: npt.NDArray[np.uint32] | None = None) -> Shingles:
+    """The shingle hashes of a string column, in text order, repeats included. `table` folds, `fold_table()` by default.
 
     A text without a single token (empty, only symbols) has one hash too: that of its exact bytes.
     """
@@ -151,7 +151,7 @@ def shingle(column: pa.Array, n: int) -> Shingles:
     # A token takes at least two bytes (a letter and what ends it), or three where it stands alone.
     size = int(offsets[-1] - offsets[0]) // 2 + 2 * rows + 1
     hashes, starts, short = np.empty(size, np.uint64), np.empty(rows + 1, np.int64), np.empty(rows, np.bool_)
-    used = _shingle(data, offsets, fold_table(), n, hashes, starts, short)
+    used = _shingle(data, offsets, fold_table() if table is None else table, n, hashes, starts, short)
     hashes = hashes[:used]
     empty = np.flatnonzero(starts[1:] == starts[:-1])
     if empty.size:

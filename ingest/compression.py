@@ -86,6 +86,10 @@ class ByteReader:
             self._buffer += data
             return bool(data)
         if not self._raw and not self._fill_raw():
+            if self.kind == "gzip" and self._decoder is not None and (held := self._decoder.decompress(b"", CHUNK)):
+                self._buffer += held  # ISA-L may have eaten all input before it has put all out
+                self._decoder = None if self._decoder.eof else self._decoder
+                return True
             self._end = True
             self.cut = self._decoder is not None
             return False

@@ -67,7 +67,7 @@ def core(split: str, config: IngestEnvironment) -> Iterator[Document | Failure]:
 
 STAGE = Stage(
     name="ingest-environment",
-    version=1,
+    version=2,
     help="Read the documentation, licences and sources of this Python: real text without a download.",
     example="arcmill ingest-environment --output corpus",
     config=IngestEnvironment,

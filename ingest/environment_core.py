@@ -13,6 +13,7 @@ from pathlib import Path
 
 from arcmill.records import Document, stable_id
 from arcmill.stage import Failure, Outcome
+from ingest.code.documents import describe
 from ingest.environment import IngestEnvironment
 from ingest.environment_holdings import (
     EXTENSION_MODULES,
@@ -74,8 +75,13 @@ class _Origin:
         if "\0" in text:
             outcome = Outcome("nul-bytes", detail=f"{self.repo}: {name}: the file is binary")
             return Failure(key, outcome)
-        facts = {"distribution": self.repo, "version": self.version} if self.item else None
-        return Document(key, text, source, repo=self.repo, path=name, license=self.license, metadata=facts)
+        facts = {"distribution": self.repo, "version": self.version} if self.item else {}
+        made = Document(key, text, source, repo=self.repo, path=name, license=self.license)
+        if source == "env-source":  # as ingest-code says it
+            described = describe(name, text)
+            made.tags, facts = described.tags or None, facts | described.metadata()
+        made.metadata = facts or None
+        return made
 
     def dropped(self, source: str, name: str, rule: str, score: float, threshold: float) -> Failure:
         outcome = Outcome(rule, score=score, threshold=threshold, detail=f"{self.repo}: {name}")

@@ -1,13 +1,15 @@
 """The SPDX licence expression of an installed distribution, from its metadata.
 
 `License-Expression` (PEP 639) is taken where it stands. Older metadata has classifiers and a free field; both
-are mapped where they are unambiguous. "BSD" names several licences: its text decides.
+are mapped where they are unambiguous. "BSD" names several licences: its text decides (see `spdx`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+
+from ingest.spdx import canonical, of_text
 
 _CLASSIFIERS = {
     "Apache Software License": "Apache-2.0",
@@ -57,25 +59,14 @@ def spdx(expression: str | None, free: str | None, classifiers: Iterable[str], t
     expression, free: the fields License-Expression and License; classifiers: all of them; texts: licence
     files. Several classifiers are joined by AND, the reading under which no licence is overlooked.
     """
-    found = _canonical(expression) or _canonical(free) or _plain(free)
+    found = canonical(expression) or canonical(free) or _plain(free)
     if found:
         return found
     names = sorted({c.split(" :: ")[-1] for c in classifiers if c.startswith("License :: ") and c.count(" :: ") > 1})
     known = [_CLASSIFIERS[name] for name in names if name in _CLASSIFIERS]
     if names and len(known) == len(names):
         return " AND ".join(sorted(known))
-    return next((name for text in texts if (name := license_of_text(text))), None)
-
-
-def _canonical(expression: str | None) -> str | None:
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
-    if not expression or len(expression) > 200:
-        return None
-    try:
-        return str(canonicalize_license_expression(expression.strip()))
-    except InvalidLicenseExpression:
-        return None
+    return next((name for text in texts if (name := of_text(text))), None)
 
 
 def _plain(free: str | None) -> str | None:
@@ -83,21 +74,3 @@ def _plain(free: str | None) -> str | None:
         return None
     words = re.sub(r"[\s,;:()\-_\"']+|\bthe\b|\blicen[cs]ed?\b|\bversion\b|\bv(?=\d)", " ", free.lower())
     return _PLAIN.get(" ".join(words.split()))
-
-
-def license_of_text(text: str) -> str | None:
-    """The licence that a text is, by phrases that only it has; None where it is none of the common ones."""
-    head = " ".join(text[:20_000].split()).lower()
-    if "redistribution and use in source and binary forms" in head:
-        if "neither the name" in head or "may not be used to endorse" in head or "may be used to endorse" in head:
-            return "BSD-3-Clause"
-        return "BSD-2-Clause"
-    if "permission is hereby granted, free of charge, to any person obtaining a copy" in head:
-        return "MIT"
-    if "permission to use, copy, modify, and/or distribute this software" in head:
-        return "ISC" if "provided that the above" in head else "0BSD"
-    if "apache license" in head[:400] and "version 2.0" in head[:400]:
-        return "Apache-2.0"
-    if "mozilla public license" in head[:400] and "2.0" in head[:400]:
-        return "MPL-2.0"
-    return None

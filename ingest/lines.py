@@ -17,6 +17,7 @@ _READ = 1 << 20
 # How much compressed input is given to a decompressor at once. Deflate makes at most 1032 bytes of one; the
 # others may make some 30,000, so they get little at a time and a bomb stays under 128 MB.
 _GZIP_INPUT, _DENSE_INPUT = 1 << 16, 1 << 11
+_XZ_MEMORY = 256 << 20  # a header may ask for 4 GiB of dictionary; `xz -9` needs 65 MiB
 
 
 class Broken(Exception):
@@ -83,7 +84,7 @@ def _decompressor(head: bytes) -> tuple[str, Callable[[], Any], int] | None:
     if head.startswith(b"BZh"):
         return "bzip2", bz2.BZ2Decompressor, _DENSE_INPUT
     if head.startswith(b"\xfd7zXZ\x00"):
-        return "xz", lzma.LZMADecompressor, _DENSE_INPUT
+        return "xz", lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY), _DENSE_INPUT
     return None
 
 

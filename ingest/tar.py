@@ -12,11 +12,12 @@ MAX_NAME = 1 << 16  # bytes of a pax or GNU long-name header
 
 
 class Member(NamedTuple):
-    """A regular file of the archive; `data` holds at most `keep` bytes and one."""
+    """A regular file of the archive; `data` holds at most `keep` bytes and one. `kind` is the header's type flag."""
 
     name: str
     size: int
     data: bytes
+    kind: bytes = b"0"
 
 
 def is_tar(head: bytes) -> bool:
@@ -39,8 +40,11 @@ def _number(field: bytes) -> int | None:
         return None
 
 
-def read_members(reader: ByteReader, keep: int) -> Iterator[Member]:
-    """Regular files in order. Raises EOFError where the archive is cut and ValueError for a broken header."""
+def read_members(reader: ByteReader, keep: int, others: bool = False) -> Iterator[Member]:
+    """Regular files in order; with `others` also links, folders and devices, without data.
+
+    Raises EOFError where the archive is cut and ValueError for a broken header.
+    """
     long_name: str | None = None
     while True:
         head = reader.read(BLOCK)
@@ -66,6 +70,8 @@ def read_members(reader: ByteReader, keep: int) -> Iterator[Member]:
         name, long_name = long_name or _name(head), None
         if kind not in (b"0", b"\0", b"7"):
             reader.skip(size + padding)
+            if others:
+                yield Member(name, size, b"", kind)
             continue
         data = reader.read(min(size, keep + 1))
         passed = len(data) + reader.skip(size - len(data))

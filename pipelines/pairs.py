@@ -36,22 +36,25 @@ class Pair:
 
 
 def sample_pairs(dataset: Dataset, each: int) -> tuple[dict[str, int], list[Pair]]:
-    """Merged rows by band (equal ones from the stage's lowest threshold to 1), and up to `each` pairs a band.
+    """Merged rows by band (equal ones from the rule's lowest threshold to 1), and up to `each` pairs a band.
 
-    The pairs are those whose ids hash lowest, so the sample is the same every time.
+    Where several rules merged, each has its own bands. The pairs are those whose ids hash lowest, so the sample is the
+    same every time.
     """
-    lowest = 1.0
-    for batch in dataset.ledger(["outcome", "threshold"]):
-        for outcome, threshold in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+    lowest: dict[str, float] = {}
+    for batch in dataset.ledger(["outcome", "rule", "threshold"]):
+        for outcome, rule, threshold in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             if outcome == "merged" and threshold is not None:
-                lowest = min(lowest, threshold)
+                lowest[rule] = min(lowest.get(rule, 1.0), threshold)
     counts: Counter[str] = Counter()
     kept: dict[str, list[tuple[int, str, int, Pair]]] = {}
-    for batch in dataset.ledger(["id", "outcome", "score", "into_id"]):
-        for removed, outcome, score, survivor in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+    for batch in dataset.ledger(["id", "outcome", "rule", "score", "into_id"]):
+        for removed, outcome, rule, score, survivor in zip(*(c.to_pylist() for c in batch.columns), strict=True):
             if outcome != "merged" or score is None or survivor is None:
                 continue
-            band = band_of(score, lowest)
+            band = band_of(score, lowest.get(rule, 1.0))
+            if len(lowest) > 1:
+                band = f"{rule} {band}"  # scores of two rules are not of one scale
             counts[band] += 1
             order = -int.from_bytes(blake2b(removed.encode(), digest_size=8).digest(), "big")
             heap = kept.setdefault(band, [])

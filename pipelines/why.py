@@ -102,6 +102,8 @@ def _sequences(dataset: Dataset, document_id: str) -> list[dict[str, Any]]:
             tokens += segment["length"]
             if len(places) < MOST_SEQUENCES:
                 place = {name: segment[name] for name in ("start", "length", "offset", "epoch")}
+                if segment["role"] in ("psm", "spm"):  # rearranged there, with three sentinels
+                    place["role"] = segment["role"]
                 places.append({"row": row_number + int(parents[hit]), **place})
         row_number += batch.num_rows
     packed = [{"became": "packed", "tokens": tokens, "sequences": places}] if places else []
@@ -136,7 +138,7 @@ def render(found: dict[str, Any]) -> str:
             lines.append(f"{head}, {step['tokens']} tokens")
             lines += [
                 f"      sequence {p['row']}: tokens {p['start']} to {p['start'] + p['length'] - 1}"
-                f" (its own {p['offset']} on, epoch {p['epoch']})"
+                f" (its own {p['offset']} on, epoch {p['epoch']}{', rearranged ' + p['role'] if 'role' in p else ''})"
                 for p in step["sequences"]
             ]
         else:

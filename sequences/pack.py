@@ -14,20 +14,53 @@ Either way each token of each document is in the output exactly once. What stays
 last sequence; with `best_fit` the end of any) is padding: `loss_mask` 0, and no segment covers it.
 `loss_mask` is 1 for every token of a document, `<|endoftext|>` included. Attention boundaries follow from
 `segments`: `start` and `length` in the sequence, `offset` in the tokens of the document.
+
+With `context_fim` the runs of source code are rearranged for fill-in-the-middle after it is known where sequences
+end. Such a segment has role psm or spm; it holds three sentinels besides the document's tokens from `offset` on
+(`sequences.fim.context.restore_run` gives them back), and `loss_mask` is 1 for them too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from arcmill.config import Field, StageConfig
+from pydantic import field_validator, model_validator
+
+from arcmill.config import Field, Settings, StageConfig
 from arcmill.stage import Outcome, Stage
+from sequences.fim.sentinels import SETS, SpmOrder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from sequences.fim.context import RunArranger
     from sequences.pack_encode import DocumentEncoder
+
+
+class ContextFim(Settings):
+    """Fill in the middle of packed runs; off unless `rate` is set. Documents with metadata `fim` are left as they are."""
+
+    rate: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share (0-1) of the runs of documents with a programming_language that is rearranged",
+    )
+    spm_share: float = Field(0.5, ge=0, le=1, description="share (0-1) of SPM among them; the rest is PSM")
+    languages: tuple[str, ...] | None = Field(None, description="programming languages that qualify; null: any")
+    min_span: int = Field(1, ge=1, description="fewest tokens of a middle, up to a character's end")
+    max_span: int | None = Field(None, ge=1, description="most tokens of a middle, up to a character's end; null: any")
+    min_tokens: int = Field(16, ge=1, description="shorter runs of a document within a sequence stay plain; tokens")
+    spm_order: SpmOrder | None = Field(
+        None, description="form of SPM (see format-fim); null: as the set that fim_tokens are of, else joined"
+    )
+
+    @model_validator(mode="after")
+    def _bounds(self) -> ContextFim:
+        if self.min_span > self.min_tokens or (self.max_span is not None and self.max_span < self.min_span):
+            raise ValueError(f"min_span {self.min_span} is more than min_tokens or max_span")
+        return self
 
 
 class Pack(StageConfig):
@@ -45,9 +78,22 @@ class Pack(StageConfig):
     min_document_tokens: int = Field(1, ge=1, description="shorter documents are dropped; tokens, without eos_token")
     fim_tokens: tuple[str, ...] = Field(
         ("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"),
-        description="control tokens that count as such in documents with metadata 'fim', each exactly once; "
-        "anywhere else, text that looks like a control token is ordinary text",
+        description="control tokens (before prefix, suffix, middle; or one of glm, qwen, deepseek, starcoder) that count "
+        "as such in documents with metadata 'fim', each exactly once; anywhere else, text that looks like a control "
+        "token is ordinary text",
     )
+    context_fim: ContextFim = Field(ContextFim(), description="fill in the middle after packing (context-level)")
+
+    @field_validator("fim_tokens", mode="before")
+    @classmethod
+    def _named_set(cls, value: Any) -> Any:
+        return SETS[value].tokens if isinstance(value, str) and value in SETS else value
+
+    @model_validator(mode="after")
+    def _has_sentinels(self) -> Pack:
+        if self.context_fim.rate and len(set(self.fim_tokens)) != 3:
+            raise ValueError("context_fim needs three fim_tokens: before prefix, suffix and middle")
+        return self
 
 
 def setup(config: Pack, inputs: Mapping[str, str]) -> DocumentEncoder:
@@ -56,25 +102,41 @@ def setup(config: Pack, inputs: Mapping[str, str]) -> DocumentEncoder:
 
     return DocumentEncoder.load(
         inputs["tokenizer"], eos=config.eos_token if config.add_eos else None,
-        pad=config.pad_token or config.eos_token, fim=config.fim_tokens,
+        pad=config.pad_token or config.eos_token, fim=config.fim_tokens, needs_fim=config.context_fim.rate > 0,
     )  # fmt: skip
 
 
 def core(
     batches: Iterator[pa.RecordBatch], config: Pack, state: DocumentEncoder
-) -> Iterator[pa.RecordBatch | tuple[str, Outcome]]:
-    """Sequences of one part, and the documents that did not go in."""
+) -> Iterator[pa.RecordBatch | tuple[str, Outcome] | Mapping[str, int]]:
+    """Sequences of one part, the documents that did not go in, and last what was counted, if anything was."""
     from sequences.pack_documents import tokenize
     from sequences.pack_layout import BestFit, Concat
 
     layout_of = {"concat": Concat, "best_fit": BestFit}[config.mode]
-    with layout_of(config.sequence_length, state.pad_id, config.seed, config.shuffle) as layout:
-        for item in tokenize(batches, state, config.min_document_tokens):
+    arranger, languages = _arranger(config, state), config.context_fim.languages
+    with layout_of(config.sequence_length, state.pad_id, config.seed, config.shuffle, arranger) as layout:
+        for item in tokenize(batches, state, config.min_document_tokens, languages):
             if isinstance(item[1], Outcome):
                 yield item[0], item[1]
             else:
                 yield from layout.add(item[0], item[1])
         yield from layout.finish()
+    if arranger is not None:
+        yield arranger.tallies
+
+
+def _arranger(config: Pack, encoder: DocumentEncoder) -> RunArranger | None:
+    if not config.context_fim.rate:
+        return None
+    from sequences.fim.context import RunArranger
+
+    order = config.context_fim.spm_order
+    known = [each.spm_order for each in SETS.values() if each.tokens == config.fim_tokens]
+    return RunArranger(
+        config.context_fim, config.seed, encoder.fim_ids(config.fim_tokens), order or (*known, "joined")[0],
+        encoder.eos_id, encoder.continuing,
+    )  # fmt: skip
 
 
 STAGE = Stage(

@@ -9,38 +9,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arcmill.stage import Outcome
+from arcmill.syntax import LANGUAGE_KEY
 from sequences.pack_encode import DocumentEncoder, Ids, Parts
 
 LARGEST_EPOCH = 2**31 - 1
 
 
 class Origin(NamedTuple):
-    """Where the tokens of a segment come from. `role`: document, or fim (fill in the middle)."""
+    """Where the tokens of a segment come from.
+
+    `role`: document; fim (rearranged before); psm or spm (rearranged in its sequence, which a document that
+    `qualifies` may be).
+    """
 
     id: str
     source: str
     bucket: int | None
     epoch: int
     role: str
+    qualifies: bool = False
 
 
 def tokenize(
-    batches: Iterable[pa.RecordBatch], encoder: DocumentEncoder, min_tokens: int
+    batches: Iterable[pa.RecordBatch],
+    encoder: DocumentEncoder,
+    min_tokens: int,
+    languages: tuple[str, ...] | None = None,
 ) -> Iterator[tuple[Origin, Ids] | tuple[str, Outcome]]:
     """Every row once, in order: its tokens (with the closing one), or its id and why it is left out.
 
     A document of white space alone is dropped as `empty`, one of fewer than `min_tokens` tokens as
-    `too_few_tokens`; text that is not UTF-8, a broken epoch or a broken FIM document is an error.
+    `too_few_tokens`; text that is not UTF-8, a broken epoch or a broken FIM document is an error. Source code in one
+    of `languages` (None: any) qualifies for context-level FIM.
     """
     for batch in batches:
-        yield from _tokenize_batch(batch, encoder, min_tokens)
+        yield from _tokenize_batch(batch, encoder, min_tokens, languages)
 
 
 def _tokenize_batch(
-    batch: pa.RecordBatch, encoder: DocumentEncoder, min_tokens: int
+    batch: pa.RecordBatch, encoder: DocumentEncoder, min_tokens: int, languages: tuple[str, ...] | None
 ) -> Iterator[tuple[Origin, Ids] | tuple[str, Outcome]]:
     ids, sources, buckets = (batch.column(name).to_pylist() for name in ("id", "source", "quality_bucket"))
-    epochs, fims = _metadata(batch, "epoch"), _metadata(batch, "fim")
+    epochs, fims, codes = (_metadata(batch, key) for key in ("epoch", "fim", LANGUAGE_KEY))
     prepared: list[tuple[Origin, Parts] | tuple[str, Outcome]] = []
     for row, text in enumerate(_texts(batch.column("text"))):
         epoch = _epoch(epochs[row])
@@ -51,7 +61,8 @@ def _tokenize_batch(
             prepared.append((ids[row], epoch))
         else:
             role = "document" if fims[row] is None else "fim"
-            prepared.append((Origin(ids[row], sources[row], buckets[row], epoch, role), parts))
+            code = fims[row] is None and codes[row] is not None and (languages is None or codes[row] in languages)
+            prepared.append((Origin(ids[row], sources[row], buckets[row], epoch, role, code), parts))
     encoded = encoder.encode([item[1] for item in prepared if not isinstance(item[1], Outcome)])
     closing = encoder.eos_id is not None
     for first, second in prepared:

@@ -22,8 +22,10 @@ from tokenizers import Tokenizer
 from arcmill.errors import UsageError
 from arcmill.stage import Outcome
 from sequences.chunks import ChunkEncoder, holds_for
+from sequences.fim.context import continuing
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Parts = list[str | int]  # text to encode, and ids of control tokens between
 
 PIECE = 1 << 17  # characters of the longest text that is encoded at once
@@ -37,9 +39,9 @@ class DocumentEncoder:
 
     def __init__(
         self, plain: Tokenizer, size: int, forbidden: Sequence[int], eos_id: int | None, pad_id: int,
-        fim: dict[str, int], by_chunk: bool = False,
+        fim: dict[str, int], continuing: Flags, by_chunk: bool = False,
     ) -> None:  # fmt: skip
-        self.eos_id, self.pad_id = eos_id, pad_id
+        self.eos_id, self.pad_id, self.continuing = eos_id, pad_id, continuing
         self._plain, self._fim = plain, fim
         self._chunked = ChunkEncoder(plain) if by_chunk else None
         self._fim_split = re.compile("(" + "|".join(map(re.escape, fim)) + ")") if fim else None
@@ -48,8 +50,13 @@ class DocumentEncoder:
         self._separable = self._is_separable()
 
     @classmethod
-    def load(cls, folder: str, *, eos: str | None, pad: str, fim: Sequence[str]) -> DocumentEncoder:
-        """Read `folder`/tokenizer.json. `eos` None: documents are not closed. Raises UsageError."""
+    def load(
+        cls, folder: str, *, eos: str | None, pad: str, fim: Sequence[str], needs_fim: bool = False
+    ) -> DocumentEncoder:
+        """Read `folder`/tokenizer.json. `eos` None: documents are not closed. Raises UsageError.
+
+        `needs_fim`: it must know the `fim` tokens, and `continuing` tells which tokens begin inside a character.
+        """
         path = Path(folder) / "tokenizer.json"
         try:
             spec = json.loads(path.read_text(encoding="utf-8"))
@@ -67,11 +74,21 @@ class DocumentEncoder:
             raise UsageError(f"{path}: BPE dropout {dropout} makes encoding random; set it to null")
         eos_id = None if eos is None else _token_id(tokens, "eos_token", eos, path)
         pad_id = _token_id(tokens, "pad_token", pad, path)
+        if needs_fim:
+            for token in fim:
+                _token_id(tokens, "fim_tokens", token, path)
         known = {token: tokens[token] for token in fim if token in tokens}
+        byte_level = '"ByteLevel"' in json.dumps([spec.get("pre_tokenizer"), spec.get("decoder")])
+        inside = continuing(tokens, byte_level) if needs_fim else np.zeros(0, dtype=np.bool_)
         return cls(
             plain, max(tokens.values(), default=0) + 1, _forbidden_ids(spec, tokens), eos_id, pad_id,
-            known if len(known) == len(fim) else {}, holds_for(bare),
+            known if len(known) == len(fim) else {}, inside, holds_for(bare),
         )  # fmt: skip
+
+    def fim_ids(self, tokens: Sequence[str]) -> tuple[int, int, int]:
+        """The ids of three `fim` tokens that were loaded."""
+        prefix, suffix, middle = (self._fim[token] for token in tokens)
+        return prefix, suffix, middle
 
     def _is_separable(self) -> bool:
         """Whether text may be encoded in pieces: not where a prefix is added or a normaliser acts."""

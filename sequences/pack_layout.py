@@ -11,6 +11,7 @@ from typing import IO
 import numpy as np
 import pyarrow as pa
 
+from sequences.fim.context import ROOM, RunArranger
 from sequences.pack_documents import Origin
 from sequences.pack_encode import Ids
 from sequences.pack_rows import SequenceRows
@@ -51,9 +52,9 @@ class Spool:
 class _Layout:
     """What both layouts share: a spool of the part's documents, and the rows that they fill."""
 
-    def __init__(self, length: int, pad_id: int, seed: int, shuffle: bool) -> None:
-        self._rows = SequenceRows(length, pad_id)
-        self._length, self._seed, self._shuffle = length, seed, shuffle
+    def __init__(self, length: int, pad_id: int, seed: int, shuffle: bool, arranger: RunArranger | None) -> None:
+        self._rows = SequenceRows(length, pad_id, arranger)
+        self._length, self._seed, self._shuffle, self._arranger = length, seed, shuffle, arranger
         self._spool = Spool()
 
     def __enter__(self) -> _Layout:
@@ -79,8 +80,8 @@ class Concat(_Layout):
     before the opening come last; so no more than one sequence of a part holds padding.
     """
 
-    def __init__(self, length: int, pad_id: int, seed: int, shuffle: bool) -> None:
-        super().__init__(length, pad_id, seed, shuffle)
+    def __init__(self, length: int, pad_id: int, seed: int, shuffle: bool, arranger: RunArranger | None) -> None:
+        super().__init__(length, pad_id, seed, shuffle, arranger)
         self._before: list[tuple[Origin, Ids]] = []
         self._left: int | None = None  # tokens before the opening that are still to come
 
@@ -113,19 +114,27 @@ class BestFit(_Layout):
 
     def finish(self) -> Iterator[pa.RecordBatch]:
         order = self._spool.order(self._seed, self._shuffle)
-        pieces = [  # rank in the order, document, offset, length
-            (rank, document, offset, min(self._length, self._spool.lengths[document] - offset))
-            for rank, document in enumerate(order)
-            for offset in range(0, self._spool.lengths[document], self._length)
-        ]
-        rows = best_fit([length for *_, length in pieces], self._length)
+        pieces = [(document, *piece) for document in order for piece in self._pieces(document)]
+        rows = best_fit([length + added for *_, length, added in pieces], self._length)
         for row in sorted(sorted(row) for row in rows):  # as the documents are ordered, not by length
             for number in row:
-                _, document, offset, length = pieces[number]
+                document, offset, length, _ = pieces[number]
                 origin, tokens = self._spool.origins[document], self._spool.read(document, offset, length)
                 yield from self._rows.add(origin, tokens, offset)
             yield from self._rows.end_row()
         yield from self._rows.finish()
+
+    def _pieces(self, document: int) -> Iterator[tuple[int, int, int]]:
+        """Offset, length, and room for sentinels of the pieces of a document, which fill a sequence but for the last."""
+        offset, total = 0, self._spool.lengths[document]
+        while offset < total:
+            rest, length, added = total - offset, 0, ROOM
+            if self._arranger is not None:
+                length = self._arranger.fits(self._spool.origins[document], offset, rest, self._length)
+            if not length:
+                length, added = min(rest, self._length), 0
+            yield offset, length, added
+            offset += length
 
 
 def best_fit(lengths: list[int], capacity: int) -> list[list[int]]:

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from arcmill.records import schema
+from sequences.fim.context import RunArranger
 from sequences.pack_documents import Origin
 from sequences.pack_encode import Ids
 
@@ -18,11 +19,12 @@ TOKENS_AT_ONCE = 1 << 20  # of one batch of rows
 class SequenceRows:
     """Token runs in, record batches of full sequences of `length` tokens out.
 
-    A run that reaches over the end of a sequence is cut there; its rest begins the next.
+    A run that reaches over the end of a sequence is cut there; its rest begins the next. What lies in one sequence
+    may be rearranged for fill-in-the-middle.
     """
 
-    def __init__(self, length: int, pad_id: int) -> None:
-        self.length, self._pad_id = length, pad_id
+    def __init__(self, length: int, pad_id: int, arranger: RunArranger | None = None) -> None:
+        self.length, self._pad_id, self._arranger = length, pad_id, arranger
         self._schema = schema("Sequence")
         self._capacity = max(1, TOKENS_AT_ONCE // length) * length
         self._begin()
@@ -39,13 +41,23 @@ class SequenceRows:
         done = 0
         while done < len(tokens):
             start = self._filled % self.length
-            count = min(len(tokens) - done, self.length - start)
-            self._tokens[self._filled : self._filled + count] = tokens[done : done + count]
-            self._segments.append((start, count, offset + done, origin))
-            self._filled += count
-            done += count
-            if start + count == self.length:
+            run, used, role = self._run(origin, tokens[done:], offset + done, self.length - start)
+            self._tokens[self._filled : self._filled + len(run)] = run
+            self._segments.append((start, len(run), offset + done, origin._replace(role=role)))
+            self._filled += len(run)
+            done += used
+            if start + len(run) == self.length:
                 yield from self._row_is_full()
+
+    def _run(self, origin: Origin, tokens: Ids, offset: int, room: int) -> tuple[Ids, int, str]:
+        """What goes into the rest of a sequence, how many of the document's tokens that holds, and their role."""
+        if self._arranger is not None:
+            used = self._arranger.fits(origin, offset, len(tokens), room)
+            if used:
+                run, role = self._arranger.arranged(origin, offset, tokens[:used])
+                return run, used, role
+        used = min(len(tokens), room)
+        return tokens[:used], used, origin.role
 
     def end_row(self) -> Iterator[pa.RecordBatch]:
         """Fill the sequence that was begun, if any, with padding."""

@@ -113,6 +113,8 @@ class PartTask:
             if isinstance(made, tuple):
                 writer.ledger([made])
                 left += 1
+            elif isinstance(made, Mapping):
+                writer.tallies.update(made)
             else:
                 batch = made.cast(job.schema)
                 used += _begun(batch) if job.record == "Sequence" else 0
@@ -338,7 +340,7 @@ def _finish(step: PartTask, todo: Iterable[int]) -> Iterator[int]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["arcmill.engines.datatrove", step.job.stage.core.__module__])
     # What only the parent asks of a declaration (often lambdas, which do not travel) stays here.
-    stage = replace(step.job.stage, splits=None, identity=None, model_files=None)
+    stage = replace(step.job.stage, splits=None, identity=None, model_files=None, find=None)
     sent = replace(step, job=replace(step.job, stage=stage))
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(sent,))
     try:

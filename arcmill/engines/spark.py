@@ -6,6 +6,10 @@ tasks that the datatrove engine runs. So the output's order and bytes do not dep
 
 A stage that `rewrites` (mix) returns whole rows instead, with `_order` (a seeded hash) and `_copy` (0 for a document's
 first occurrence); they are sorted by `_order` and written in buckets of it.
+
+Where such a stage also `assembles` (concat-repo), its rows are plans: `_plan`, a text that says which input rows make
+an output row, and `_bucket`, an input part near which they lie. The writing tasks read those rows from the parts, so
+here too Spark moves no text.
 """
 
 from __future__ import annotations
@@ -104,11 +108,19 @@ def _decide(job: Job, session: SparkSession) -> dict[str, Any]:
 def _rewrite(job: Job, session: SparkSession) -> dict[str, Any]:
     from pyspark.sql import functions as F
 
-    frames = {name: read_rows(session, datasets) for name, datasets in job.datasets.items()}
+    frames = {
+        name: read_rows(session, datasets)
+        for name, datasets in job.datasets.items()
+        if job.stage.record_of(name) not in ("Model", "Dataset")
+    }
     rows, ledger, statistics = job.stage.core(frames, job.config, _other_inputs(job))
     size = sum(part["bytes"] for name in job.datasets for _, part in datatrove.input_parts(job, name))
     buckets = max(1, min(4096, size // (job.config.part_bytes // 4)), 8 if size > (1 << 20) else 1)
-    by_order = rows.withColumn("_bucket", F.pmod(F.col("_order"), F.lit(buckets)).cast("int"))
+    if job.stage.assembles:
+        buckets = max(1, sum(len(datatrove.input_parts(job, name)) for name in frames))
+        by_order = rows
+    else:
+        by_order = rows.withColumn("_bucket", F.pmod(F.col("_order"), F.lit(buckets)).cast("int"))
     by_id = ledger.withColumn("_bucket", F.pmod(F.xxhash64("id"), F.lit(buckets)).cast("int"))
     records = _write_buckets(job, by_order, ["_order", "id", "_copy"], buckets, 0, ledger=False)
     records += _write_buckets(job, by_id, ["id", "rule", "detail"], buckets, buckets, ledger=True)
@@ -122,6 +134,8 @@ def _write_buckets(
 ) -> list[dict[str, Any]]:
     """Write one task per bucket from inside Spark's tasks. Retried and speculative attempts cannot collide."""
     staging, part_bytes, record = job.staging, job.config.part_bytes, job.record
+    assemble = None if ledger else job.stage.assembles
+    config, datasets = job.config, dict(job.datasets)
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -130,7 +144,8 @@ def _write_buckets(
         written = []
         for bucket, pieces in _by_bucket(batches):
             with TaskWriter(staging, first + bucket, schema(record), part_bytes) as writer:
-                for piece in _rebatch(pieces, BATCH_ROWS):
+                whole = _rebatch(pieces, BATCH_ROWS)
+                for piece in assemble(whole, config, datasets) if assemble else whole:
                     rows = pa.Table.from_batches([piece]).select(wanted.names).cast(wanted).to_batches()[0]
                     if ledger:
                         writer.ledger_rows(rows)

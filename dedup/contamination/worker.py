@@ -28,12 +28,7 @@ if TYPE_CHECKING:
 
 SLICE = 1 << 20  # bytes of text that are tokenised at once; a longer document is a slice of its own
 KEY = "decontaminated"  # the metadata key of a document that was cut
-DETAIL, SHOWN, NAME, MOST = (
-    480,
-    200,
-    80,
-    50,
-)  # characters of a ledger detail, a quotation, a name; entries of a document
+SHOWN, NAME = 200, 80  # characters of a quotation, of a name
 
 
 class Found(NamedTuple):
@@ -128,15 +123,8 @@ class Decontaminator:
         return Changes(_columns(batch, changed) if changed else {}, outcomes, tallies)
 
     def _outcome(self, data: bytes, items: list[Found]) -> Outcome:
-        best = items[0]
-        more = sorted({(item.benchmark, item.item) for item in items} - {(best.benchmark, best.item)})
-        entry = _entry(data, best)
-        if more:
-            entry["others"] = len(more)
-            entry["also"] = [f"{benchmark[:NAME]}/{item[:NAME]}" for benchmark, item in more[:2]]
-        while len(detail := json.dumps(entry, ensure_ascii=False)) > DETAIL and entry["text"]:
-            entry["text"] = entry["text"][: max(0, len(entry["text"]) - (len(detail) - DETAIL) // 2 - 1)]
-        return Outcome("contaminated", score=best.score, threshold=self.config.threshold, detail=detail)
+        hits = json.dumps([_entry(data, item) for item in items], ensure_ascii=False)
+        return Outcome("contaminated", score=items[0].score, threshold=self.config.threshold, detail=hits)
 
     def _cut(self, data: bytes, items: list[Found]) -> tuple[str, int, int, str] | None:
         """Text, spans, characters and evidence; None where too little would be left."""
@@ -147,8 +135,7 @@ class Decontaminator:
             start = len(data[: item.first].decode("utf-8"))
             end = start + len(data[item.first : item.last].decode("utf-8"))
             spans.append(widen(text, start, end, self.config.margin))
-            if len(entries) < MOST:
-                entries.append(_entry(data, item) | {"from": spans[-1][0], "to": spans[-1][1]})
+            entries.append(_entry(data, item) | {"from": spans[-1][0], "to": spans[-1][1]})
         left, number, characters = cut(text, spans)
         if not left.strip() or characters > self.config.max_cut_share * len(text):
             return None

@@ -30,7 +30,10 @@ class Embed(StageConfig):
     max_chunks: int = Field(
         16, ge=1, description="pieces of the model's length that stand for a longer document, spread evenly over it"
     )
-    batch_tokens: int = Field(8192, ge=1, description="tokens in a batch, padding included; a GPU wants 65536 or more")
+    batch_tokens: int | None = Field(
+        None, ge=1, description="tokens in a batch, padding included; null = 2048 on a processor (more leave its cache), "
+        "8192 on a GPU, which wants 65536 or more where its memory allows",
+    )  # fmt: skip
     window: int = Field(1024, ge=1, description="documents that are sorted by length together")
     threads: int = Field(
         1, ge=1, description="processor threads of one worker process; sums in another order may differ in the last "

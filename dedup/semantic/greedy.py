@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dedup.semantic.membership import Membership
 
 Longs = npt.NDArray[np.int64]
-Task = tuple[Longs, Longs | None]  # rows, and those they are compared with (None: one another)
+Task = tuple[Longs, Longs, Longs | None]  # rows, those they are compared with, and how many of these each (None: all)
 WAVE = 4096  # rows of one cluster in a wave
 EDGES = 1 << 24  # pairs of a wave that are held; a wave with more is halved
 
@@ -46,51 +46,70 @@ def merge(
     import torch
 
     total = len(vectors.values)
-    rows, end = membership.rows, membership.starts[1:]
-    at = membership.starts[:-1].copy()
+    rows = [membership.rows[a:b] for a, b in pairwise(membership.starts.tolist())]
+    at = np.zeros(len(rows), np.int64)
     into = np.full(total, -1, np.int64)
-    survivors: list[list[Longs]] = [[] for _ in end]
+    survivors: list[list[Longs]] = [[] for _ in rows]
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # the clusters are shared out among threads; within one, matrices are small
     with ThreadPoolExecutor(threads if vectors.tensor.device.type == "cpu" else 1) as pool:
 
         def near(tasks: Iterable[Task], most: int) -> tuple[Longs, Longs]:
             def one(task: Task) -> Pairs:
-                left, right = task
-                return vectors.near(left, left if right is None else right, threshold, triangle=right is None)
+                left, right, before = task
+                return vectors.near(left, right, threshold, before)
 
             return _reaching(_few_at_a_time(pool, one, tasks), vectors, threshold, most)
 
         low, high = 0, total
         while low < total:
             # The wave ends where the first cluster would have too many rows in it, or where its halving says.
-            full = at + wave < end
-            high = min([high, *rows[(at + wave)[full]].tolist()])
-            stop = [a + int(np.searchsorted(rows[a:e], high)) for a, e in zip(at, end, strict=True)]
-            touched = [c for c in range(len(end)) if stop[c] > at[c]]
-            old = [(rows[at[c] : stop[c]], np.concatenate(survivors[c])) for c in touched if survivors[c]]
-            worse, better = near(((left, right) for left, right in old), total * total)
+            full = [piece[a + wave] for a, piece in zip(at, rows, strict=True) if a + wave < len(piece)]
+            high = int(min([high, *full]))
+            stop = np.array([np.searchsorted(piece, high) for piece in rows])
+            new = [piece[a:e] for a, e, piece in zip(at, stop, rows, strict=True)]
+            old = ((piece, np.concatenate(known), None) for piece, known in zip(new, survivors, strict=True) if known)
+            worse, better = near(old, total * total)
             best = np.full(high - low, total, np.int64)
             np.minimum.at(best, worse - low, better)
-            left = [piece[best[piece - low] == total] for piece in (rows[at[c] : stop[c]] for c in touched)]
+            left = [piece[best[piece - low] == total] for piece in new]
             try:
-                worse, better = near(((piece, None) for piece in left if len(piece) > 1), edges)
+                a, b = near(_within(left, membership.label), edges)
             except _Full:
                 high = low + (high - low) // 2
                 continue
+            worse, better = np.maximum(a, b), np.minimum(a, b)
             into[low:high] = np.where(best < total, best, -1)
             merging = greedy(better - low, worse - low)
             number = merging[merging >= 0]
             into[worse[number]] = better[number]
-            for c, piece in zip(touched, left, strict=True):
+            for known, piece in zip(survivors, left, strict=True):
                 alive = piece[into[piece] < 0]
                 if len(alive):
-                    survivors[c].append(alive)
-            at = np.array(stop, np.int64)
+                    known.append(alive)
+            at = stop
             low, high = high, total
     torch.set_num_threads(before)
     gone = np.flatnonzero(into >= 0)
     return Merged(gone, into[gone], vectors.cosines(gone, into[gone]))
+
+
+def _within(pieces: list[Longs], label: Longs) -> Iterator[Task]:
+    """What of a wave is compared with one another: all of a cluster, but for guests that share their own cluster.
+
+    Those are compared there. So own rows come first, each with those before it, then guests, cluster by cluster, each
+    with those before its cluster.
+    """
+    for cluster, piece in enumerate(pieces):
+        if len(piece) < 2:
+            continue
+        from_cluster = label[piece]
+        order = np.lexsort((from_cluster, from_cluster != cluster))
+        from_cluster = from_cluster[order]
+        number = np.arange(len(piece))
+        first = np.concatenate([[True], from_cluster[1:] != from_cluster[:-1]])
+        start = np.maximum.accumulate(np.where(first, number, 0))
+        yield piece[order], piece[order], np.where(from_cluster == cluster, number, start)
 
 
 def _few_at_a_time(pool: ThreadPoolExecutor, one: Callable[[Task], Pairs], tasks: Iterable[Task]) -> Iterator[Pairs]:

@@ -13,6 +13,7 @@ from arcmill.dataset import Dataset, read_part
 from arcmill.engines.faiss import located_parts
 from arcmill.errors import InputError
 from dedup.semantic.cosine import norms
+from dedup.semantic.frames import Frames, frames
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +23,7 @@ Longs = npt.NDArray[np.int64]
 
 @dataclass
 class Documents:
-    """The documents of the main input, in input order, without their texts."""
+    """The documents of the main input, in input order, without their texts (see `dedup.semantic.frames`)."""
 
     part: Longs
     row: Longs
@@ -30,20 +31,22 @@ class Documents:
     source: pa.Array
     quality: npt.NDArray[np.float64]  # NaN where it is missing
     size: Longs  # bytes of UTF-8; 0 where it was not asked for
+    frames: Frames  # of no page where they were not asked for
 
 
-def read_documents(datasets: Sequence[Dataset], sizes: bool) -> Documents:
-    """All documents; texts are read for their `sizes` only."""
+def read_documents(datasets: Sequence[Dataset], sizes: bool, framed: bool = False) -> Documents:
+    """All documents; texts are read for their `sizes` and, if `framed`, their frames only."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = ["id", "source", "quality_score", *(["text"] if sizes else [])]
+    columns = ["id", "source", "quality_score", *(["text"] if sizes or framed else [])]
     part: list[Longs] = []
     row: list[Longs] = []
     ids: list[Any] = []
     source: list[Any] = []
     quality: list[npt.NDArray[np.float64]] = []
     size: list[Longs] = []
+    pages: list[Frames] = []
     for number, dataset, path in located_parts(datasets):
         first = 0
         for batch in read_part(dataset, path, columns):
@@ -58,11 +61,13 @@ def read_documents(datasets: Sequence[Dataset], sizes: bool) -> Documents:
                 if sizes
                 else np.zeros(count, np.int64)
             )
+            if framed and count:
+                pages.append(frames(batch.column("text")))
             first += count
     strings = pa.large_string()
     return Documents(
         _joined(part, np.int64), _joined(row, np.int64), _strings(ids, strings), _strings(source, strings),
-        _joined(quality, np.float64), _joined(size, np.int64),
+        _joined(quality, np.float64), _joined(size, np.int64), Frames.joined(pages),
     )  # fmt: skip
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from dedup.semantic.kmeans import SCALE, Floats, assign
+from dedup.semantic.cosine import cosines
+from dedup.semantic.kmeans import Floats, blocks, nearest
+
+if TYPE_CHECKING:
+    from dedup.semantic.neighbours import Vectors
 
 Longs = npt.NDArray[np.int64]
+Doubles = npt.NDArray[np.float64]
 
 
 class Membership(NamedTuple):
@@ -17,54 +22,55 @@ class Membership(NamedTuple):
 
     rows: Longs
     starts: Longs
-    own: Longs  # the nearest cluster of each row
-    closeness: npt.NDArray[np.float64]  # cosine of each row to its own centroid, within rounding
+    label: Longs  # the own cluster of each row, the nearest; in others it is a guest
+
+    @classmethod
+    def of(cls, rows: Longs, cluster: Longs, clusters: int, label: Longs) -> Membership:
+        """From pairs of row and cluster."""
+        order = np.lexsort((rows, cluster))
+        return cls(rows[order], np.searchsorted(cluster[order], np.arange(clusters + 1)), label)
 
     def in_ranks(self, rank: Longs) -> Membership:
         """The same with each row's rank in place of its number."""
-        cluster = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-        ranks = rank[self.rows]
-        own, closeness = np.empty_like(self.own), np.empty_like(self.closeness)
-        own[rank], closeness[rank] = self.own, self.closeness
-        return Membership(ranks[np.lexsort((ranks, cluster))], self.starts, own, closeness)
+        clusters = len(self.starts) - 1
+        label = np.empty_like(self.label)
+        label[rank] = self.label
+        return Membership.of(rank[self.rows], np.repeat(np.arange(clusters), np.diff(self.starts)), clusters, label)
 
 
-def members(
-    vectors: npt.NDArray[Any], centroids: Floats, probes: int, eps: float, device: str, threads: int
-) -> Membership:
-    """Each row in its nearest cluster, and in the next `probes` - 1 unless no near row can be there.
+def members(vectors: Vectors, centroids: Floats, probes: int, eps: float, threads: int) -> Membership:
+    """Each row in its nearest cluster, and a guest in the next `probes` - 1 unless no near row can be there.
 
     If a (nearest to centroid p) and b (nearest to q) are unit vectors with cosine 1 - eps or more, then
-    <a, p> - <a, q> <= <a - b, p - q> <= sqrt(2 eps) |p - q|: a row farther inside its cell needs no look into q.
+    <a, p> - <a, q> <= <a - b, p - q> <= sqrt(2 eps) |p - q|: a row farther inside its cell needs no look into q. The
+    rounding of a and b adds the length of what it took off each, e_a + e_b, to sqrt(2 eps).
     """
-    count = min(probes, len(centroids))
-    size = np.sqrt((centroids.astype(np.float64) ** 2).sum(axis=1))
-    # Rounding to integers moves a vector by at most half a unit in each dimension; there are two of them.
-    slack = np.sqrt(vectors.shape[1]) / SCALE
-    reach = np.sqrt(2 * eps) + slack
-    own = np.empty(len(vectors), np.int64)
-    closeness = np.empty(len(vectors), np.float64)
+    total, count = len(vectors.values), min(probes, len(centroids))
+    label = np.empty(total, np.int64)
     rows: list[Longs] = []
     clusters: list[Longs] = []
-    low = 0
-    for scores, labels in assign(vectors, centroids, count, device, threads):
-        high = low + len(scores)
-        first = labels[:, 0]
-        own[low:high] = first
-        closeness[low:high] = scores[:, 0] / (SCALE * np.where(size[first] > 0, size[first], 1))
-        for probe in range(count):
-            other = labels[:, probe]
-            if probe:
-                couples, which = np.unique(first * len(centroids) + other, return_inverse=True)
-                ends = centroids[couples // len(centroids)], centroids[couples % len(centroids)]
-                apart = np.sqrt(((ends[0] - ends[1]).astype(np.float64) ** 2).sum(axis=1))[which]
-                near = np.flatnonzero((scores[:, 0] - scores[:, probe]) / SCALE <= reach * apart)
-            else:
-                near = np.arange(len(other))
-            rows.append(low + near)
-            clusters.append(other[near])
-        low = high
-    row, cluster = np.concatenate(rows), np.concatenate(clusters)
-    order = np.lexsort((row, cluster))
-    starts = np.searchsorted(cluster[order], np.arange(len(centroids) + 1))
-    return Membership(row[order], starts, own, closeness)
+    depths: list[Doubles] = []  # how far inside its cell a row lies, less what its own rounding may hide
+    worst = np.zeros(len(centroids))
+    for block in blocks(total):
+        coded = vectors.coded(block)
+        scores, labels = nearest(coded.codes, centroids, count, vectors.device, threads)
+        label[block] = labels[:, 0]
+        np.maximum.at(worst, labels[:, 0], coded.error)
+        for probe in range(1, count):
+            couples, which = np.unique(labels[:, 0] * len(centroids) + labels[:, probe], return_inverse=True)
+            between = centroids[couples // len(centroids)] - centroids[couples % len(centroids)]
+            apart = np.sqrt((between.astype(np.float64) ** 2).sum(axis=1))[which]
+            inside = (scores[:, 0] - scores[:, probe]).astype(np.float64) * coded.unit
+            depth = np.divide(inside, apart, out=np.zeros(len(block)), where=apart > 0) - coded.error
+            rows.append(block)
+            clusters.append(labels[:, probe])
+            depths.append(depth)
+    row, cluster = (np.concatenate([np.empty(0, np.int64), *column]) for column in (rows, clusters))
+    near = np.concatenate([np.empty(0), *depths]) <= np.sqrt(2 * eps) + worst[cluster] + 1e-5
+    both = np.concatenate([np.arange(total), row[near]]), np.concatenate([label, cluster[near]])
+    return Membership.of(*both, len(centroids), label)
+
+
+def closeness(vectors: Vectors, centroids: Floats, label: Longs) -> Doubles:
+    """Cosine of each row to its own centroid; 0 where that is the zero vector."""
+    return np.nan_to_num(cosines(vectors.values, np.arange(len(label)), centroids, label))

@@ -36,6 +36,7 @@ class Embedder:
         half = config.precision == "bf16" or (config.precision == "auto" and device != "cpu")
         torch.set_num_threads(config.threads)
         self.config = config
+        self.batch_tokens = config.batch_tokens or (2048 if device == "cpu" else 8192)
         self.model: Any = SentenceTransformer(
             str(path), device=device, local_files_only=True,
             model_kwargs={"dtype": torch.bfloat16 if half else torch.float32},
@@ -57,7 +58,7 @@ class Embedder:
         made: Floats | None = None
         start = 0
         while start < len(order):
-            count = max(1, self.config.batch_tokens // int(sizes[order[start]]))
+            count = max(1, self.batch_tokens // int(sizes[order[start]]))
             chosen = order[start : start + count]
             with torch.inference_mode():
                 padded = self.tokenizer.pad({"input_ids": [pieces[i] for i in chosen]}, return_tensors="pt")

@@ -11,9 +11,10 @@ Longs = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 
 
-def earlier_maxima(vectors: Vectors, rows: Longs) -> tuple[Doubles, Longs]:
+def earlier_maxima(vectors: Vectors, rows: Longs, low: float = 0.0) -> tuple[Doubles, Longs]:
     """For each of `rows`, in this order: the largest cosine to an earlier one (0 where none is larger, as in the
-    published triangle of similarities), and that one's row (the earliest of equals; -1 for none).
+    published triangle of similarities), and that one's row (the earliest of equals; -1 for none). Maxima below `low` are
+    not sought, and may be told as 0.
 
     Exact: blocks nominate all that lie within twice the margin of a row's maximum, and float64 decides.
     """
@@ -23,21 +24,22 @@ def earlier_maxima(vectors: Vectors, rows: Longs) -> tuple[Doubles, Longs]:
     if not len(rows):
         return score, nearest
     held = vectors.take(rows)
-    for low in range(0, len(rows), vectors.rows):
-        block = held[low : low + vectors.rows]
-        products = (block @ held[: low + len(block)].T).float()
-        mine = torch.arange(low, low + len(block), device=products.device)[:, None]
+    for start in range(0, len(rows), vectors.rows):
+        block = held.part(start, start + vectors.rows)
+        products = vectors.products(block, held.part(0, start + len(block.rows)))
+        mine = torch.arange(start, start + len(block.rows), device=products.device)[:, None]
         later = torch.arange(products.shape[1], device=products.device)[None, :] >= mine
         products = products.masked_fill(later, -2.0)
-        top = products.max(dim=1, keepdim=True).values.clamp(min=0.0)
-        at, other = (part.cpu().numpy() for part in torch.nonzero(products >= top - 2 * vectors.margin, as_tuple=True))
-        exact = vectors.cosines(rows[low + at], rows[other])
+        top = products.max(dim=1, keepdim=True).values.clamp(min=0.0) - 2 * vectors.margin
+        worth = products >= top.clamp(min=low - vectors.margin)
+        at, other = (part.cpu().numpy() for part in torch.nonzero(worth, as_tuple=True))
+        exact = vectors.cosines(rows[start + at], rows[other])
         # The best of each row: sorted by row, then larger cosine, then earlier item.
         order = np.lexsort((other, -exact, at))
         first = order[np.unique(at[order], return_index=True)[1]]
         first = first[exact[first] > 0]
-        score[low + at[first]] = exact[first]
-        nearest[low + at[first]] = rows[other[first]]
+        score[start + at[first]] = exact[first]
+        nearest[start + at[first]] = rows[other[first]]
     return score, nearest
 
 

@@ -147,12 +147,14 @@ def _siblings(material: Material, count: int, settings: Canaries) -> Iterator[Do
         for place in range(min(_SIBLINGS, count - made) + 1):
             # The longest page is the first of its group, so that it wins where no quality decides.
             chance = _chance(settings, f"template {group}", place)
-            text = max((from_template(group, chance) for _ in range(30)), key=edits.size) if place == 0 else (
-                from_template(group, chance))  # fmt: skip
             if first is None:
+                text = max((from_template(group, chance) for _ in range(30)), key=edits.size)
                 first = _canary(material.originals[0], text, "template-first", group, derived=False)
                 yield first
                 continue
+            text = from_template(group, chance)
+            while edits.size(text) > edits.size(first.text):
+                text = from_template(group, chance)
             text, facts = _with_jaccard(material, first, text, template=group % len(TEMPLATES))
             sibling = replace(first, metadata=None)
             yield _canary(sibling, text, "template-sibling", made, **facts)

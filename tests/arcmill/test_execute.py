@@ -325,3 +325,34 @@ def test_what_a_core_counts_is_in_the_manifest_and_its_setup_sees_every_dataset(
         dataset = execute(COUNT, StageConfig(), inputs, str(tmp_path / f"out{workers}"), workers=workers).dataset
         assert dataset.statistics == {"rows": 90, "others of a row": 90 * 270}
         assert list(dataset.problems()) == []
+
+
+def test_a_stage_may_find_its_units_and_say_what_is_read_of_them(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from arcmill.stage import SourceFile
+
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.data").write_text("one\ntwo\n")
+
+    def find(urls: list[str], config: StageConfig) -> list[SourceFile]:
+        return [SourceFile(f"{url}/a.data", "a", 8, "the second edition") for url in urls]
+
+    stage = replace(LINES, find=find)
+    inputs = {"input": [str(tmp_path / "in")]}
+    made = execute(stage, StageConfig(), inputs, str(tmp_path / "out"))
+    assert made.dataset.rows == 2
+    (tmp_path / "in" / "a.data").write_text("one\ntwo\nthree\n")  # the digest says that the same is read
+    assert execute(stage, StageConfig(), inputs, str(tmp_path / "out")).skipped
+
+    def other(urls: list[str], config: StageConfig) -> list[SourceFile]:
+        return [replace(unit, digest="the third edition") for unit in find(urls, config)]
+
+    with pytest.raises(UsageError, match="made from something else"):
+        execute(replace(LINES, find=other), StageConfig(), inputs, str(tmp_path / "out"))
+
+    def folder(urls: list[str], config: StageConfig) -> list[SourceFile]:
+        return [SourceFile(urls[0], "a", 8, "a tree")]
+
+    with pytest.raises(UsageError, match="lies in a folder that is read"):
+        execute(replace(LINES, find=folder), StageConfig(), inputs, str(tmp_path / "in" / "out"))

@@ -77,7 +77,7 @@ def test_found_in_every_disguise_and_nowhere_else(tmp_path: Path, items: list[di
     assert [row for row in found if int(row[1:]) >= clean] == []
     for row, entry in found.items():
         assert (entry["outcome"], entry["rule"]) == ("dropped", "contaminated")
-        detail = json.loads(entry["detail"])
+        detail = json.loads(entry["detail"])[0]
         assert detail["benchmark"] == "quiz" and entry["score"] >= entry["threshold"] == 0.8
         first = planted[row][1].split()[2].lower()
         assert first[:4] in re.sub("<[^>]*>", "", detail["text"].lower())
@@ -166,7 +166,7 @@ def test_passages_by_themselves_only_when_asked(tmp_path: Path) -> None:
     quiz, texts = problems(tmp_path, asked), documents(tmp_path, [f"{other}\n{story}\n{other}", other])
     assert gone(decontaminate(tmp_path / "a", texts, quiz)) == {}
     found = gone(decontaminate(tmp_path / "b", texts, quiz, match_passages=True))
-    assert list(found) == ["d0"] and json.loads(found["d0"]["detail"])["part"] == "passage"
+    assert list(found) == ["d0"] and json.loads(found["d0"]["detail"])[0]["part"] == "passage"
 
 
 def test_cutting_leaves_the_rest_and_tells_what_went(tmp_path: Path, items: list[dict[str, Any]], quiz: str) -> None:
@@ -206,13 +206,24 @@ def test_several_benchmarks_are_all_looked_for(tmp_path: Path, items: list[dict[
     both = f"{whole(items[1])}\n{writer.document(20)}\n{whole(items[4])}"
     texts = documents(tmp_path, [whole(items[0]), whole(items[5]), whole(items[9]), both])
     found = gone(decontaminate(tmp_path / "out", texts, one, two))
-    assert {row: json.loads(entry["detail"])["benchmark"] for row, entry in found.items() if row != "d3"} == {
-        "d0": "one",
-        "d1": "two",
+    hits = {row: json.loads(entry["detail"]) for row, entry in found.items()}
+    assert {row: sorted({hit["benchmark"] for hit in some}) for row, some in hits.items()} == {
+        "d0": ["one"],
+        "d1": ["two"],
+        "d3": ["one", "two"],
     }
-    assert json.loads(found["d3"]["detail"])["others"] == 1
-    detail = [json.loads(entry["detail"]) for entry in found.values()]
-    assert all(len(json.dumps(entry, ensure_ascii=False)) <= 500 for entry in detail)
+    assert len({(hit["benchmark"], hit["item"]) for hit in hits["d3"]}) == 2
+
+
+def test_every_hit_of_a_leaked_benchmark_is_in_the_ledger(
+    tmp_path: Path, items: list[dict[str, Any]], quiz: str
+) -> None:
+    leaked = documents(tmp_path, ["\n\n".join(whole(item) for item in items)])
+    (entry,) = gone(decontaminate(tmp_path / "out", leaked, quiz)).values()
+    hits = json.loads(entry["detail"])
+    assert len({hit["item"] for hit in hits}) == len(items) > 30
+    assert all(hit["text"] and hit["score"] >= 0.8 for hit in hits)
+    assert entry["score"] == max(hit["score"] for hit in hits)
 
 
 def test_bad_inputs_are_named(tmp_path: Path, quiz: str) -> None:

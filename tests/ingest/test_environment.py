@@ -32,6 +32,8 @@ def test_kinds_sources_and_origin() -> None:
     assert {d.license for d in made} == {"BSD-3-Clause"}
     by_path = {(d.source, d.path): d.text for d in made}
     assert by_path["env-source", "click/core.py"] == Path(_module_file("click"), "core.py").read_text("utf-8")
+    core_file = next(d for d in made if (d.source, d.path) == ("env-source", "click/core.py"))
+    assert (core_file.metadata or {})["programming_language"] == "python" and core_file.tags is None
     assert "\n\nclass Command\n\n" in by_path["env-docs", "click.core"]
     assert len({d.id for d in made}) == len(made)
 

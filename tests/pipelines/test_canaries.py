@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -343,6 +344,12 @@ def test_canaries_lose_against_their_originals() -> None:
             assert canary.quality_score is not None and original.quality_score is not None
             assert canary.quality_score < original.quality_score and canary.id > original.id
             assert edits.size(canary.text) <= edits.size(original.text) and canary.html is None
+    material = kinds.Material.of([replace(document, quality_score=None) for document in originals], (), 5)
+    first = 0
+    for page in kinds.make(Canaries(per_kind=60, kinds=("template-sibling",)), material, 60):
+        if "template-first" in page.id and "sibling" not in page.id:
+            first = edits.size(page.text)
+        assert edits.size(page.text) <= first  # without a quality the longest page survives
     again = kinds.make(Canaries(per_kind=5), kinds.Material.of(originals, (), 5), 5)
     assert made == again != kinds.make(Canaries(per_kind=5, seed=2), kinds.Material.of(originals, (), 5), 5)
 

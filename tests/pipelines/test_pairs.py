@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,20 @@ def test_every_band_is_sampled_with_both_texts(merged: Dataset) -> None:
         assert pair.survivor_text == f"text {int(pair.removed[1:]) - 1}"
         assert pair.band == band_of(pair.score, 0.9)
     assert sample_pairs(merged, 3) == (bands, pairs)
+
+
+def test_two_rules_have_each_their_bands(tmp_path: Path) -> None:
+    def core(document: Document, config: StageConfig) -> Document | Outcome:
+        number = int(document.id[1:])
+        if number % 2 == 0:
+            return document
+        rule, low = ("template", 0.4) if number % 3 == 0 else ("semantic", 0.95)
+        return Outcome(rule, "merged", score=low + 0.01, threshold=low, into_id=f"d{number - 1:03d}")
+
+    execute(MAKE, StageConfig(), {}, str(tmp_path / "made"))
+    stage = replace(MERGE, core=core)
+    merged = execute(stage, StageConfig(), {"input": [str(tmp_path / "made")]}, str(tmp_path / "merged")).dataset
+    assert sample_pairs(merged, 1)[0] == {"semantic 0.960-0.970": 40, "template 0.400-0.520": 20}
 
 
 def test_labels_become_precision_with_an_interval(merged: Dataset, tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,3 +175,32 @@ def test_models_that_are_none(documents: Make, small_model: str, tmp_path: Path,
         execute(STAGE, Embed(), {"input": [given.url]}, str(tmp_path / "out"))
     with pytest.raises(EngineError, match="torch finds no GPU"):
         setup(Embed(model=small_model, device="cuda"), {})
+
+
+def test_the_command_killed_in_the_middle_takes_up_what_is_finished(
+    documents: Make, small_model: str, tmp_path: Path, digest: Any
+) -> None:
+    """SIGKILL to the real command once it has finished a part of six; run again, it makes only the others."""
+    rows = heavy([{"id": f"d{i:03d}", "text": 4 * f"{text} "} for i, text in enumerate(texts(240))], 40)
+    given = documents(rows, parts=6)
+    whole = execute(STAGE, Embed(model=small_model), {"input": [given.url]}, str(tmp_path / "whole")).dataset
+    assert len(whole.parts) == 6
+    output = tmp_path / "killed"
+    command = [sys.executable, "-m", "pipelines.cli", "embed", "--input", str(given.url), "--output", str(output),
+               "--set", f"model={small_model}", "--workers", "1"]  # fmt: skip
+    environment = dict(os.environ, PYTHONPATH=str(Path(__file__).parents[3]))
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(output.glob("_staging/task-*.json")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    killed = time.time()
+    finished = list(output.glob("_staging/task-*.json"))
+    assert 0 < len(finished) < 6
+    assert not (output / "manifest.json").exists()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert digest(output) == digest(whole.path)
+    assert sum(part.stat().st_mtime < killed for part in output.glob("part-*.parquet")) == len(finished)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from page_families import HELD_OUT, page
 
 from arcmill.dataset import Dataset
 from arcmill.errors import EngineError, InputError, UsageError
@@ -74,6 +76,33 @@ def test_the_best_survives_with_its_evidence(documents: Make, embeddings: Make, 
     shuffled = embeddings([names[i] for i in order], vectors[order], name="shuffled")
     other = run(given, shuffled, tmp_path / "other", alarm_share=0.7)
     assert (kept(other), ledger(other)) == (kept(out), gone)
+
+
+def test_pages_of_one_template_go_with_their_evidence(
+    documents: Make, embeddings: Make, tmp_path: Path, digest: Any
+) -> None:
+    rows = [{"id": f"h{n}", "text": page(HELD_OUT["hotel"], n), "quality_score": 0.9 - n / 10} for n in range(4)]
+    rows += [{"id": "last", "text": "Nothing of the kind is said here."}]
+    names = [row["id"] for row in rows]
+    given, vectors = documents(rows, parts=2), embeddings(names, np.eye(8)[:5])
+    out = run(given, vectors, tmp_path / "out")
+    assert kept(out) == ["h0", "last"]
+    for row in ledger(out).values():
+        assert (row["outcome"], row["rule"], row["into_id"], row["threshold"]) == ("merged", "template", "h0", 0.4)
+        assert 0.4 <= row["score"] < 1
+        assert re.fullmatch(r"\d+ word pairs in common, longest passage of its own \d+, cosine 0\.0000", row["detail"])
+    assert (out.statistics["removed"], out.statistics["removed_by_template"]) == (3, 3)
+    assert digest(run(given, vectors, tmp_path / "again", workers=2, keep="quality").path) == digest(out.path)
+    # With keep=random no sizes are asked for, and pages are read all the same.
+    assert len(kept(run(given, vectors, tmp_path / "random", keep="random"))) == 2
+    none = run(given, vectors, tmp_path / "none", template_similarity=None)
+    assert kept(none) == names and none.statistics["removed_by_template"] == 0
+    # A document without a vector shifts no other page's words.
+    some = embeddings([names[0], *names[2:]], np.eye(8)[:4], name="some")
+    part = run(given, some, tmp_path / "part", max_error_rate=0.5)
+    assert {name: row["rule"] for name, row in ledger(part).items()} == {
+        "h1": "no-embedding", "h2": "template", "h3": "template",
+    }  # fmt: skip
 
 
 def test_a_document_without_a_vector_errs_and_is_told(documents: Make, embeddings: Make, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""ingest-forge: issues, pull requests, reviews and commits, of git histories, API dumps and rows of issues with patches."""

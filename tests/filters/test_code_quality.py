@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from tiny_stages import store
+
+from arcmill.dataset import Dataset
+from arcmill.errors import InputError, UsageError
+from arcmill.execute import execute
+from arcmill.records import schema
+from filters.code.stage import STAGE as FILTER
+from filters.code.stage import FilterCode
+from filters.code_quality import labels, tree_features
+from filters.code_quality.classifier import fit, probability
+from filters.code_quality.default_corpus import KINDS, packages, samples
+from filters.code_quality.features import SIZE, Features, without_tree
+from filters.code_quality.languages import GENERAL, MODELS, model_of
+from filters.code_quality.model import CARD, CodeQualityModel
+from filters.code_quality.score import DEFAULT_MODEL, STAGE, ScoreCode, core, model_files, setup
+from filters.code_quality.train import STAGE as TRAIN
+from filters.code_quality.train import TrainCodeQuality
+
+SMALL = TrainCodeQuality(min_files=10, epochs=5, holdout=0.3)
+NAMES = "river mill wheel stone water flour town people wall light".split()
+
+
+def good(number: int) -> str:
+    random = Random(f"good {number}")
+    out = ['"""What turns the mill."""\n', "import math\n\n"]
+    for _ in range(random.randint(3, 6)):
+        name, one, two = random.sample(NAMES, 3)
+        out.append(
+            f"def {name}_of({one}, {two}):\n    # The {name} needs both.\n    if {one} is None:\n        return {two}\n"
+        )
+        out.append(f"    return math.sqrt({one} * {random.randint(2, 9)} + {two})\n\n\n")
+    return "".join(out)
+
+
+def bad(number: int) -> str:
+    random = Random(f"bad {number}")
+    return "\n".join(
+        f"_a{n}=[{random.randint(0, 99999)},0x{random.randint(0, 9**9):x},'{'x' * random.randint(9, 60)}']"
+        for n in range(40)
+    )
+
+
+def rows(language: str = "python", count: int = 60) -> list[dict[str, Any]]:
+    out = []
+    for number in range(count):
+        for label, text in (("high", good(number)), ("low", bad(number))):
+            metadata = {"programming_language": language, "label": label}
+            out.append(
+                {
+                    "id": f"{language}-{label}-{number}",
+                    "text": text,
+                    "repo": f"p{number % 20}",
+                    "path": "a.py",
+                    "metadata": metadata,
+                }
+            )
+    return out
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("labelled") / "data"
+    store(folder, rows())
+    return folder
+
+
+def trained(labelled: Path, folder: Path, config: TrainCodeQuality = SMALL) -> Dataset:
+    return execute(TRAIN, config, {"input": [str(labelled)]}, str(folder)).dataset
+
+
+@pytest.fixture(scope="module")
+def model(labelled: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model") / "model"
+    trained(labelled, folder)
+    return folder
+
+
+def batch_of(texts: list[str], language: str = "python") -> pa.RecordBatch:
+    given = [
+        {"id": str(i), "text": t, "source": "test", "metadata": [("programming_language", language)]}
+        for i, t in enumerate(texts)
+    ]
+    return pa.RecordBatch.from_pylist(given, schema=schema("Document"))
+
+
+def test_training_tells_the_labels_apart(model: Path) -> None:
+    statistics = Dataset.open(str(model)).manifest["statistics"]
+    assert statistics["documents"] == {"labelled": 120, "unlabelled": 0}
+    assert set(statistics["languages"]) == {"python", GENERAL}
+    assert statistics["languages"]["python"]["auc"] > 0.95
+    found = CodeQualityModel(model, "model")
+    assert found.score(bad(1000), "python") < 0.3 < 0.7 < found.score(good(1000), "python")
+    assert found.score(bad(1000), "cobol") < 0.3 < 0.7 < found.score(good(1000), "cobol")
+
+
+def test_training_twice_gives_the_same_bytes(
+    labelled: Path, tmp_path: Path, model: Path, digest: Callable[[Path], str]
+) -> None:
+    trained(labelled, tmp_path / "again")
+    assert digest(tmp_path / "again") == digest(model)
+    turned = rows()[::-1]
+    store(tmp_path / "turned", turned)
+    trained(tmp_path / "turned", tmp_path / "other")
+    for name in (CARD, "python.npy"):
+        assert (tmp_path / "other" / name).read_bytes() == (model / name).read_bytes()
+
+
+def test_labels_from_a_file_take_the_place_of_metadata(labelled: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(
+        "id,label\n" + "".join(f"{row['id']},{5 if row['metadata']['label'] == 'low' else 0}\n" for row in rows()[:100])
+    )
+    config = SMALL.model_copy(update={"labels": str(tmp_path / "labels.csv"), "label_max": 5.0})
+    dataset = trained(labelled, tmp_path / "m", config)
+    assert dataset.manifest["statistics"]["documents"] == {"labelled": 100, "unlabelled": 20}
+    turned = CodeQualityModel(tmp_path / "m", "model")
+    assert turned.score(good(1000), "python") < turned.score(bad(1000), "python")  # 5 is good, and the bad ones have it
+
+
+def test_labels_without_a_difference_give_no_auc(tmp_path: Path) -> None:
+    same = [{**row, "text": good(n)} for n, row in enumerate(rows())]
+    store(tmp_path / "data", same)
+    statistics = trained(tmp_path / "data", tmp_path / "m").manifest["statistics"]
+    assert 0.2 < statistics["languages"]["python"]["auc"] < 0.8
+
+
+def test_too_few_files_are_refused(tmp_path: Path) -> None:
+    store(tmp_path / "data", rows(count=5))
+    with pytest.raises(InputError, match="too few labelled files"):
+        trained(tmp_path / "data", tmp_path / "m")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("l.csv", "id,label\na,9\n", "label '9'; expected a number from 0 to 1"),
+        ("l.csv", "id,mark\na,1\n", "expected an id and a label"),
+        ("l.jsonl", '{"id": "a", "label": "great"}\n', "l.jsonl:1: label 'great'"),
+        ("l.jsonl", "nothing\n", "l.jsonl:1: not JSON"),
+        ("l.jsonl", "[1]\n", "expected an object, found list"),
+    ],
+)
+def test_bad_labels_are_named(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=message):
+        labels.read(str(tmp_path / name), 1.0)
+    with pytest.raises(UsageError, match="cannot be read"):
+        labels.read(str(tmp_path / "no.csv"), 1.0)
+
+
+def test_labels_are_numbers_or_tiers(tmp_path: Path) -> None:
+    (tmp_path / "l.jsonl").write_text('{"id": "a", "label": "medium"}\n\n{"id": "b", "label": 4, "why": "x"}\n')
+    assert labels.read(str(tmp_path / "l.jsonl"), 5.0) == {"a": 0.5, "b": 0.8}
+    assert [labels.parse(value, 1.0, "x") for value in ("low", "High", "0.25", 1)] == [0, 1, 0.25, 1]
+
+
+def test_tiers_epochs_and_the_ledger(model: Path) -> None:
+    texts = [good(1000), bad(1000), "", good(1001)]
+    config = ScoreCode(model=str(model))
+    changes = core(batch_of(texts), config, setup(config, {}))
+    assert changes.columns["quality_bucket"][1:3] == [0, 0]
+    assert all(0 <= score <= 1 for score in changes.columns["quality_score"])
+    assert {row: outcome.rule for row, outcome in changes.outcomes.items() if row in (1, 2)} == {
+        1: "low-quality",
+        2: "low-quality",
+    }
+    found = setup(config, {}).card.languages["python"]
+    assert changes.outcomes[1].threshold == found.low
+    assert changes.outcomes[1].score == changes.columns["quality_score"][1]
+    moved = ScoreCode(model=str(model), thresholds={"python": (0.0, 0.0)}, epochs=(0.0, 1.0, 3.0))
+    changes = core(batch_of(texts), moved, setup(moved, {}))
+    assert (changes.columns["quality_bucket"], changes.columns["epochs"], changes.outcomes) == ([2] * 4, [3.0] * 4, {})
+    moved = ScoreCode(model=str(model), thresholds={"*": (1.0, 1.0)}, epochs=(0.5, 1.0, 3.0))
+    changes = core(batch_of(texts), moved, setup(moved, {}))
+    assert (changes.columns["quality_bucket"], changes.columns["epochs"], changes.outcomes) == ([0] * 4, [0.5] * 4, {})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"thresholds": {"go": (0.9, 0.1)}},
+        {"thresholds": {"go": (-1, 0.1)}},
+        {"epochs": (1, 0, 2)},
+        {"epochs": (0, 0, 0)},
+    ],
+)
+def test_mistakes_in_tiers_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        ScoreCode(**values)
+
+
+def test_damaged_models_are_refused(model: Path, tmp_path: Path) -> None:
+    def broken(change: Callable[[Path], object]) -> Path:
+        folder = tmp_path / hashlib.sha256(str(change).encode()).hexdigest()[:8]
+        folder.mkdir()
+        for path in model.iterdir():
+            if path.is_file():
+                (folder / path.name).write_bytes(path.read_bytes())
+        change(folder)
+        return folder
+
+    def edit(folder: Path, **values: object) -> None:
+        (folder / CARD).write_text(json.dumps({**json.loads((folder / CARD).read_text()), **values}))
+
+    for change, message in (
+        (lambda f: (f / CARD).unlink(), "holds no model.json"),
+        (lambda f: (f / CARD).write_text("[]"), "is not the card"),
+        (lambda f: edit(f, format=9), "train the model again"),
+        (lambda f: edit(f, languages={}), "must hold 'general'"),
+        (lambda f: (f / "python.npy").unlink(), "cannot be read"),
+        (lambda f: (f / "python.npy").write_bytes((f / "python.npy").read_bytes()[:999]), "cut off or damaged"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            setup(ScoreCode(model=str(broken(change))), {})  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=r"input model: .* holds no model.json"):
+        setup(ScoreCode(), {"model": str(tmp_path)})
+
+
+def test_bad_input_is_scored() -> None:
+    model = setup(ScoreCode(), {})
+    for text in ("", "\x00" * 999, "a" * 300_000, "(" * 60_000, "a+" * 30_000, "-" * 60_000, "[" * 20_000 + "]" * 20_000, "\ud800x",
+                 "def f(:\n" * 99, "\n" * 999, "日本語" * 9999, '"' * 999, "if a:\n" + "".join(" " * n + "if a:\n" for n in range(1, 400))):  # fmt: skip
+        for language in ("python", "javascript", "c++", "go", None, "klingon"):
+            assert 0 <= model.score(text, language, "x.py") <= 1
+
+
+def test_trees_too_deep_are_not_read() -> None:
+    assert tree_features.expression(b"x = 1\n", "python") is not None
+    assert tree_features.expression(b"x = 1\n", "cobol") is None
+    for deep in (b"a = " + b"-" * 12_000 + b"1", b"a = " + b"(" * 8000 + b")" * 8000, b"a = " + b"b + " * 4000 + b"b"):
+        assert tree_features.expression(deep, "python") is None
+
+
+def test_trees_are_counted() -> None:
+    reader = tree_features.TreeReader()
+    kinds, numbers = reader.read(
+        b'(module (function_definition name: (identifier) body: (block (ERROR) (MISSING ")"))))'
+    )
+    assert kinds.sum(axis=1).tolist() == [6, 6]
+    assert numbers[2] * 64 == 4  # depth
+    assert numbers[1] ** 2 == pytest.approx(2 / 6)  # errors
+    assert numbers[8] == pytest.approx(3 / 6)  # leaves
+
+
+def test_names_and_comments_are_not_read() -> None:
+    features = Features()
+    one = features.vector("def river(mill):\n    return mill + 1  # five\n", "python", None)
+    two = features.vector("def tower(hall):\n    return hall + 1  # four\n", "python", None)
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    marked = features.vector("# Code generated. DO NOT EDIT.\ndef river(mill):\n    return mill + 1\n", "python", None)
+    plain = features.vector("# Copyright by the ABC of Town\ndef river(mill):\n    return mill + 1\n", "python", None)
+    assert np.array_equal(marked[0][marked[0] >= 512], plain[0][plain[0] >= 512])
+
+
+def test_a_vector_without_its_tree() -> None:
+    features = Features()
+    places, values = without_tree(*features.vector(good(1), "python", "a.py"))
+    other = features.vector(good(1), "python", "a.py", tree=False)
+    assert np.array_equal(places, other[0]) and np.array_equal(values, other[1])
+    assert places.max() < SIZE
+
+
+def test_classifier_learns_and_takes_soft_labels() -> None:
+    places, values, ends = np.array([0, 1] * 50, np.int32), np.ones(100, np.float32), np.arange(1, 101)
+    targets = np.array([0.2, 0.9] * 50)
+    weights = fit(places, values, ends, targets, np.ones(100), np.arange(100), 2, 0.5, 0.0, 200)
+    assert probability(places[:1], values[:1], weights) == pytest.approx(0.2, abs=0.05)
+    assert probability(places[1:2], values[1:2], weights) == pytest.approx(0.9, abs=0.05)
+
+
+def test_same_bytes_for_any_workers(model: Path, tmp_path: Path, digest: Callable[[Path], str]) -> None:
+    store(tmp_path / "data", [*rows(), *rows("go", 20), {"id": "empty", "text": "", "metadata": {}}])
+    seen = set()
+    for workers in (1, 2, 4):
+        root = tmp_path / str(workers)
+        execute(
+            FILTER, FilterCode(part_bytes=1024), {"input": [str(tmp_path / "data")]}, str(root / "f"), workers=workers
+        )
+        execute(
+            STAGE, ScoreCode(), {"input": [str(root / "f")], "model": [str(model)]}, str(root / "s"), workers=workers
+        )
+        seen.add((digest(root / "f"), digest(root / "s")))
+    assert len(seen) == 1
+    dataset = Dataset.open(str(tmp_path / "1" / "s"))
+    assert dataset.counts["in"] == dataset.counts["kept"] + dataset.counts["dropped"]
+    rules = {row["rule"] for batch in dataset.ledger() for row in batch.to_pylist()}
+    assert rules <= {"low-quality"}
+
+
+def test_default_models_prefer_hand_written_code() -> None:
+    model = setup(ScoreCode(), {})
+    assert set(model.card.languages) == {*MODELS, GENERAL}
+    assert model.score(bad(1), "python", "a.py") < model.score(Path(labels.__file__).read_text(), "python", "labels.py")
+    assert sum(path.stat().st_size for path in DEFAULT_MODEL.iterdir()) < 1_000_000
+    assert {Path(file).name for file in model_files(ScoreCode())} == {
+        CARD,
+        *(f"{name}.npy" for name in (*MODELS, GENERAL)),
+    }
+
+
+def test_languages_find_their_model() -> None:
+    assert [model_of(name) for name in ("python", "tsx", "jsx", "c++", "cobol", None)] == [
+        "python",
+        "typescript",
+        "javascript",
+        "c++",
+        GENERAL,
+        GENERAL,
+    ]
+
+
+def test_default_corpus_labels_by_table_path_and_marks(tmp_path: Path) -> None:
+    splits = {package.split for package in packages()}
+    assert splits == {"train", "check", "test"}
+    assert len({package.folder for package in packages()}) == len(packages())
+    package = next(package for package in packages("train") if package.name == "flask")
+    folder = tmp_path / package.folder
+    (folder / "tests").mkdir(parents=True)
+    for n in range(30):
+        (folder / f"a{n}.py").write_text(good(n))
+    (folder / "b.py").write_text("# Code generated by x. DO NOT EDIT.\n" + good(50))
+    (folder / "tests" / "c.py").write_text(good(51))
+    (folder / "d.py").write_text("x = [" + "1, " * 900 + "]\n")
+    (folder / "e.js").write_text(good(52))
+    found = list(samples(tmp_path, "train"))
+    kinds = {kind: sorted({sample.path for sample in found if sample.kind == kind}) for kind in KINDS}
+    assert kinds["generated"] == ["b.py"] and kinds["minified"] == ["d.py"]
+    assert len(kinds["hand"]) == 30 and kinds["made"]
+    assert found == list(samples(tmp_path, "train"))
