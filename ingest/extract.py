@@ -1,7 +1,8 @@
 """Main text of an HTML tree: resiliparse finds the content, a pass over its blocks trims what is left of the frame.
 
 The block pass follows the idea of jusText (Pomikálek 2011, chapter 3): blocks are good by length, link density and
-sentence marks, and short ones are judged by their neighbours. It needs no word lists, so it serves every language.
+sentence marks, and short ones are judged by their neighbours. That needs no word lists, so it serves every language; the
+short lists of what asks to read on or to accept cookies only add to it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from html import unescape
 from typing import TYPE_CHECKING, NamedTuple
 
+from ingest.clutter import without_clutter
 from ingest.code_blocks import CodeBlocks
 from ingest.formulas import keep_formulas
 
@@ -27,6 +29,20 @@ NOTICE_BYTES = 600  # a longer block about cookies is about cookies
 NOTICE = re.compile(
     r"cookies?\b.{0,250}\b(?:accept|agree|consent|polic|browsing|our (?:web)?site|this (?:web)?site|einverstanden"
     r"|zustimm|akzept|verwend|utilis|navigation|utiliz|acconsent|consens|politica|política|accetta|akceptuj|zgod)",
+    re.IGNORECASE,
+)
+THIN_BYTES = 600  # content outside links below which the whole page is looked at
+THIN_TIMES = 15  # how much more good text it must hold to be taken
+CALL_BYTES = 80  # a longer line is not only a call
+# Lines that ask to read on, to share, to sign up; and those that only head what other pages say.
+CALL = re.compile(
+    r"(?:related (?:stor|article|post|topic|content|link|news|video)|read (?:more|also|next|the full)|more (?:stories|from|on this)"
+    r"|you (?:may|might) also|recommended|share (?:this|on|via)|be sociable|sign up|subscribe|follow us|advertisement"
+    r"|about the author|leave a (?:comment|reply)|image \d+ of|caption$|close$|photo:|credit:|foto:|bild:|quelle:"
+    r"|mehr zum|mehr zu diesem|das könnte|lesen sie auch|auch interessant|ähnliche (?:themen|artikel|beiträge)"
+    r"|weitere (?:informationen|artikel|themen|beiträge)|über den autor|jetzt teilen|teilen$|gefällt (?:ihnen|dir)|zum shop"
+    r"|lire aussi|à lire|sur le même|te puede interesar|lee también|leer más|leia (?:também|mais)|veja também|leggi anche"
+    r"|czytaj (?:też|także|więcej|również)|zobacz (?:też|także|również)|lees ook|läs (?:också|även|mer))",
     re.IGNORECASE,
 )
 SENTENCE = re.compile(r"[.!?;:…。！？；：।؟۔]")
@@ -64,16 +80,18 @@ def main_text(source: bytes, *, shallow: bool = False, formulas: bool = True) ->
     if formulas:
         source = keep_formulas(source)
     code = CodeBlocks(source) if b"<pre" in source or b"<PRE" in source else None
-    tree = HTMLTree.parse_from_bytes(source if code is None else code.page, "utf-8")
+    tree = HTMLTree.parse_from_bytes(without_clutter(source if code is None else code.page), "utf-8")
     marked = _extract(tree)
     if code is not None and (missing := code.missing(marked)):
         code.free(tree, missing)
         marked = _extract(tree)
     blocks = trim(read_blocks(marked, code))
-    if not blocks or (code is not None and not any(block.kind == "pre" for block in blocks)):
-        # The content was taken for the frame: judge the whole page by its blocks.
+    size = sum(block.size for block in blocks)
+    if size < THIN_BYTES or (code is not None and not any(block.kind == "pre" for block in blocks)):
+        # The content may have been taken for the frame: judge the whole page by its blocks.
         whole = trim(read_blocks(_extract(tree, main_content=False), code))
-        if any(map(is_good, whole)):
+        good = [block for block in whole if is_good(block)]
+        if good and (size == 0 or code is not None or sum(block.size for block in good) > THIN_TIMES * size):
             blocks = whole
     return render(blocks), tree.title
 
@@ -147,7 +165,11 @@ def _read_lines(part: str, blocks: list[Block]) -> None:
 
 def trim(blocks: list[Block]) -> list[Block]:
     """Leave out navigation and the headings over it, and short blocks before the first and after the last good one."""
-    linked = [block.density >= LINKED and block.size < GOOD_BYTES for block in blocks]
+    linked = [
+        (block.density >= LINKED and block.size < GOOD_BYTES)
+        or (block.size < CALL_BYTES and block.kind != "pre" and CALL.match(block.text) is not None)
+        for block in blocks
+    ]
     kept: list[Block] = []
     under = True  # whether what follows is navigation or nothing: a heading over it goes too
     for at in range(len(blocks) - 1, -1, -1):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from arcmill.stage import Outcome
 from ingest import charset, content_type
 from ingest.extract import CONTROL, SHALLOW, main_text
+from ingest.layout.page import asks_for_layout, layout_text
 from ingest.limits import measure, without_scripts
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def read_page(body: bytes, declared: str, config: IngestWeb, *, is_html: bool = 
     if not shape.formulas:  # MathJax keeps formulas in scripts
         source = without_scripts(source, shape.cuts)
     extractor: str = config.extractor
+    if config.layout == "rich" or (config.layout == "auto" and asks_for_layout(source)):
+        extractor = "layout"
+        text, title = layout_text(source)
     if extractor == "careful":
         if len(source) > config.max_careful_bytes:
             extractor = "fast"

@@ -17,6 +17,11 @@ class IngestWeb(StageConfig):
     extractor: Literal["fast", "careful"] = Field(
         "fast", description="fast: resiliparse and a pass over its blocks; careful: trafilatura, much slower"
     )
+    layout: Literal["plain", "rich", "auto"] = Field(
+        "plain",
+        description="plain: paragraphs, lists and code as text; rich: Markdown with fenced code and its language, tables, "
+        "formulas as LaTeX (headings marked); auto: rich for pages with code blocks or formulas, else plain",
+    )
     keep_html: bool = Field(False, description="whether the page itself is kept in the column `html`, decoded")
     max_page_bytes: int = Field(
         8 << 20, ge=1024, le=64 << 20, description="bytes of a page as it is stored; a larger one is errored"
@@ -45,7 +50,7 @@ _PACKED = ("", ".gz", ".zst")
 
 STAGE = Stage(
     name="ingest-web",
-    version=1,
+    version=2,
     help="Read WARC, ARC, HTML files and tars of them; extract the main text of each page.",
     example="arcmill ingest-web --input crawl/ --output web --set extractor=fast",
     config=IngestWeb,

@@ -10,6 +10,7 @@ from arcmill.stage import Stage
 
 STAGES = {
     "ingest-web": "ingest.web",
+    "reparse-web": "ingest.reparse",
     "ingest-text": "ingest.text",
     "ingest-problems": "ingest.problems",
     "ingest-environment": "ingest.environment",
@@ -19,6 +20,7 @@ STAGES = {
     "filter-web": "filters.web.stage",
     "train-quality": "filters.quality.train",
     "score-quality": "filters.quality.score",
+    "select-code-web": "filters.code_web.stage",
     "bucket-quality": "filters.buckets",
     "sample-stem": "filters.stem.sample",
     "train-stem": "filters.stem.train",

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from random import Random
 
-__all__ = ["LIBRARIES", "bad_texts", "good_texts", "versions"]
+__all__ = ["LIBRARIES", "bad_texts", "good_texts", "trees", "versions"]
 
 LIBRARIES = ("numpy", "pandas", "pydantic", "pyspark")  # what arcmill itself needs
 
@@ -39,7 +39,8 @@ def _sources() -> Iterator[Path]:
                 yield path
 
 
-def _trees() -> Iterator[tuple[str, ast.Module]]:
+def trees() -> Iterator[tuple[str, ast.Module]]:
+    """(source, syntax tree) of the modules of the standard library and of the libraries, tests left out."""
     for path in _sources():
         try:
             source = path.read_text(encoding="utf-8")
@@ -88,7 +89,7 @@ def good_texts() -> list[str]:
 
     for name in sorted(topics):
         take(_paragraphs(topics[name]))
-    for _, tree in _trees():
+    for _, tree in trees():
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
                 take(_paragraphs(ast.get_docstring(node) or ""))
@@ -122,7 +123,7 @@ def bad_texts(good: list[str]) -> list[str]:
 def _code() -> list[str]:
     """Runs of 20 lines of source, without docstrings and comments."""
     found = []
-    for number, (_, tree) in enumerate(_trees()):
+    for number, (_, tree) in enumerate(trees()):
         if number % 4 == 0:
             lines = [line for line in ast.unparse(tree).split("\n") if '"""' not in line and "'''" not in line]
             found += ["\n".join(lines[start : start + 20]) for start in range(0, len(lines) - 20, 200)]

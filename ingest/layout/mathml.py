@@ -1,0 +1,235 @@
+"""Presentation MathML to LaTeX, for formulas without an annotation (MathML 3, chapter 3)."""
+
+from __future__ import annotations
+
+import re
+
+from ingest.layout.nodes import Node, children, is_element, text_of
+
+__all__ = ["to_latex"]
+
+MAX_DEPTH = 60  # elements within one another; deeper ones are written as their text
+GREEK = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho . sigma tau upsilon phi chi psi omega"
+SYMBOLS: dict[str, str] = {chr(0x3B1 + at): rf"\{name}" for at, name in enumerate(GREEK.split()) if name != "."}
+SYMBOLS |= {
+    letter: rf"\{name}"
+    for letter, name in zip(
+        "ΓΔΘΛΞΠΣΥΦΨΩ", "Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega".split(), strict=True
+    )
+}
+SYMBOLS |= {
+    "ϵ": r"\epsilon", "ε": r"\varepsilon", "ϕ": r"\phi", "φ": r"\varphi", "ϑ": r"\vartheta", "ϱ": r"\varrho",
+    "ς": r"\varsigma", "ϖ": r"\varpi", "ο": "o", "∑": r"\sum", "∏": r"\prod", "∐": r"\coprod", "∫": r"\int", "∬": r"\iint",
+    "∭": r"\iiint", "∮": r"\oint", "⋃": r"\bigcup", "⋂": r"\bigcap", "⨁": r"\bigoplus", "⨂": r"\bigotimes", "√": r"\surd",
+    "∞": r"\infty", "∂": r"\partial", "∇": r"\nabla", "≤": r"\leq", "≥": r"\geq", "≠": r"\neq", "≈": r"\approx",
+    "≡": r"\equiv", "∼": r"\sim", "≃": r"\simeq", "≅": r"\cong", "∝": r"\propto", "≪": r"\ll", "≫": r"\gg", "≺": r"\prec",
+    "≻": r"\succ", "⩽": r"\leqslant", "⩾": r"\geqslant", "±": r"\pm", "∓": r"\mp", "×": r"\times", "÷": r"\div",
+    "⋅": r"\cdot", "·": r"\cdot", "∘": r"\circ", "∗": "*", "⋆": r"\star", "⊕": r"\oplus", "⊗": r"\otimes", "⊖": r"\ominus",
+    "∧": r"\wedge", "∨": r"\vee", "¬": r"\neg", "∩": r"\cap", "∪": r"\cup", "∖": r"\setminus", "∈": r"\in", "∉": r"\notin",
+    "∋": r"\ni", "⊂": r"\subset", "⊃": r"\supset", "⊆": r"\subseteq", "⊇": r"\supseteq", "∅": r"\emptyset",
+    "∀": r"\forall", "∃": r"\exists", "∄": r"\nexists", "→": r"\to", "←": r"\leftarrow", "↔": r"\leftrightarrow",
+    "⇒": r"\Rightarrow", "⇐": r"\Leftarrow", "⇔": r"\Leftrightarrow", "↦": r"\mapsto", "⟶": r"\longrightarrow",
+    "⟹": r"\Longrightarrow", "⟺": r"\iff", "↑": r"\uparrow", "↓": r"\downarrow", "↗": r"\nearrow", "↘": r"\searrow",
+    "…": r"\ldots", "⋯": r"\cdots", "⋮": r"\vdots", "⋱": r"\ddots", "⟨": r"\langle", "⟩": r"\rangle", "⌊": r"\lfloor",
+    "⌋": r"\rfloor", "⌈": r"\lceil", "⌉": r"\rceil", "∥": r"\|", "‖": r"\|", "∣": r"\mid", "∤": r"\nmid", "⊥": r"\perp",
+    "∠": r"\angle", "⊢": r"\vdash", "⊨": r"\models", "⊤": r"\top", "′": "'", "″": "''", "‴": "'''", "ℝ": r"\mathbb{R}",
+    "ℂ": r"\mathbb{C}", "ℕ": r"\mathbb{N}", "ℤ": r"\mathbb{Z}", "ℚ": r"\mathbb{Q}", "ℙ": r"\mathbb{P}", "ℓ": r"\ell",
+    "ℏ": r"\hbar", "ℜ": r"\Re", "ℑ": r"\Im", "ℵ": r"\aleph", "†": r"\dagger", "‡": r"\ddagger", "∎": r"\blacksquare",
+    "−": "-", "≔": ":=", "≜": r"\triangleq", "∶": ":", "{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&",
+    "_": r"\_", "$": r"\$", "\\": r"\backslash", "\u00a0": " ", "\u2003": r"\quad", "\u2009": r"\,", "\u200a": r"\,",
+    "\u2005": r"\:", "\u2004": r"\;",
+}  # fmt: skip
+SILENT = re.compile(r"[\u2061-\u2064\u200b\u2060\ufeff]")  # function application, invisible times and comma
+FUNCTIONS = set(
+    "sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh coth log ln lg exp lim limsup liminf max min sup inf "
+    "det dim ker deg arg gcd hom Pr".split()
+)
+ACCENTS = {"^": "hat", "ˆ": "hat", "~": "tilde", "˜": "tilde", "¯": "bar", "‾": "overline", "―": "overline",
+           "→": "vec", "⃗": "vec", "˙": "dot", "¨": "ddot", "ˇ": "check", "˘": "breve", "⏞": "overbrace",
+           "∼": "tilde", "_": "underline", "⏟": "underbrace", "−": "overline", "↼": "overleftarrow",
+           "←": "overleftarrow"}  # fmt: skip
+UNDER = {"_": "underline", "⏟": "underbrace", "¯": "underline", "―": "underline", "‾": "underline"}
+VARIANTS = {"bold": "mathbf", "double-struck": "mathbb", "script": "mathcal", "fraktur": "mathfrak",
+            "bold-italic": "boldsymbol", "sans-serif": "mathsf", "monospace": "mathtt", "normal": "mathrm"}  # fmt: skip
+LIMITS = re.compile(
+    r"\\(?:sum|prod|coprod|bigcup|bigcap|bigoplus|bigotimes|lim|limsup|liminf|max|min|sup|inf|int|iint|oint)"
+)
+OPENING, CLOSING = "([{|⟨⌊⌈‖∥.", ")]}|⟩⌋⌉‖∥."
+NAME_ENDS = re.compile(r"\\[A-Za-z]+$")
+
+
+def to_latex(node: Node) -> str:
+    """LaTeX of a <math> element; empty where it holds nothing."""
+    return _row(list(children(node)), 0).strip()
+
+
+def _row(nodes: list[Node], depth: int) -> str:
+    out = ""
+    for node in nodes:
+        out = _joined(out, _one(node, depth))
+    return out
+
+
+def _joined(left: str, right: str) -> str:
+    """A space where a command's name would run into a letter."""
+    if left and right and right[0].isalpha() and NAME_ENDS.search(left):
+        return f"{left} {right}"
+    return left + right
+
+
+def _one(node: Node, depth: int) -> str:
+    tag = node.tag
+    if not is_element(node):
+        return _symbols((node.value or "").strip()) if tag == "#text" else ""
+    if depth > MAX_DEPTH:
+        return _symbols(text_of(node).strip())
+    tag = tag.rpartition(":")[2]
+    kids = [child for child in children(node) if is_element(child)]
+
+    def part(at: int) -> str:
+        return _one(kids[at], depth + 1) if at < len(kids) else ""
+
+    if tag in ("mi", "mn", "mo", "mtext", "ms"):
+        return _token(tag, node)
+    if tag == "mspace":
+        return _space(node.getattr("width") or "")
+    if tag in ("mphantom", "annotation", "annotation-xml", "none", "mprescripts"):
+        return ""
+    if tag == "semantics":
+        return part(0)
+    if tag == "mfrac":
+        if (node.getattr("linethickness") or "").startswith("0"):
+            return rf"{{{part(0)} \atop {part(1)}}}"
+        return rf"\frac{{{part(0)}}}{{{part(1)}}}"
+    if tag == "msqrt":
+        return rf"\sqrt{{{_row(kids, depth + 1)}}}"
+    if tag == "mroot":
+        return rf"\sqrt[{part(1)}]{{{part(0)}}}"
+    if tag in ("msub", "msup", "msubsup"):
+        low = part(1) if tag != "msup" else ""
+        high = part(1) if tag == "msup" else part(2)
+        return _scripts(part(0), low, high)
+    if tag in ("munder", "mover", "munderover"):
+        return _stacked(tag, part(0), part(1), part(2))
+    if tag == "mmultiscripts":
+        return _multiscripts(kids, depth)
+    if tag == "mtable":
+        return _table(kids, depth)
+    if tag == "mfenced":
+        marks = [
+            mark for mark in (node.getattr("separators") if node.hasattr("separators") else ",") or "" if mark != " "
+        ]
+        inner = ""
+        for at, kid in enumerate(kids):
+            if at and marks:
+                inner += marks[min(at - 1, len(marks) - 1)]
+            inner = _joined(inner, _one(kid, depth + 1))
+        opening = node.getattr("open") if node.hasattr("open") else "("
+        closing = node.getattr("close") if node.hasattr("close") else ")"
+        return rf"\left{_symbols(opening or '.')}{' ' if inner[:1].isalpha() else ''}{inner}\right{_symbols(closing or '.')}"
+    if tag == "menclose" and "radical" in (node.getattr("notation") or ""):
+        return rf"\sqrt{{{_row(kids, depth + 1)}}}"
+    nodes = list(children(node))
+    return _matrix(kids, depth) or _row(nodes, depth + 1)  # mrow, mstyle, mpadded, merror, mtd …
+
+
+def _token(tag: str, node: Node) -> str:
+    text = " ".join(SILENT.sub("", text_of(node)).split())
+    if tag in ("mtext", "ms"):
+        return rf"\text{{{text}}}" if text else r"\ " if text_of(node) else ""
+    if not text:
+        return ""
+    if tag == "mo" and text in FUNCTIONS:
+        return rf"\{text} "
+    if tag == "mo" and len(text) > 1 and text.isalpha():
+        return rf"\operatorname{{{text}}}"
+    variant = (node.getattr("mathvariant") or "").lower()
+    if tag == "mi":
+        if text in FUNCTIONS:
+            return rf"\{text} "
+        if len(text) > 1 and text.isascii() and text.isalpha() and variant in ("", "normal"):
+            return rf"\mathrm{{{text}}}"
+    symbol = _symbols(text)
+    if variant in VARIANTS and tag != "mo" and not (variant == "normal" and not text.isalpha()):
+        greek = symbol.startswith("\\")
+        return symbol if variant == "normal" and greek else rf"\{VARIANTS[variant]}{{{symbol}}}"
+    return symbol
+
+
+def _symbols(text: str) -> str:
+    out = ""
+    for letter in SILENT.sub("", text):
+        out = _joined(out, SYMBOLS.get(letter, letter))
+    return out
+
+
+def _space(width: str) -> str:
+    size = re.match(r"([\d.]+)em", width)
+    if not size:
+        return r"\," if width and not width.startswith(("0", "-")) else ""
+    ems = float(size[1]) if size[1].count(".") < 2 and size[1] != "." else 0.0
+    return r"\qquad " if ems >= 2 else r"\quad " if ems >= 1 else r"\;" if ems >= 0.25 else r"\," if ems > 0 else ""
+
+
+def _braced(text: str) -> str:
+    return text if len(text) == 1 else f"{{{text}}}"
+
+
+def _scripts(base: str, low: str, high: str) -> str:
+    base = base.rstrip()
+    if not re.fullmatch(r"\\?\w|\\[A-Za-z]+|[)\]|]|\\[A-Za-z]+\{[^{}]*\}|[0-9.]+", base):
+        base = f"{{{base}}}"
+    out = base + (f"_{_braced(low)}" if low else "")
+    if high and set(high) == {"'"}:
+        return out + high
+    return out + (f"^{_braced(high)}" if high else "")
+
+
+def _stacked(tag: str, base: str, first: str, second: str) -> str:
+    base = base.strip()
+    if LIMITS.fullmatch(base):
+        low, high = (first, second) if tag == "munderover" else (first, "") if tag == "munder" else ("", first)
+        return base + (f"_{_braced(low)}" if low else "") + (f"^{_braced(high)}" if high else "") + " "
+    raw = {value: key for key, value in SYMBOLS.items()}
+    mark = raw.get(first.strip(), first.strip())
+    if tag == "mover":
+        return rf"\{ACCENTS[mark]}{{{base}}}" if mark in ACCENTS else rf"\overset{{{first}}}{{{base}}}"
+    if tag == "munder":
+        return rf"\{UNDER[mark]}{{{base}}}" if mark in UNDER else rf"\underset{{{first}}}{{{base}}}"
+    return rf"\underset{{{first}}}{{\overset{{{second}}}{{{base}}}}}"
+
+
+def _multiscripts(kids: list[Node], depth: int) -> str:
+    if not kids:
+        return ""
+    cut = next((at for at, kid in enumerate(kids) if kid.tag == "mprescripts"), len(kids))
+
+    def pairs(nodes: list[Node]) -> str:
+        out = ""
+        for at in range(0, len(nodes), 2):
+            low = _one(nodes[at], depth + 1)
+            high = _one(nodes[at + 1], depth + 1) if at + 1 < len(nodes) else ""
+            out += (f"_{_braced(low)}" if low else "") + (f"^{_braced(high)}" if high else "")
+        return out
+
+    before = pairs(kids[cut + 1 :])
+    return (f"{{}}{before}" if before else "") + _braced(_one(kids[0], depth + 1)) + pairs(kids[1:cut])
+
+
+def _matrix(kids: list[Node], depth: int) -> str:
+    """A table between brackets as a matrix; empty if the row is none."""
+    if len(kids) != 3 or kids[1].tag != "mtable" or kids[0].tag != "mo" or kids[2].tag != "mo":
+        return ""
+    ends = text_of(kids[0]).strip(), text_of(kids[2]).strip()
+    name = {("(", ")"): "pmatrix", ("[", "]"): "bmatrix", ("|", "|"): "vmatrix", ("{", "}"): "Bmatrix",
+            ("{", ""): "cases", ("‖", "‖"): "Vmatrix"}.get(ends)  # fmt: skip
+    return _table([row for row in children(kids[1]) if is_element(row)], depth, name) if name else ""
+
+
+def _table(rows: list[Node], depth: int, name: str = "matrix") -> str:
+    lines = [
+        " & ".join(_row(list(children(cell)), depth + 2).strip() for cell in children(row) if cell.tag == "mtd")
+        for row in rows
+        if row.tag in ("mtr", "mlabeledtr")
+    ]
+    return rf"\begin{{{name}}}" + r" \\ ".join(lines) + rf"\end{{{name}}}"
