@@ -76,7 +76,7 @@ class Sample:
 
 def packages(split: str | None = None) -> list[Package]:
     """The rows of the table, of one split or all: "train"; "check", which choices were made by before
-    it was trained on as well; "test", which nothing was chosen by."""
+    it was trained on as well; "test", whose misses were looked at once; "fresh", which nobody had looked at."""
     rows = [line.split("\t") for line in TABLE.read_text(encoding="utf-8").splitlines()[1:]]
     found = [
         Package(row[0], row[1], row[2], row[3], *(None if mark == "-" else re.compile(mark) for mark in row[4:6]))

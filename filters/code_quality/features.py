@@ -12,16 +12,17 @@ import numpy as np
 
 from filters.code.analysis import Analysis
 from filters.code.columns import ALPHABETIC, DIGITS, FIRST, HEX_WORD, LONG_WORD, START, WHITE, WIDTH
-from filters.code_quality import token_features, tree_features
+from filters.code_quality import shape_features, token_features, tree_features
 from filters.code_quality.languages import MODELS, grammar_of
 
 Array = np.ndarray[Any, Any]
 
-FEATURES = 1  # raised whenever the same file would give another vector
+FEATURES = 2  # raised whenever the same file would give another vector
 WINDOW = 1 << 18  # characters of the start of a file that are read
 STEPS = 32
 _LINES = 16
-_TREE = _LINES + token_features.STATISTICS  # the first statistic of the tree
+_SHAPE = _LINES + token_features.STATISTICS
+_TREE = _SHAPE + shape_features.STATISTICS  # the first statistic of the tree
 _TOKENS = STEPS * (_TREE + tree_features.STATISTICS)
 _KINDS = _TOKENS + token_features.BUCKETS
 SIZE = _KINDS + tree_features.BUCKETS
@@ -46,6 +47,7 @@ class Features:
         out[_TOKENS:_KINDS] = _rooted(counts)
         _steps(out, 0, np.array(_line_numbers(analysis)))
         _steps(out, _LINES, token_numbers)
+        _steps(out, _SHAPE, shape_features.shape_features(analysis.data, analysis.tokens, self._keywords))
         if tree and language in MODELS:
             expression = tree_features.expression(analysis.source, grammar_of(language, path))
             if expression is not None:

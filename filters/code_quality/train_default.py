@@ -1,7 +1,7 @@
 """Trains the packaged models again: `python -m filters.code_quality.train_default --packages FOLDER --output DIR`.
 
 Fetches the packages of `default_packages.tsv` into FOLDER (about 3 GB unpacked; npm, and apt on Debian 12, must be there),
-trains on those of the splits "train" and "check", and prints the AUC on those of "test".
+trains on those of the splits "train" and "check", and prints the AUC on those of "test" and of "fresh".
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from filters.code_quality.training import Labelled, train
 from filters.quality.calibration import roc_auc
 
 TRAINED_ON = ("train", "check")
+MEASURED_ON = ("test", "fresh")
 CONFIG = TrainCodeQuality(name=DEFAULT_MODEL.name)
 
 
@@ -86,7 +87,9 @@ def main() -> None:
         print(json.dumps(make(arguments.packages, arguments.output), indent=1))
     model = CodeQualityModel(arguments.output, "--output")
     known = frozenset(key(file.text) for file in samples(arguments.packages, *TRAINED_ON))
-    print(json.dumps(evaluate(model, list(samples(arguments.packages, "test", skip=known))), indent=1))
+    for split in MEASURED_ON:
+        found = evaluate(model, list(samples(arguments.packages, split, skip=known)))
+        print(json.dumps({split: found}, indent=1))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from arcmill.dataset import Dataset
 from arcmill.errors import InputError, UsageError
 from arcmill.execute import execute
 from arcmill.records import schema
+from filters.code.analysis import Analysis
 from filters.code.stage import STAGE as FILTER
 from filters.code.stage import FilterCode
 from filters.code_quality import labels, tree_features
@@ -25,6 +26,8 @@ from filters.code_quality.features import SIZE, Features, without_tree
 from filters.code_quality.languages import GENERAL, MODELS, model_of
 from filters.code_quality.model import CARD, CodeQualityModel
 from filters.code_quality.score import DEFAULT_MODEL, STAGE, ScoreCode, core, model_files, setup
+from filters.code_quality.shape_features import shape_features
+from filters.code_quality.token_features import keyword_hashes
 from filters.code_quality.train import STAGE as TRAIN
 from filters.code_quality.train import TrainCodeQuality
 
@@ -320,9 +323,21 @@ def test_languages_find_their_model() -> None:
     ]
 
 
+def test_a_shape_that_stands_again_is_seen_under_other_names() -> None:
+    def shares(text: str) -> list[float]:
+        found = Analysis(text, "python", None)
+        return shape_features(found.data, found.tokens, keyword_hashes()).tolist()
+
+    methods = [f"def {a}({b}):\n    # {a}\n    return call({b}, {n})\n" for a, b, n in ("xy1", "wz2", "gh3", "ij4")]
+    assert shares("".join(methods))[0] == pytest.approx(6 / 8)
+    assert shares("".join(methods))[2] == pytest.approx(3 / 5)
+    assert shares("a = 1\nif b:\n    c()\n") == [0.0] * 6
+    assert shares("") == shares("# only\n# comments\n") == shares("x") == [0.0] * 6
+
+
 def test_default_corpus_labels_by_table_path_and_marks(tmp_path: Path) -> None:
     splits = {package.split for package in packages()}
-    assert splits == {"train", "check", "test"}
+    assert splits == {"train", "check", "test", "fresh"}
     assert len({package.folder for package in packages()}) == len(packages())
     package = next(package for package in packages("train") if package.name == "flask")
     folder = tmp_path / package.folder
