@@ -1,6 +1,6 @@
 """Trains the packaged models again: `python -m filters.code_quality.train_default --packages FOLDER --output DIR`.
 
-Fetches the packages of `default_packages.tsv` into FOLDER (about 3 GB unpacked; npm, and apt on Debian 12, must be there),
+Fetches the packages of `default_packages.tsv` into FOLDER (about 5.5 GB unpacked; npm, and apt on Debian 12, must be there),
 trains on those of the splits "train" and "check", and prints the AUC on those of "test" and of "fresh".
 """
 
