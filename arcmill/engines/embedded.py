@@ -25,6 +25,9 @@ LARGEST = 1 << 30  # bytes of Parquet that a stage reads; beyond, Spark's JVM wi
 _FIRST_PERSON = 1000  # user ids below are the system's
 _NOBODY = 65534
 _running: dict[str, Any] = {}  # server and session, once begun
+# Read when gRPC is first imported. Its fork handlers abort one in 25 processes that are begun beside its threads, and
+# Spark's JVM is begun by a fork; what is forked here goes on to another program and needs none of them.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 
 def available() -> bool:

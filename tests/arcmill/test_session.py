@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -67,3 +69,23 @@ def test_another_person_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         embedded.alone.cache_clear()
         assert embedded.alone() is (alone or os.getuid() == 4711)
     embedded.alone.cache_clear()
+
+
+FORKS = """
+import subprocess
+from arcmill.engines.session import spark_session
+session = spark_session(1, {"spark.master": "embedded"}, 0)
+failed = 0
+for turn in range(150):
+    if turn % 10 == 0:
+        session.range(100).selectExpr("sum(id)").collect()
+    # As Spark's JVM is begun: with something to do between fork and exec.
+    done = subprocess.run(["true"], preexec_fn=int, capture_output=True)
+    failed += done.returncode != 0
+print(failed)
+"""
+
+
+def test_programs_can_be_begun_beside_the_embedded_session() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["0"], done.stderr[-2000:]
