@@ -21,6 +21,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -279,10 +280,9 @@ def main() -> None:
     print(f"| | files | imports | in circles | {' | '.join(columns)} | planned, files/s | data-prep-kit, files/s |")
     print("|" + "---|" * (len(columns) + 6))
     totals: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    scratch = Path(options.scratch)
-    scratch.mkdir(parents=True, exist_ok=True)
     for repository in repositories:
-        result = orders(repository, options, scratch)
+        with tempfile.TemporaryDirectory() as scratch:  # for the peer's answer
+            result = orders(repository, options, Path(scratch))
         totals[repository.label].append(result)
         print(row(repository.name, [result], columns), flush=True)
     for label, results in totals.items():
@@ -320,7 +320,6 @@ def arguments() -> argparse.Namespace:
     parsed.add_argument("--largest", type=int, default=1 << 20, help="largest file; bytes")
     parsed.add_argument("--seconds", type=float, default=20.0, help="processor seconds a grammar, for the speed")
     parsed.add_argument("--core", type=int, help="core to stay on")
-    parsed.add_argument("--scratch", default="/tmp/arcmill-concat-repo", help="folder for the peer's answers")
     return parsed.parse_args()
 
 

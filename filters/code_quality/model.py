@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,11 @@ from arcmill.errors import UsageError
 from filters.code_quality.classifier import probability
 from filters.code_quality.features import FEATURES, SIZE, Features
 from filters.code_quality.languages import GENERAL, MODELS, model_of
+from filters.model_card import CARD, card_values, write_card
 from filters.quality.calibration import Calibration
 
 __all__ = ["CARD", "Card", "CodeQualityModel", "Language", "files_of"]
 
-CARD = "model.json"
 FORMAT = 1
 Array = np.ndarray[Any, Any]
 
@@ -47,22 +46,16 @@ class Card:
     trained_on: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        (folder / CARD).write_text(text, encoding="utf-8")
+        write_card(self, folder)
 
     @classmethod
     def read(cls, folder: Path, setting: str) -> Card:
         """Raises UsageError naming `setting` where the folder holds no model of this format."""
         path = folder / CARD
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = card_values(folder, setting, "train-code-quality")
             languages = {name: Language(**given) for name, given in values.pop("languages").items()}
             card = cls(languages=languages, **values)
-        except OSError as error:
-            raise UsageError(
-                f"{setting}: {str(folder)!r} holds no {CARD} ({error.strerror}); expected the output of "
-                "train-code-quality"
-            ) from None
         except (ValueError, TypeError, KeyError, AttributeError):
             raise UsageError(f"{setting}: {str(path)!r} is not the card of a code quality model") from None
         if (card.format, card.features) != (FORMAT, FEATURES):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,12 @@ import numpy as np
 
 from arcmill.errors import UsageError
 from filters.fasttext_model import FastTextModel
+from filters.model_card import CARD, card_values, write_card
 from filters.quality.calibration import Calibration
 from filters.quality.preparation import PREPARATION, prepare
 
 __all__ = ["CARD", "Card", "QualityModel", "files_of"]
 
-CARD = "model.json"
 FORMAT = 1
 
 
@@ -34,19 +33,14 @@ class Card:
     measured: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        (folder / CARD).write_text(text, encoding="utf-8")
+        write_card(self, folder)
 
     @classmethod
     def read(cls, folder: Path, setting: str) -> Card:
         """Raises UsageError naming `setting` where the folder holds no quality model of this format."""
         path = folder / CARD
         try:
-            card = cls(**json.loads(path.read_text(encoding="utf-8")))
-        except OSError as error:
-            raise UsageError(
-                f"{setting}: {str(folder)!r} holds no {CARD} ({error.strerror}); expected the output of train-quality"
-            ) from None
+            card = cls(**card_values(folder, setting, "train-quality"))
         except (ValueError, TypeError):
             raise UsageError(f"{setting}: {str(path)!r} is not the card of a quality model") from None
         if (card.format, card.preparation) != (FORMAT, PREPARATION):

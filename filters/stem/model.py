@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arcmill.errors import UsageError
+from filters.model_card import CARD, card_values, write_card
 from filters.stem.features import BITS, FEATURES, Bags
 from filters.stem.ordinal import Ordinal
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CARD", "Card", "StemModel", "files_of", "quantize"]
 
-CARD, WEIGHTS = "model.json", "weights.bin"
+WEIGHTS = "weights.bin"
 FORMAT = 1
 _LARGEST = 32767
 
@@ -41,21 +41,16 @@ class Card:
     measured: dict[str, Any] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        text = json.dumps(asdict(self), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-        (folder / CARD).write_text(text, encoding="utf-8")
+        write_card(self, folder)
 
     @classmethod
     def read(cls, folder: Path, setting: str) -> Card:
         """Raises UsageError naming `setting` where the folder holds no stem model of this format."""
         path = folder / CARD
         try:
-            card = cls(**json.loads(path.read_text(encoding="utf-8")))
+            card = cls(**card_values(folder, setting, "train-stem"))
             Ordinal(float(card.slope), tuple(map(float, card.cuts)))
             valid = len(card.cuts) == 5 and np.isfinite([card.mean, card.scale, card.slope, *card.cuts]).all()
-        except OSError as error:
-            raise UsageError(
-                f"{setting}: {str(folder)!r} holds no {CARD} ({error.strerror}); expected the output of train-stem"
-            ) from None
         except (ValueError, TypeError):
             valid = False
         if not valid:
