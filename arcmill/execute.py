@@ -75,7 +75,7 @@ class Job:
 def identify(stage: Stage, config: StageConfig, inputs: Inputs) -> tuple[dict[str, Any], Job]:
     """Resolve the inputs and compute the identity that manifest and fingerprint are made of."""
     datasets, files, entries = _resolve(stage, config, inputs)
-    if stage.identity is not None:
+    if stage.identity is not None and not files:
         entries.append({"name": "environment", "fingerprint": stage.identity(config)})
     models: dict[str, str] = {}
     for path in stage.model_files(config) if stage.model_files else ():

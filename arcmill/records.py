@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 RECORDS = (
-    "Document", "Problem", "Conversation", "ToolSpec", "AgentTask", "Sequence", "Signature", "Embedding", "Export"
+    "Document", "Problem", "Conversation", "ToolSpec", "AgentTask", "Node", "Edge", "Sequence", "Signature", "Embedding",
+    "Export",
 )  # fmt: skip
 
 
@@ -95,6 +96,69 @@ class Conversation:
     usage: dict[str, int] | None = None
 
 
+@dataclass(slots=True)
+class AgentTask:
+    """A task for an agent in an environment. `goal` is JSON: what must be said or hold at the end."""
+
+    id: str
+    instruction: str
+    environment: str  # by which it is run, such as search:INDEX
+    steps: str  # single | multi | dialogue
+    tools: list[str] | None = None  # JSON schemas
+    goal: str | None = None
+    rubric: str | None = None
+    source: str | None = None
+
+
+@dataclass(slots=True)
+class Edge:
+    """A fact of a knowledge graph: subject, relation and object, each with where it comes from.
+
+    `kind` says what the object is: node (the id of one), text, number (decimal), or date (ISO 8601, shortened to what is
+    known: 1967, 1967-03, 1967-03-21). What is said of a node or relation itself is an edge of text, with one of the
+    relations of `NAMING`.
+    """
+
+    id: str  # stable_id("edge", subject, relation, object, kind)
+    subject: str
+    relation: str
+    object: str
+    kind: str  # one of KINDS
+    source: str
+    origin: str | None = None  # where it was read first: file:line, or a distribution
+    document: str | None = None  # the Document that says it
+    sentence: str | None = None  # as it stands there
+    language: str | None = None  # of an object of text
+    license: str | None = None
+
+
+EDGE_KINDS = ("node", "text", "number", "date")
+# label and alias: names; description: a phrase; redirect: another id of the same thing (the object is the id that stands)
+NAMING = ("label", "alias", "description", "redirect")
+
+
+@dataclass(slots=True)
+class Node:
+    """A thing of a knowledge graph, or one of its relations (`role`), with its names.
+
+    `members` are further ids that mean the same thing, by redirects or by resolution; edges keep the ids they were read
+    with, and whoever loads the graph puts `id` in the place of its members.
+    """
+
+    id: str
+    name: str  # in English where there is one, else the first; the id where there is none
+    source: str
+    role: str = "node"  # node | relation
+    labels: dict[str, str] | None = None  # language -> name
+    aliases: list[str] | None = None
+    types: list[str] | None = None  # ids of nodes
+    description: str | None = None
+    members: list[str] | None = None
+    degree: int | None = None  # edges that it has, of a relation: edges that are of it
+    documents: list[str] | None = None  # Documents about it
+    evidence: str | None = None  # JSON: why its members are one
+
+
 TEXT = {"Document": "text", "Problem": "prompt"}  # the column that holds a row's text, where stages read either
 
 
@@ -106,7 +170,11 @@ def text_column(columns: Collection[str]) -> str:
     return found[0]
 
 
-ROWS: dict[str, type] = {"Document": Document, "Problem": Problem, "Conversation": Conversation}
+ROWS: dict[str, type] = {
+    "Document": Document, "Problem": Problem, "Conversation": Conversation, "AgentTask": AgentTask, "Node": Node,
+    "Edge": Edge,
+}  # fmt: skip
+MAPS = ("metadata", "labels")  # columns of these names hold maps
 
 
 def stable_id(*parts: str) -> str:
@@ -178,6 +246,20 @@ def schema(record: str, width: int = 1) -> pa.Schema:
             {"id": pa.string(), "instruction": text, "environment": pa.string(), "steps": pa.string()},
             {"tools": pa.list_(text), "goal": text, "rubric": text, "source": pa.string()},
         )
+    if record == "Edge":
+        return build(
+            {name: pa.string() for name in ("id", "subject", "relation", "object", "kind", "source")},
+            {"origin": pa.string(), "document": pa.string(), "sentence": text, "language": pa.string(),
+             "license": pa.string()},
+        )  # fmt: skip
+    if record == "Node":
+        return build(
+            {"id": pa.string(), "name": pa.string(), "source": pa.string(), "role": pa.string()},
+            {
+                "labels": pa.map_(pa.string(), pa.string()), "aliases": strings, "types": strings, "description": text,
+                "members": strings, "degree": pa.int64(), "documents": strings, "evidence": text,
+            },
+        )  # fmt: skip
     if record == "Sequence":
         segment = pa.struct(
             [("id", pa.string()), ("start", pa.int32()), ("length", pa.int32()), ("offset", pa.int64()),
@@ -211,7 +293,7 @@ def rows_to_batch(record: str, rows: Iterable[Any]) -> pa.RecordBatch:
     arrays = []
     for field in schema(record):
         values: list[Any] = [getattr(row, field.name) for row in held]
-        if field.name == "metadata":
+        if field.name in MAPS:
             values = [None if value is None else list(value.items()) for value in values]
         elif field.name == "messages":
             values = [[asdict(message) for message in value] for value in values]
@@ -227,6 +309,8 @@ def batch_to_rows(record: str, batch: pa.RecordBatch) -> list[Any]:
     for row in rows:
         if record == "Document" and row.metadata is not None:
             row.metadata = dict(row.metadata)
+        elif record == "Node" and row.labels is not None:
+            row.labels = dict(row.labels)
         elif record == "Conversation":
             row.messages = [_message(value) for value in row.messages]
     return rows

@@ -141,7 +141,7 @@ class PartTask:
                 waiting, size = [], 0
         _write_made(self.job.record, waiting, writer)
 
-    def _items(self, unit: Unit) -> Iterator[Document | Problem | Failure]:
+    def _items(self, unit: Unit) -> Iterator[Any]:
         job = self.job
         name = unit.name if isinstance(unit, SourceFile) else str(unit)
         try:
@@ -264,10 +264,12 @@ def _write(batch: pa.RecordBatch, changes: Changes, writer: TaskWriter) -> None:
     writer.counts["kept"] += batch.num_rows
 
 
-def _characters(row: Document | Problem) -> int:
+def _characters(row: Any) -> int:
     if isinstance(row, Problem):
-        return len(row.prompt) + len(row.answer or "") + len(row.tests or "")
-    return len(row.text) + len(row.html or "")
+        return len(row.prompt) + len(row.answer or "") + len(row.tests or "") + len(row.evidence or "")
+    if isinstance(row, Document):
+        return len(row.text) + len(row.html or "")
+    return 512  # rows of a few short texts
 
 
 def _write_made(record: str, made: list[Any], writer: TaskWriter) -> None:
@@ -293,7 +295,7 @@ def _write_made(record: str, made: list[Any], writer: TaskWriter) -> None:
 
 def run(job: Job, progress: Progress) -> list[dict[str, Any]]:
     """Run a stage over its parts, files or splits. Returns the task records in order."""
-    if job.stage.splits is not None:
+    if job.stage.splits is not None and not job.files:
         tasks: list[list[Unit]] = [[split] for split in job.stage.splits(job.config)]
     elif job.files:
         groups = group_by_bytes(file.size for file in job.files)

@@ -1,0 +1,1 @@
+"""Knowledge graphs: read, cleaned, named, and held in memory."""

@@ -1,0 +1,1 @@
+"""Multi-hop questions, proved on a knowledge graph."""
