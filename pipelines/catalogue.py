@@ -62,6 +62,8 @@ STAGES = {
     "synth-reasoning": Listed("synth.reasoning.stage", "Ask a model for solutions of problems, several samples each, with the reasoning apart from the answer."),
     "reject-samples": Listed("synth.rejection.stage", "Keep the samples that are well formed, verified right, well judged, and keep to the tool protocol."),
     "estimate-difficulty": Listed("synth.difficulty", "Measure how often a model solves each problem, in a class for the curriculum."),
+    "suggest-obfuscations": Listed("synth.search_qa.passages.stage", "Pick passages about a titled thing, mask its name, and suggest vaguer words for details, for people to review."),
+    "apply-review": Listed("synth.search_qa.review.stage", "Take back a review: keep what people accepted or edited, with who and when; ledger what they refused."),
     "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), or as rendered text."),
     "export-rl": Listed("sequences.export_rl", "Write problems as RL prompts with verifier, answer and difficulty, in the columns that slime and verl read."),
 }
