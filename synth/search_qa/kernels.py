@@ -52,7 +52,7 @@ def _set(marks, touched, counters, node, bit):
 
 
 @njit(cache=True)
-def _holds(
+def _entered(
     v,
     node,
     seed,
@@ -71,12 +71,12 @@ def _holds(
     touched,
     counters,
 ):
-    """Whether all below variable v holds where it is `node`. Fact `seed` is known to hold. Remembered in the marks."""
+    """What is known of variable v at `node` without a look at other variables: 1 it holds, 0 it does not, 2 unknown."""
     mark = marks[node]
     if (mark >> np.uint32(v)) & np.uint32(1):
-        return True
+        return 1
     if listed[v] == 1 or (mark >> np.uint32(16 + v)) & np.uint32(1):
-        return False
+        return 0
     counters[1] -= 1
     size = (starts.size - 1) // 2
     good = True
@@ -88,84 +88,186 @@ def _holds(
                 and bounds[place, 1] <= low[node]
                 and high[node] <= bounds[place, 2]
             )
-    for fact in range(facts.shape[0]):  # constants first: they cost a bisection each
+    below = False
+    for fact in range(facts.shape[0]):
         if not good:
             break
-        if own[fact] == v and fact != seed and tree[fact] < 0:
+        if own[fact] == v and fact != seed:
+            if tree[fact] >= 0:
+                below = True
+                continue
             backwards = 1 if facts[fact, 1] == -1 - v else 0
             constant = facts[fact, 0] if backwards else facts[fact, 1]
             good = _linked(
                 starts, relations, others, size, node, backwards, held, facts[fact, 2], facts[fact, 3], constant
             )
-    for fact in range(facts.shape[0]):
-        if not good:
-            break
-        if own[fact] == v and fact != seed and tree[fact] >= 0:
-            good = False
+    if good and below:
+        return 2
+    _set(marks, touched, counters, node, v if good else 16 + v)
+    return 1 if good else 0
+
+
+@njit(cache=True)
+def _holds(
+    v, node, seed, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, marks, touched, counters,
+    stack,
+):  # fmt: skip
+    """Whether all below variable v holds where it is `node`. Fact `seed` is known to hold. Remembered in the marks.
+
+    Depth first, without recursion (compiled recursion cannot be cached): a frame is variable, node, fact, and where
+    among the fact's relations and edges it stands.
+    """
+    state = _entered(
+        v,
+        node,
+        seed,
+        starts,
+        relations,
+        others,
+        low,
+        high,
+        facts,
+        held,
+        bounds,
+        own,
+        listed,
+        tree,
+        marks,
+        touched,
+        counters,
+    )
+    if state < 2:
+        return state == 1
+    size = (starts.size - 1) // 2
+    depth = 0
+    stack[0, 0], stack[0, 1], stack[0, 2], stack[0, 3], stack[0, 4] = v, node, 0, -1, -1
+    while True:
+        v, node, fact = stack[depth, 0], stack[depth, 1], stack[depth, 2]
+        while fact < facts.shape[0] and (own[fact] != v or tree[fact] < 0 or (depth == 0 and fact == seed)):
+            fact += 1
+        if fact == facts.shape[0]:
+            state = 1
+        else:
+            if fact != stack[depth, 2] or stack[depth, 3] < 0:
+                stack[depth, 2], stack[depth, 3], stack[depth, 4] = fact, facts[fact, 2], -1
             child = tree[fact]
-            backwards = 1 if facts[fact, 1] == -1 - v else 0
-            at = node + size * backwards
-            for place in range(facts[fact, 2], facts[fact, 3]):
-                edge = _first(relations, others, starts[at], starts[at + 1], held[place], -1)
+            at = node + (size if facts[fact, 1] == -1 - v else 0)
+            state = 0
+            place, edge = stack[depth, 3], stack[depth, 4]
+            while place < facts[fact, 3]:
+                if edge < 0:
+                    edge = _first(relations, others, starts[at], starts[at + 1], held[place], -1)
                 while edge < starts[at + 1] and relations[edge] == held[place]:
                     counters[1] -= 1
                     if counters[1] < 0:
                         return False
-                    if _holds(
+                    state = _entered(
                         child, others[edge], -1, starts, relations, others, low, high, facts, held, bounds, own, listed,
                         tree, marks, touched, counters,
-                    ):  # fmt: skip
-                        good = True
-                        break
+                    )  # fmt: skip
                     edge += 1
-                if good:
+                    if state > 0:
+                        break
+                if state > 0:
                     break
-    if counters[1] >= 0:  # an unfinished look is not remembered
-        _set(marks, touched, counters, node, v if good else 16 + v)
-    return good
+                place, edge = place + 1, -1
+            stack[depth, 3], stack[depth, 4] = place, edge
+            if state == 2:
+                near = others[edge - 1]
+                depth += 1
+                stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3] = child, near, 0, -1
+                continue
+            if state == 1:  # the fact holds: on to the next
+                stack[depth, 2], stack[depth, 3] = fact + 1, -1
+                continue
+        while True:  # the frame is decided
+            _set(marks, touched, counters, node, v if state == 1 else 16 + v)
+            if depth == 0:
+                return state == 1
+            depth -= 1
+            v, node = stack[depth, 0], stack[depth, 1]
+            if state == 1:
+                stack[depth, 2], stack[depth, 3] = stack[depth, 2] + 1, -1
+            break
 
 
 @njit(cache=True)
 def _assigned(
-    step, order, count, values, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, closing,
-    above, marks, touched, counters,
+    order, count, values, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, closing, above,
+    marks, touched, counters, stack, ways,
 ):  # fmt: skip
-    """Whether the variables order[step:count] can be assigned so that all facts that close cycles hold."""
-    if step == count:
-        return True
-    v = order[step]
-    fact = above[v]
-    parent = own[fact]
+    """Whether the variables order[1:count] can be assigned so that all facts that close cycles hold.
+
+    `ways` has a row a step: where among the relations and edges of the fact above it stands.
+    """
     size = (starts.size - 1) // 2
-    backwards = 1 if facts[fact, 1] == -1 - parent else 0
-    at = values[parent] + size * backwards
-    for place in range(facts[fact, 2], facts[fact, 3]):
-        edge = _first(relations, others, starts[at], starts[at + 1], held[place], -1)
-        while edge < starts[at + 1] and relations[edge] == held[place]:
-            node = others[edge]
-            edge += 1
-            counters[1] -= 1
-            if counters[1] < 0:
-                return False
-            if not _holds(
-                v, node, -1, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, marks, touched,
-                counters,
-            ):  # fmt: skip
-                continue
-            values[v] = node
-            good = True
-            for other in range(facts.shape[0]):
-                if closing[other] == step:
-                    good = good and _linked(
-                        starts, relations, others, size, values[-1 - facts[other, 0]], 0, held, facts[other, 2],
-                        facts[other, 3], values[-1 - facts[other, 1]],
-                    )  # fmt: skip
-            if good and _assigned(
-                step + 1, order, count, values, starts, relations, others, low, high, facts, held, bounds, own, listed,
-                tree, closing, above, marks, touched, counters,
-            ):  # fmt: skip
-                return True
+    step = 1
+    ways[1, 0] = -1
+    while step > 0:
+        if step == count:
+            return True
+        v = order[step]
+        fact = above[v]
+        parent = own[fact]
+        at = values[parent] + (size if facts[fact, 1] == -1 - parent else 0)
+        if ways[step, 0] < 0:
+            ways[step, 0], ways[step, 1] = facts[fact, 2], -1
+        place, edge = ways[step, 0], ways[step, 1]
+        found = False
+        while place < facts[fact, 3] and not found:
+            if edge < 0:
+                edge = _first(relations, others, starts[at], starts[at + 1], held[place], -1)
+            while edge < starts[at + 1] and relations[edge] == held[place]:
+                node = others[edge]
+                edge += 1
+                counters[1] -= 1
+                if counters[1] < 0:
+                    return False
+                if not _holds(
+                    v, node, -1, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, marks,
+                    touched, counters, stack,
+                ):  # fmt: skip
+                    continue
+                values[v] = node
+                found = True
+                for other in range(facts.shape[0]):
+                    if closing[other] == step and found:
+                        found = _linked(
+                            starts, relations, others, size, values[-1 - facts[other, 0]], 0, held, facts[other, 2],
+                            facts[other, 3], values[-1 - facts[other, 1]],
+                        )  # fmt: skip
+                if found:
+                    break
+            if not found:
+                place, edge = place + 1, -1
+        ways[step, 0], ways[step, 1] = place, edge
+        if found:
+            step += 1
+            if step < count:
+                ways[step, 0] = -1
+        else:
+            step -= 1
     return False
+
+
+@njit(cache=True)
+def _answers(
+    node, seed, core, count, values, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, closing,
+    above, marks, touched, counters, stack, ways,
+):  # fmt: skip
+    """Whether a node is an answer. Fact `seed` is known to hold of it."""
+    if not _holds(
+        0, node, seed, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, marks, touched,
+        counters, stack,
+    ):  # fmt: skip
+        return False
+    if count == 0:
+        return True
+    values[0] = node
+    return _assigned(
+        core, count, values, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, closing, above,
+        marks, touched, counters, stack, ways,
+    )  # fmt: skip
 
 
 @njit(cache=True)
@@ -258,6 +360,7 @@ def solve(starts, relations, others, low, high, facts, held, bounds, skip, cap, 
     count = _cycles(facts, own, above, order, total, core, closing)
     listed = np.zeros(16, np.uint8)
     first, last = np.zeros(16, np.int64), np.zeros(16, np.int64)
+    stack, ways = np.empty((17, 5), np.int64), np.empty((17, 2), np.int64)
     counters = np.zeros(2, np.int64)  # nodes touched, budget left
     counters[1] = budget
     answers = 0
@@ -295,7 +398,7 @@ def solve(starts, relations, others, low, high, facts, held, bounds, skip, cap, 
                     counters[1] -= 1
                     if _answers(
                         node, -1, core, count, values, starts, relations, others, low, high, facts, held, bounds, own,
-                        listed, tree, closing, above, marks, touched, counters,
+                        listed, tree, closing, above, marks, touched, counters, stack, ways,
                     ):  # fmt: skip
                         found[answers] = node
                         answers += 1
@@ -328,13 +431,13 @@ def solve(starts, relations, others, low, high, facts, held, bounds, skip, cap, 
                         if v == 0:
                             if answers < cap and _answers(
                                 node, best, core, count, values, starts, relations, others, low, high, facts, held, bounds,
-                                own, listed, tree, closing, above, marks, touched, counters,
+                                own, listed, tree, closing, above, marks, touched, counters, stack, ways,
                             ):  # fmt: skip
                                 found[answers] = node
                                 answers += 1
                         elif _holds(
                             v, node, best, starts, relations, others, low, high, facts, held, bounds, own, listed, tree,
-                            marks, touched, counters,
+                            marks, touched, counters, stack,
                         ):  # fmt: skip
                             work[top] = node
                             top += 1
@@ -352,40 +455,6 @@ def solve(starts, relations, others, low, high, facts, held, bounds, skip, cap, 
         listed[:] = 0
     _cleared(marks, touched, counters)
     return answers if counters[1] >= 0 or answers == cap else -2
-
-
-@njit(cache=True)
-def _answers(
-    node, seed, core, count, values, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, closing,
-    above, marks, touched, counters,
-):  # fmt: skip
-    if not _holds(
-        0,
-        node,
-        seed,
-        starts,
-        relations,
-        others,
-        low,
-        high,
-        facts,
-        held,
-        bounds,
-        own,
-        listed,
-        tree,
-        marks,
-        touched,
-        counters,
-    ):
-        return False
-    if count == 0:
-        return True
-    values[0] = node
-    return _assigned(
-        1, core, count, values, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, closing,
-        above, marks, touched, counters,
-    )  # fmt: skip
 
 
 @njit(cache=True)
