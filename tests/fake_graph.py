@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from synth.search_qa.query import Term
@@ -14,18 +15,20 @@ class FakeGraph:
         relations: Mapping[str, str],
         literals: Sequence[Term] = (),
         type_relations: Sequence[str] = (),
+        classes: Sequence[str] = (),
         labels: Mapping[tuple[str, str], str] | None = None,
     ) -> None:
         self._terms = [*(Term("node", held) for held in nodes), *literals]
         self._names = [list(names) for names in nodes.values()]
         self._index = {term: number for number, term in enumerate(self._terms)}
-        self._named: dict[str, list[int]] = {}
+        self._bearers: dict[str, list[int]] = {}
         for number, names in enumerate(self._names):
-            for name in dict.fromkeys(names):
-                self._named.setdefault(name, []).append(number)
+            for name in dict.fromkeys(map(_folded, names)):
+                self._bearers.setdefault(name, []).append(number)
         self._relations, self._labels = dict(relations), dict(labels or {})
         self.relations = list(relations)
-        self.type_relations = list(type_relations)
+        self.type_relations = [self.relations.index(relation) for relation in type_relations]
+        self._classes, self._instances = frozenset(classes), [0]
         self.size = len(self._terms)
         self.fingerprints = ["fake"]
 
@@ -45,8 +48,15 @@ class FakeGraph:
         term = self._terms[number]
         return (self._names[number] or [term.value]) if term.kind == "node" else [term.value]
 
-    def named(self, name: str) -> list[int]:
-        return self._named.get(name, [])
+    def bearers(self, name: str) -> list[int]:
+        return self._bearers.get(_folded(name), [])
+
+    def subjects(self, object_: int, relation: int) -> list[int]:
+        return self._instances if self._terms[object_].value in self._classes else []
 
     def relation_name(self, relation: str, language: str = "en") -> str:
         return self._relations.get(relation, relation)
+
+
+def _folded(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())

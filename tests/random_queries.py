@@ -41,7 +41,7 @@ def hostile_graph() -> FakeGraph:
     nodes["two"] = ["shared", "two's own"]
     nodes["other"] = ["shared", "the other's own"]
     nodes["nameless"] = ["nameless"]
-    return FakeGraph(nodes, RELATIONS, LITERALS, ["P31"])
+    return FakeGraph(nodes, RELATIONS, LITERALS, ["P31"], [held for held in nodes if held.startswith("c")])
 
 
 def random_query(draw: random.Random) -> Query:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LANGUAGES = ("en", "zh")
 FOLDER = Path(__file__).parent / "lexicons"
 Phrase = tuple[str, str]  # before and after the other thing
+_KEPT = 100_000  # names that are remembered, of a graph and language
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,11 @@ class Speech:
         if language not in LANGUAGES:
             raise ValueError(f"language {language!r} is none of {', '.join(LANGUAGES)}")
         self.graph, self.language = graph, language
-        types = [relation for relation in getattr(graph, "type_relations", ()) if relation in graph.relations]
-        self.class_relation: str | None = types[0] if types else None
+        self._class_number = next(iter(graph.type_relations), None)
+        self.class_relation = None if self._class_number is None else graph.relations[self._class_number]
+        self._classes: dict[Term, bool] = {}
+        self._nodes: dict[tuple[str, bool], tuple[Term, ...]] = {}
+        self._names: dict[tuple[Term, bool], str] = {}
         known = entries(language)
         labels = {relation: graph.relation_name(relation, "en").casefold() for relation in graph.relations}
         self._entries: dict[str, Entry | None] = {
@@ -168,10 +172,12 @@ class Speech:
 
     def is_class(self, fact: Fact) -> bool:
         """Whether a fact says of which class a variable is."""
-        return (
-            self.class_relation is not None and fact.relations == (self.class_relation,) and fact.subject.is_variable
-            and fact.object.kind == "node"
-        )  # fmt: skip
+        if fact.relations != (self.class_relation,) or not fact.subject.is_variable or fact.object.kind != "node":
+            return False
+        if (held := self._classes.get(fact.object)) is None:
+            number = self.graph.index(fact.object)
+            held = self._classes[fact.object] = number is not None and self._has_instances(number)
+        return held
 
     def is_plain(self, label: str) -> bool:
         """Whether a class may stand in a text without marks."""
@@ -188,22 +194,44 @@ class Speech:
             for form, held in ((noun.hidden, hidden_class(label, self.language)), (noun.question, asked_class(label, self.language)))
         )  # fmt: skip
 
-    def node(self, name: str) -> Term | None:
+    def nodes(self, name: str, classes: bool = False) -> tuple[Term, ...]:
+        """The nodes of a name, or those that something is an instance of; by their letters where there are such, else by the
+        graph's folding."""
+        held = self._nodes.get((name, classes))
+        if held is None:
+            numbers = self.graph.bearers(name)
+            numbers = [number for number in numbers if name in self.graph.names(number)] or numbers
+            if classes:
+                numbers = [number for number in numbers if self._has_instances(number)]
+            if len(self._nodes) > _KEPT:
+                self._nodes.clear()
+            held = self._nodes[name, classes] = tuple(map(self.graph.term, numbers))
+        return held
+
+    def node(self, name: str, classes: bool = False) -> Term | None:
         """The one node of a name. ValueError where several have it."""
-        found = {term for term in map(self.graph.term, self.graph.named(name)) if term.kind == "node"}
+        found = self.nodes(name, classes)
         if len(found) > 1:
             raise ValueError(f"{name!r} is the name of {len(found)} nodes")
-        return found.pop() if found else None
+        return found[0] if found else None
 
-    def name(self, term: Term) -> str:
+    def name(self, term: Term, classes: bool = False) -> str:
         """A name that only this node has: the label where it is so, else another one. ValueError where it has none."""
+        if (held := self._names.get((term, classes))) is not None:
+            return held
         number = self.graph.index(term)
         if number is None:
             raise ValueError(f"the graph has no node {term.value!r}")
         for name in dict.fromkeys([self.graph.name(number, self.language), *self.graph.names(number)]):
-            if len({held for held in map(self.graph.term, self.graph.named(name)) if held.kind == "node"}) == 1:
+            if self.nodes(name, classes) == (term,):
+                if len(self._names) > _KEPT:
+                    self._names.clear()
+                self._names[term, classes] = name
                 return name
         raise ValueError(f"no name of node {term.value!r} is its own")
+
+    def _has_instances(self, number: int) -> bool:
+        return self._class_number is not None and len(self.graph.subjects(number, self._class_number)) > 0
 
 
 def an(word: str) -> str:

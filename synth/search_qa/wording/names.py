@@ -12,6 +12,7 @@ _DENSE = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf"
     "\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
+_NO_LETTERS = re.compile(r"[^A-Za-z0-9]+")
 _SHORT = 2  # names of so few letters must have their own case: "It" is a film, "it" is not
 
 
@@ -84,8 +85,11 @@ def _letters(text: str) -> tuple[str, frozenset[int], frozenset[int]]:
 def _ready(name: str) -> tuple[str, str, str]:
     """(letters folded, letters as they are, kind): plain, short (its case counts), single (a dense character), or signs."""
     plain = unicodedata.normalize("NFKC", name)
-    cased, _, _ = _letters(plain)
-    folded, _, _ = _letters(plain.casefold())
+    if plain.isascii():
+        cased = _NO_LETTERS.sub("", plain)
+        folded = cased.lower()
+    else:
+        cased, folded = _letters(plain)[0], _letters(plain.casefold())[0]
     if not cased:
         return "", plain.strip(), "signs"
     if _DENSE.search(cased):

@@ -219,8 +219,8 @@ class _Reader:
         if self.speech.class_relation is None:
             return None
         if (place := PLACE.fullmatch(words)) is not None:
-            return self.speech.node(self.names[int(place[1])])
-        return self.speech.node(words) if self.speech.is_plain(words) else None
+            return self.speech.node(self.names[int(place[1])], classes=True)
+        return self.speech.node(words, classes=True) if self.speech.is_plain(words) else None
 
     def _constant(self, words: str) -> Term | None:
         if (place := PLACE.fullmatch(words)) is not None:

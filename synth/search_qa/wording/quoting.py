@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 
-PAIRS = ("“”", "‘’", "«»", "「」", "『』", "〔〕")
+PAIRS = (("“", "”"), ("‘", "’"), ("«", "»"), ("「", "」"), ("『", "』"), ("〔", "〕"))
 OPEN, CLOSE = "\ue000", "\ue001"  # around the number of a name, in a masked text
 PLACE = re.compile(f"{OPEN}(\\d+){CLOSE}")
 _QUOTED = re.compile("|".join(f"{left}(?:[^{right}]|{right}{right})*{right}" for left, right in PAIRS))
-_STRAY = re.compile(f"[{''.join(PAIRS)}{OPEN}{CLOSE}]")
+_STRAY = re.compile(f"[{''.join(left + right for left, right in PAIRS)}{OPEN}{CLOSE}]")
 
 
 def quoted(name: str) -> str:

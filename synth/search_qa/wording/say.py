@@ -238,12 +238,12 @@ class _Teller:
     def _constant(self, term: Term) -> str:
         if term.kind == "node":
             return quoted(self.speech.name(term))
-        if term.kind == "text" and not self.speech.graph.named(term.value):
+        if term.kind == "text" and not self.speech.nodes(term.value):
             return quoted(term.value)
         return constant(term.kind, term.value, self.speech.language)
 
     def _class(self, term: Term) -> str:
-        label = self.speech.name(term)
+        label = self.speech.name(term, classes=True)
         return label if self.plain and self.speech.is_plain(label) else quoted(label)
 
     def _around(self, phrase: Phrase, words: str) -> str:

@@ -16,7 +16,7 @@ FILMS = FakeGraph(
     {"1": ["Kismet"], "2": ["Drama", "剧情"], "3": ["Ilse"], "c": ["film"], "d": ["Film"]},
     {"directed_by": "directed_by", "has_genre": "has_genre", "release_year": "release_year", "P31": "instance of",
      "odd": "cause of death"},
-    type_relations=["P31"], labels={("2", "zh"): "剧情"},
+    type_relations=["P31"], classes=["c", "d"], labels={("2", "zh"): "剧情"},
 )  # fmt: skip
 
 
