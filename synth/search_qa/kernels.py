@@ -14,7 +14,7 @@ from numba import njit
 _LAZY = 4096  # a set of more edges than this is not listed, while the answer has another way to be found
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _first(relations, others, low, high, relation, other):
     """The first edge of [low, high) that is not before (relation, other)."""
     while low < high:
@@ -27,7 +27,7 @@ def _first(relations, others, low, high, relation, other):
     return low
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _linked(starts, relations, others, size, node, backwards, held, first, last, other):
     """Whether an edge of one of the relations held[first:last] leads from node to other (to node, where backwards)."""
     at = node + size * backwards
@@ -43,7 +43,7 @@ def _linked(starts, relations, others, size, node, backwards, held, first, last,
     return False
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _set(marks, touched, counters, node, bit):
     if marks[node] == 0:
         touched[counters[0]] = node
@@ -51,7 +51,7 @@ def _set(marks, touched, counters, node, bit):
     marks[node] |= np.uint32(1) << np.uint32(bit)
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _entered(
     v,
     node,
@@ -107,7 +107,7 @@ def _entered(
     return 1 if good else 0
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _holds(
     v, node, seed, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, marks, touched, counters,
     stack,
@@ -191,7 +191,7 @@ def _holds(
             break
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _assigned(
     order, count, values, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, closing, above,
     marks, touched, counters, stack, ways,
@@ -250,7 +250,7 @@ def _assigned(
     return False
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _answers(
     node, seed, core, count, values, starts, relations, others, low, high, facts, held, bounds, own, listed, tree, closing,
     above, marks, touched, counters, stack, ways,
@@ -270,7 +270,7 @@ def _answers(
     )  # fmt: skip
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _width(starts, relations, others, size, node, backwards, held, first, last):
     """Edges of the relations held[first:last] at a node."""
     at = node + size * backwards
@@ -457,7 +457,7 @@ def solve(starts, relations, others, low, high, facts, held, bounds, skip, cap, 
     return answers if counters[1] >= 0 or answers == cap else -2
 
 
-@njit(cache=True)
+@njit(cache=True, _nrt=False)
 def _cleared(marks, touched, counters):
     for place in range(counters[0]):
         marks[touched[place]] = 0
