@@ -32,7 +32,7 @@ def graph(unit: SourceFile | str, config: BuildGraph, edges: Sequence[Dataset]) 
     yield from made.read_edges()
     if not made.seen:
         raise InputError("build-graph: nothing to build a graph of: the input holds no fact, not even a broken one")
-    cleaned = clean(made.table, config.kinds, config.single_valued)
+    cleaned = clean(made.table, config.kinds, config.single_valued, config.self_loops)
     yield from made.told(cleaned)
     yield from made.told_edges(cleaned)
     yield statistics(made.table, cleaned, config.hub_degree)
@@ -40,8 +40,12 @@ def graph(unit: SourceFile | str, config: BuildGraph, edges: Sequence[Dataset]) 
 
 def edge_id(subject: str, relation: str, value: str, kind: str, language: str | None) -> str:
     """`stable_id("edge", …)`, with the language where there is one, in one call of the digest."""
-    parts = ("edge", subject, relation, value, kind) if language is None else ("edge", subject, relation, value, kind, language)
-    pieces = []
+    parts = (
+        ("edge", subject, relation, value, kind)
+        if language is None
+        else ("edge", subject, relation, value, kind, language)
+    )
+    pieces: list[bytes] = []
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")
         pieces += (len(data).to_bytes(8, "little"), data)
@@ -81,12 +85,16 @@ class _Graph:
     def read_edges(self) -> Iterator[Failure]:
         """Take in the rows of the datasets, as they stand."""
         for batch in self._batches():
-            for row in zip(batch.column("id").to_pylist(), *(batch.column(name).to_pylist() for name in _EDGE), strict=True):
+            for row in zip(
+                batch.column("id").to_pylist(), *(batch.column(name).to_pylist() for name in _EDGE), strict=True
+            ):
                 key, subject, relation, value, kind, language, document, origin = row
                 before = len(self.table)
                 if kind not in KINDS[:-1]:
                     self.seen += 1
-                    yield Failure(key, Outcome("unknown-kind", "errored", detail=f"'{kind}' is none of {', '.join(KINDS[:-1])}"))
+                    yield Failure(
+                        key, Outcome("unknown-kind", "errored", detail=f"'{kind}' is none of {', '.join(KINDS[:-1])}")
+                    )
                 else:
                     place = f"document {document}" if document else origin or "edges"
                     yield from self._take(Fact(subject, relation, value, kind, language), place, "", key)
@@ -123,7 +131,7 @@ class _Graph:
         found: dict[tuple[int, str], None] = {}
         for relation, types in self.config.domains.items():
             at = self.table.find(relation)
-            rows = np.flatnonzero(self.table.column("relation") == at) if at is not None else []
+            rows = np.flatnonzero(self.table.column("relation") == (-1 if at is None else at))
             for column, kind in zip(("subject", "object"), types, strict=True):
                 if kind is not None:
                     found |= dict.fromkeys((int(n), kind) for n in np.unique(self.table.column(column)[rows]))
@@ -158,7 +166,9 @@ class _Graph:
                     "source": [source] * len(kept), "origin": [table.where(row) for row in kept], "document": nothing,
                     "sentence": nothing, "language": languages, "license": [self.config.license] * len(kept),
                 }  # fmt: skip
-                yield pa.RecordBatch.from_arrays([pa.array(values[field.name], field.type) for field in columns], schema=columns)
+                yield pa.RecordBatch.from_arrays(
+                    [pa.array(values[field.name], field.type) for field in columns], schema=columns
+                )
 
     def told_edges(self, cleaned: Cleaned) -> Iterator[Any]:
         """Edges and ledger entries of the datasets' rows, which keep what else they say."""
@@ -178,7 +188,9 @@ class _Graph:
                     row += 1
             number += batch.num_rows
             batch = batch.take(pa.array(held, pa.int64()))
-            subjects, relations = ([table.names[column[at]] for at in kept] for column in (table.subject, table.relation))
+            subjects, relations = (
+                [table.names[column[at]] for at in kept] for column in (table.subject, table.relation)
+            )
             objects = [table.names[at] for at in cleaned.object[kept].tolist()]
             kinds = [KINDS[at] for at in cleaned.kind[kept].tolist()]
             languages = batch.column("language").to_pylist()

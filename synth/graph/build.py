@@ -50,11 +50,18 @@ class BuildGraph(StageConfig):
         "pipes: parted by |; metaqa and codex: folders as these are distributed; ntriples; wikidata: JSON dump; table: as "
         "`tables` say"
     )  # fmt: skip
-    tables: list[TableOf] = Field(default_factory=list, description="how tables are read; the first that fits a file counts")
+    tables: list[TableOf] = Field(
+        default_factory=list, description="how tables are read; the first that fits a file counts"
+    )
     environment: bool | None = Field(
         None, description="read the metadata of the installed packages; null: where neither files nor edges are given"
     )
-    distributions: list[str] | None = Field(None, description="globs of installed distributions, such as num*; null: all")
+    distributions: list[str] | None = Field(
+        None, description="globs of installed distributions, such as num*; null: all"
+    )
+    order: Literal["sro", "rso", "sor"] = Field(
+        "sro", description="order of the columns of triples: s(ubject), r(elation), o(bject)"
+    )
     source: str | None = Field(None, description="`source` of every edge read from files; null: by the format")
     license: str | None = Field(None, description="`license` of every edge read from files")
     languages: list[str] | None = Field(
@@ -71,6 +78,7 @@ class BuildGraph(StageConfig):
         None, description="relations that have one value, so that several contradict one another; null: those to literals "
         "where 99.5 % of at least 200 subjects have one"
     )  # fmt: skip
+    self_loops: bool = Field(False, description="keep edges from a thing to itself; false: they are dropped")
     domains: dict[str, tuple[str | None, str | None]] = Field(
         default_factory=dict, description="relation -> [type of its subjects, type of its objects], such as directed_by: "
         "[film, person]: edges of the relation `type` are added"
@@ -78,7 +86,9 @@ class BuildGraph(StageConfig):
     max_edges: int = Field(50_000_000, ge=1, le=2_000_000_000, description="facts read, at most; more is refused")
     max_characters: int = Field(10_000, ge=1, description="longest name or text; characters. A longer one is errored")
     max_line_bytes: int = Field(64 << 20, ge=64, description="bytes; a longer line is passed by, and errored")
-    hub_degree: int = Field(1000, ge=1, description="edges from which `statistics` counts a thing as a hub; none is left out")
+    hub_degree: int = Field(
+        1000, ge=1, description="edges from which `statistics` counts a thing as a hub; none is left out"
+    )
 
     @field_validator("relations", "single_valued")
     @classmethod
@@ -141,4 +151,3 @@ STAGE = Stage(
     splits=splits,
     identity=identity,
 )
-

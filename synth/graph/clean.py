@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from synth.graph.facts import AUTO, date, number, plain_date
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 KEPT, DUPLICATE, SELF_LOOP, CONTRADICTION, UNUSED_NAME = range(5)
 RULES = ("", "duplicate", "self-loop", "contradiction", "unused-name")
 SINGLE_SUBJECTS, SINGLE_SHARE = 200, 0.995  # from when on a relation counts as one of a single value
+LITERAL_USES, LITERAL_SHARE = 200, 0.995  # likewise, as one to dates or numbers in spite of a few other objects
 _SHOWN = 5  # values that the detail of a contradiction names
 
 
@@ -30,8 +32,9 @@ class Cleaned:
     single: list[str]  # relations held to have one value
 
 
-def clean(table: Table, kinds: Mapping[str, str], single: Sequence[str] | None) -> Cleaned:
-    """Decide on every fact. `kinds`: relation -> kind of its objects; `single`: relations of one value, None to detect them."""
+def clean(table: Table, kinds: Mapping[str, str], single: Sequence[str] | None, loops: bool = False) -> Cleaned:
+    """Decide on every fact. `kinds`: relation -> kind of its objects; `single`: relations of one value, None to detect
+    them; `loops`: whether a thing may be related to itself."""
     import numpy as np
 
     size = len(table)
@@ -40,7 +43,8 @@ def clean(table: Table, kinds: Mapping[str, str], single: Sequence[str] | None) 
     )  # fmt: skip
     if size:
         literals(table, made, kinds)
-        made.rule[(table.column("subject") == made.object) & (made.kind == NODE)] = SELF_LOOP
+        if not loops:
+            made.rule[(table.column("subject") == made.object) & (made.kind == NODE)] = SELF_LOOP
         duplicates(table, made)
         contradictions(table, made, single)
         unused_names(table, made)
@@ -48,7 +52,7 @@ def clean(table: Table, kinds: Mapping[str, str], single: Sequence[str] | None) 
 
 
 def literals(table: Table, made: Cleaned, kinds: Mapping[str, str]) -> None:
-    """Give AUTO objects a kind: by `kinds`, else literals where every object of the relation is a date or a number.
+    """Give AUTO objects a kind: by `kinds`, else literals where (nearly) every object of the relation is a date or a number.
 
     An object counts by its label where it has one: MetaQA's node 7 is called 1944. Where the subjects are mostly figures
     too, the figures are ids, and stay nodes.
@@ -58,7 +62,9 @@ def literals(table: Table, made: Cleaned, kinds: Mapping[str, str]) -> None:
     relation, subject = table.column("relation"), table.column("subject")
     naming = np.isin(relation, table.naming())
     made.kind[(made.kind == KINDS.index(AUTO)) & naming] = KINDS.index("text")
-    open_rows = np.flatnonzero((made.kind == KINDS.index(AUTO)) | (np.isin(relation, of_names(table, list(kinds))) & ~naming))
+    open_rows = np.flatnonzero(
+        (made.kind == KINDS.index(AUTO)) | (np.isin(relation, of_names(table, list(kinds))) & ~naming)
+    )
     if not len(open_rows):
         return
     called = np.arange(len(table.names))
@@ -69,27 +75,34 @@ def literals(table: Table, made: Cleaned, kinds: Mapping[str, str]) -> None:
     for group in np.split(order, np.flatnonzero(np.diff(relation[order])) + 1):
         told = kinds.get(table.names[relation[group[0]]])
         objects, back = np.unique(made.object[group], return_inverse=True)
-        kind, values = read_literals([table.names[n] for n in called[objects]], told)
+        kind, values = read_literals([table.names[n] for n in called[objects]], np.bincount(back).tolist(), told)
         if kind == "node" or (told is None and _are_ids(table, called[np.unique(subject[group])])):
             made.kind[group] = NODE
             continue
-        put = np.array([table.number(value) if value else -1 for value in values])
-        right = put[back] >= 0
-        made.object[group[right]] = put[back][right]
+        put = np.array([-1 if value is None else table.number(value) for value in values])[back]
+        right = put >= 0
+        made.object[group[right]] = put[right]
         made.kind[group[right]] = KINDS.index(kind)
-        made.kind[group[~right]] = KINDS.index("text")  # said to be numbers, and is none: kept as it was written
+        made.kind[group[~right]] = NODE if told is None else KINDS.index("text")
 
 
-def read_literals(texts: Sequence[str], told: str | None) -> tuple[str, list[str | None]]:
-    """The kind of objects and their canonical forms; `told` decides where it is given, else all must be of the kind."""
+def read_literals(texts: Sequence[str], uses: Sequence[int], told: str | None) -> tuple[str, list[str | None]]:
+    """The kind of a relation's objects and their canonical forms, None for those that are not of it.
+
+    `told` decides where it is given; else all must be of the kind, or nearly all uses of a relation that is used often.
+    """
     if told in ("node", "text"):
         return told, list(texts)
+    total = sum(uses)
+    spare = int((1 - LITERAL_SHARE) * total) if total >= LITERAL_USES else 0
     for kind, reader in (("date", date if told else plain_date), ("number", number)):
-        if told in (None, kind):
+        if told in (None, AUTO, kind):
             values: list[str | None] = []
-            for text in texts:
+            strange = 0
+            for text, used in zip(texts, uses, strict=True):
                 values.append(reader(text))
-                if values[-1] is None and told is None:
+                strange += used if values[-1] is None else 0
+                if strange > spare and told != kind:
                     break
             else:
                 return kind, values
@@ -108,7 +121,9 @@ def duplicates(table: Table, made: Cleaned) -> None:
     rows = np.flatnonzero(made.rule == KEPT)
     # One fact, one key of two numbers: names are numbered in 31 bits.
     ends = (table.column("subject")[rows].astype(np.int64) << 32) | made.object[rows].astype(np.int64)
-    middle = (table.column("relation")[rows].astype(np.int64) << 24) | (table.column("language")[rows].astype(np.int64) << 4)
+    middle = (table.column("relation")[rows].astype(np.int64) << 24) | (
+        table.column("language")[rows].astype(np.int64) << 4
+    )
     middle |= made.kind[rows]
     order = np.lexsort((middle, ends))  # stable: the first read comes first
     ends, middle = ends[order], middle[order]
@@ -152,7 +167,7 @@ def contradictions(table: Table, made: Cleaned, single: Sequence[str] | None) ->
 def _contradict(table: Table, made: Cleaned, rows: np.ndarray[Any, Any]) -> None:
     values = sorted({table.names[made.object[row]] for row in rows})
     dates = all(KINDS[made.kind[row]] == "date" for row in rows)
-    if dates and all(longer.startswith(f"{value}-") for value, longer in zip(values, values[1:], strict=False)):
+    if dates and all(longer.startswith(f"{value}-") for value, longer in pairwise(values)):
         return
     told = ", ".join(values[:_SHOWN]) + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")
     made.rule[rows] = CONTRADICTION
@@ -182,7 +197,11 @@ def statistics(table: Table, made: Cleaned, hub: int) -> dict[str, int]:
 
     relation = table.column("relation")
     kept = (made.rule == KEPT) & ~np.isin(relation, table.naming())
-    subject, value, kind = table.column("subject")[kept].astype(np.int64), made.object[kept].astype(np.int64), made.kind[kept]
+    subject, value, kind = (
+        table.column("subject")[kept].astype(np.int64),
+        made.object[kept].astype(np.int64),
+        made.kind[kept],
+    )
     found = {f"edges.{name}": int((kind == place).sum()) for place, name in enumerate(KINDS[:-1])}
     found |= {"edges": len(subject), "names": int((made.rule == KEPT).sum()) - len(subject)}
     # A literal is another thing than a node of the same name.

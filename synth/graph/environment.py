@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from arcmill.installed import Installed, installed, normalised
@@ -40,15 +40,13 @@ def facts(patterns: Sequence[str] | None, languages: Collection[str] | None) -> 
     """Facts of all packages, sorted by name; then the names of all that they speak of."""
     names: dict[str, tuple[str, str]] = {}  # id -> (kind of thing, name)
     items = installed(patterns)
-    broader: set[Fact] = set()
+    said: set[Fact] = set()  # a topic has one broader one, however many packages name it
     for item in items:
         place = f"{item.name} {item.version}"
         for fact in _package(item, names):
-            if fact.relation == "broader":  # each package that has a topic would say it again
-                if fact in broader:
-                    continue
-                broader.add(fact)
-            yield place, fact
+            if fact not in said:
+                said.add(fact)
+                yield place, fact
     for item in items:
         names[f"package:{item.name}"] = ("package", str(item.distribution.metadata["Name"]).strip())
     yield from (("environment", fact) for fact in _names(names, languages))
@@ -73,10 +71,15 @@ def _package(item: Installed, names: dict[str, tuple[str, str]]) -> Iterator[Fac
             key = normalised(found[1])
             if key != item.name:
                 yield edge(relation, "package", key, found[1])
-    for relation, plain, addressed in (("author", "Author", "Author-email"), ("maintainer", "Maintainer", "Maintainer-email")):
+    for relation, plain, addressed in (
+        ("author", "Author", "Author-email"),
+        ("maintainer", "Maintainer", "Maintainer-email"),
+    ):
         for kind, name in people(metadata.get(plain), metadata.get(addressed)):
             yield edge(relation, kind, name.casefold(), name)
-    for name in licenses(metadata.get("License-Expression"), metadata.get("License"), metadata.get_all("Classifier") or []):
+    for name in licenses(
+        metadata.get("License-Expression"), metadata.get("License"), metadata.get_all("Classifier") or []
+    ):
         yield edge("license", "license", name, name)
     yield from _classifiers(subject, sorted(set(metadata.get_all("Classifier") or [])), thing)
     if found := _MINIMUM.search(str(metadata.get("Requires-Python") or "")):
@@ -94,7 +97,7 @@ def _package(item: Installed, names: dict[str, tuple[str, str]]) -> Iterator[Fac
         yield edge("build_backend", "package", key, key)
     sizes = _sizes(item)
     if sizes:
-        for module in sorted({found for path, _ in sizes if (found := _top(path))}):
+        for module in sorted({top for path, _ in sizes if (top := _top(path))}):
             yield edge("module", "module", module, module)
         yield Fact(subject, "file_count", str(len(sizes)), "number")
         yield Fact(subject, "size", str(sum(size for _, size in sizes)), "number")
@@ -116,12 +119,16 @@ def _top(path: str) -> str | None:
     """The importable name that a file belongs to."""
     first, _, rest = path.partition("/")
     if rest:
-        return first if first.isidentifier() and path.endswith((".py", ".so", ".pyd")) and not first.startswith("_") else None
+        return (
+            first
+            if first.isidentifier() and path.endswith((".py", ".so", ".pyd")) and not first.startswith("_")
+            else None
+        )
     name = first.partition(".")[0]
     return name if path.endswith((".py", ".so", ".pyd")) and name.isidentifier() and not name.startswith("_") else None
 
 
-def _classifiers(subject: str, classifiers: Sequence[str], thing) -> Iterator[Fact]:  # type: ignore[no-untyped-def]
+def _classifiers(subject: str, classifiers: Sequence[str], thing: Callable[[str, str, str], str]) -> Iterator[Fact]:
     for classifier in classifiers:
         group, *parts = [part.strip() for part in classifier.split(" :: ")]
         if group == "Programming Language" and parts:
@@ -145,7 +152,9 @@ def licenses(expression: str | None, free: str | None, classifiers: Sequence[str
     if expression:
         words = [word.strip("()") for word in str(expression).split()]
         joined = " ".join(words).replace(" WITH ", " WITH\0").split()
-        return sorted({word.partition("WITH")[0] for word in joined if word not in ("AND", "OR", "WITH") and _SPDX.match(word)})
+        return sorted(
+            {word.partition("WITH")[0] for word in joined if word not in ("AND", "OR", "WITH") and _SPDX.match(word)}
+        )
     named = {LICENSE_NAMES.get(c.split(" :: ")[-1]) for c in classifiers if c.startswith("License :: ")} - {None, "BSD"}
     text = " ".join(str(free or "").split())
     known = LICENSE_NAMES.get(text) or LICENSE_NAMES.get(text.lower())

@@ -57,7 +57,9 @@ def readers(files: Sequence[SourceFile], config: BuildGraph) -> Iterator[tuple[S
         if file.name not in chosen:
             chosen[file.name] = _reader(file, config, seen)
     if all(kind == "" for _, kind in chosen.values()):
-        listed = "\n  ".join(seen[:10] or [f"{file.name}: not one of the layout {config.format}" for file in files[:10]])
+        listed = "\n  ".join(
+            seen[:10] or [f"{file.name}: not one of the layout {config.format}" for file in files[:10]]
+        )
         raise InputError(
             f"build-graph: no file is of a known form:\n  {listed}\nknown: triples (three fields parted by tabs or |), "
             "N-Triples, Wikidata JSON, folders of MetaQA and CoDEx, and tables (say how with `tables`)"
@@ -69,12 +71,14 @@ def readers(files: Sequence[SourceFile], config: BuildGraph) -> Iterator[tuple[S
 def _reader(file: SourceFile, config: BuildGraph, seen: list[str]) -> tuple[Reader, str]:
     limit = config.max_line_bytes
     table = next((table for table in config.tables if fnmatchcase(file.name, table.files)), None)
-    if table is not None and (config.format == "table" or (config.format == "auto" and base(file).lower().endswith(ACCEPTED))):
+    if table is not None and (
+        config.format == "table" or (config.format == "auto" and base(file).lower().endswith(ACCEPTED))
+    ):
         return partial(tables.read, table=table, config=config), "table"
     if config.format == "triples":
-        return partial(triples.read, limit=limit), "triples"
+        return partial(triples.read, limit=limit, order=config.order), "triples"
     if config.format == "pipes":
-        return partial(triples.read, limit=limit, sign="|"), "triples"
+        return partial(triples.read, limit=limit, sign="|", order=config.order), "triples"
     if config.format == "ntriples":
         return partial(ntriples.read, limit=limit, languages=config.languages), "ntriples"
     if config.format == "wikidata":
@@ -91,7 +95,7 @@ def _reader(file: SourceFile, config: BuildGraph, seen: list[str]) -> tuple[Read
     if wikidata.looks_so(first):
         return partial(wikidata.read, limit=limit, languages=config.languages), "wikidata"
     if sign := triples.sign_of(first):
-        return partial(triples.read, limit=limit, sign=sign), "triples"
+        return partial(triples.read, limit=limit, sign=sign, order=config.order), "triples"
     shown = next((line for line in first if line.strip()), "")
     what = f"first line {shown[:60]!r}" if shown else "empty"
     if base(file).lower().endswith(ACCEPTED) and shown:

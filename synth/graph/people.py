@@ -12,7 +12,9 @@ _TEAM = re.compile(
     re.IGNORECASE,
 )
 _PARTS = re.compile(r"\s*(?:;|\n|&|\band\b|(?<!\d)/(?!\d))\s*")
-_TAIL = re.compile(r"[\s,]*(?:\(.*?\)|\bet\.?\s+al\.?|\bothers\b.*|and (?:others|contributors))[\s,.]*\Z", re.IGNORECASE)
+_TAIL = re.compile(
+    r"[\s,]*(?:\(.*?\)|\bet\.?\s+al\.?|\bothers\b.*|and (?:others|contributors))[\s,.]*\Z", re.IGNORECASE
+)
 _NO_NAME = re.compile(r"[@<>{}\\|=\[\]]|https?:|\A(?:unknown|none|n/a|various|others?|see\b.*)\Z", re.IGNORECASE)
 
 

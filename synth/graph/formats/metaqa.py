@@ -82,8 +82,12 @@ class _Layout:
                 yield dropped("no-triples", where, "a row without `triples`")
                 continue
             for triple in told:
-                values = [triple.get(key) for key in "hrt"] if isinstance(triple, dict) else []
-                if len(values) != 3 or not all(isinstance(value, str) for value in values):
+                values = (
+                    [text for key in "hrt" if isinstance(text := triple.get(key), str)]
+                    if isinstance(triple, dict)
+                    else []
+                )
+                if len(values) != 3:
                     yield errored("not-a-triple", where, "an object with the texts h, r and t is needed")
                     continue
                 subject, relation, value = values

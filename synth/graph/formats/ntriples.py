@@ -19,7 +19,11 @@ _LINE = re.compile(
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|(.?))", re.DOTALL)
 _SIGNS = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _XSD = "http://www.w3.org/2001/XMLSchema#"
-_RDF, _RDFS, _SCHEMA = "http://www.w3.org/1999/02/22-rdf-syntax-ns#", "http://www.w3.org/2000/01/rdf-schema#", "schema.org/"
+_RDF, _RDFS, _SCHEMA = (
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
+    "http://www.w3.org/2000/01/rdf-schema#",
+    "schema.org/",
+)
 _NUMBERS = frozenset(
     "integer decimal double float long int short byte nonNegativeInteger positiveInteger nonPositiveInteger negativeInteger "
     "unsignedLong unsignedInt unsignedShort unsignedByte".split()
@@ -82,7 +86,12 @@ def _fact(match: re.Match[str], file: str, line: int, where: str, languages: Col
     naming = called in ("label", "alias", "description")
     if language is not None:
         language = language.lower()
-        if naming and languages is not None and language.partition("-")[0] not in languages and language not in languages:
+        if (
+            naming
+            and languages is not None
+            and language.partition("-")[0] not in languages
+            and language not in languages
+        ):
             return dropped("language", where, f"{called} in {language}")
         return Fact(start, called, value, "text", language, line)
     if datatype is not None and not naming and datatype.startswith(_XSD):
@@ -95,7 +104,9 @@ def _fact(match: re.Match[str], file: str, line: int, where: str, languages: Col
     return Fact(start, called, value, "text", None, line)
 
 
-def _literal(subject: str, relation: str, value: str | None, kind: str, line: int, where: str, shown: str, told: str) -> Read:
+def _literal(
+    subject: str, relation: str, value: str | None, kind: str, line: int, where: str, shown: str, told: str
+) -> Read:
     if value is None:
         return errored(f"bad-{kind}", where, f"{shown[:60]!r} is no xsd:{told} that can be compared")
     return Fact(subject, relation, value, kind, None, line)

@@ -19,7 +19,9 @@ _FANNED = 10_000  # values of one cell: more is no list of facts
 
 def read(file: SourceFile, table: TableOf, config: BuildGraph) -> Iterator[Read]:
     """The facts of a table's rows."""
-    for row in read_rows(file, _Rows(file.name, table, config.languages), TableConfig(max_line_bytes=config.max_line_bytes)):
+    for row in read_rows(
+        file, _Rows(file.name, table, config.languages), TableConfig(max_line_bytes=config.max_line_bytes)
+    ):
         if isinstance(row, Failure):
             yield row
         else:
@@ -37,13 +39,19 @@ class _Rows:
             relation: column if isinstance(column, Column) else Column(column=column)
             for relation, column in table.relations.items()
         }
-        self.wanted = [table.subject, *([table.label] if table.label else []), *(c.column for c in self.columns.values())]
+        self.wanted = [
+            table.subject,
+            *([table.label] if table.label else []),
+            *(c.column for c in self.columns.values()),
+        ]
 
     def require(self, present: Iterable[str]) -> None:
         names = set(present)
         for column in self.wanted:
             if column not in names and column.partition(".")[0] not in names:
-                raise InputError(f"{self.file}: no column '{column}', which `tables` name; the columns are {listed(names)}")
+                raise InputError(
+                    f"{self.file}: no column '{column}', which `tables` name; the columns are {listed(names)}"
+                )
 
     def needed(self, present: Iterable[str]) -> list[str]:
         keys = set(self.wanted) | {column.partition(".")[0] for column in self.wanted}
@@ -74,7 +82,9 @@ class _Rows:
             made += self._facts(row, subject, relation, column, number, where)
         return made
 
-    def _facts(self, row: Mapping[str, Any], subject: str, relation: str, column: Column, line: int, where: str) -> list[Read]:
+    def _facts(
+        self, row: Mapping[str, Any], subject: str, relation: str, column: Column, line: int, where: str
+    ) -> list[Read]:
         made: list[Read] = []
         for value in values(row, column.column):
             try:

@@ -26,9 +26,11 @@ def read(
     sign: str = "\t",
     kind: str = AUTO,
     relations: Mapping[str, str] | None = None,
+    order: str = "sro",
 ) -> Iterator[Read]:
     """The facts of a file. `relations` puts names in the place of a relation's ids. Lines that begin with # are comments."""
     renamed = relations or {}
+    places = [order.index(part) for part in "sro"]
     for found in text_lines(file, limit):
         if isinstance(found, Failure):
             yield found
@@ -38,7 +40,9 @@ def read(
         if len(fields) != 3:
             if line.startswith("#"):
                 continue
-            yield errored("not-a-triple", f"{file.name}:{number}", f"{len(fields)} fields parted by {SIGNS[sign]}, 3 are needed")
+            yield errored(
+                "not-a-triple", f"{file.name}:{number}", f"{len(fields)} fields parted by {SIGNS[sign]}, 3 are needed"
+            )
             continue
-        subject, relation, value = fields
+        subject, relation, value = (fields[place] for place in places)
         yield Fact(subject, renamed.get(relation, relation), value, kind, None, number)

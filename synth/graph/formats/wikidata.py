@@ -75,7 +75,9 @@ def _entity(entity: Any, line: int, where: str, languages: Collection[str] | Non
         for one, rank in zip(statements, ranks, strict=True):
             if rank != best:
                 rule = "not-the-best-rank" if rank in ("normal", "deprecated") else "not-a-claim"
-                yield (dropped if rank else errored)(rule, where, f"{key} {relation}: a statement of rank {rank or 'none'}")
+                yield (dropped if rank else errored)(
+                    rule, where, f"{key} {relation}: a statement of rank {rank or 'none'}"
+                )
                 continue
             yield _claim(key, relation, one.get("mainsnak"), line, where)
 
@@ -122,7 +124,9 @@ def _time(key: str, relation: str, value: Mapping[str, Any], line: int, where: s
     if found is None or not isinstance(precision, int):
         return errored("bad-date", where, f"{key} {relation}: {str(value.get('time'))[:40]!r} is no time of Wikidata")
     if precision < _YEAR or int(found[2]) > 9999:
-        return dropped("vague-date", where, f"{key} {relation}: {found[0]} with precision {precision} is less than a year")
+        return dropped(
+            "vague-date", where, f"{key} {relation}: {found[0]} with precision {precision} is less than a year"
+        )
     year = f"{'-' if found[1] == '-' else ''}{int(found[2]):04d}"
     made = {_YEAR: year, _MONTH: f"{year}-{found[3]}"}.get(precision, f"{year}-{found[3]}-{found[4]}")
     if (known := date(made)) is None:
