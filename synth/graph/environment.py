@@ -55,6 +55,9 @@ def facts(patterns: Sequence[str] | None, languages: Collection[str] | None) -> 
 def _package(item: Installed, names: dict[str, tuple[str, str]]) -> Iterator[Fact]:
     metadata, subject = item.distribution.metadata, f"package:{item.name}"
 
+    def field(name: str) -> str:
+        return str(next(iter(metadata.get_all(name) or []), ""))
+
     def thing(kind: str, key: str, name: str) -> str:
         names.setdefault(f"{kind}:{key}", (kind, name))
         return f"{kind}:{key}"
@@ -62,7 +65,7 @@ def _package(item: Installed, names: dict[str, tuple[str, str]]) -> Iterator[Fac
     def edge(relation: str, kind: str, key: str, name: str) -> Fact:
         return Fact(subject, relation, thing(kind, key, name))
 
-    if summary := " ".join(str(metadata.get("Summary") or "").split()):
+    if summary := " ".join(field("Summary").split()):
         yield Fact(subject, "description", summary, "text", "en")
     yield Fact(subject, "version", item.version, "text")
     for requirement in metadata.get_all("Requires-Dist") or []:
@@ -75,20 +78,18 @@ def _package(item: Installed, names: dict[str, tuple[str, str]]) -> Iterator[Fac
         ("author", "Author", "Author-email"),
         ("maintainer", "Maintainer", "Maintainer-email"),
     ):
-        for kind, name in people(metadata.get(plain), metadata.get(addressed)):
+        for kind, name in people(field(plain), field(addressed)):
             yield edge(relation, kind, name.casefold(), name)
-    for name in licenses(
-        metadata.get("License-Expression"), metadata.get("License"), metadata.get_all("Classifier") or []
-    ):
+    for name in licenses(field("License-Expression"), field("License"), metadata.get_all("Classifier") or []):
         yield edge("license", "license", name, name)
     yield from _classifiers(subject, sorted(set(metadata.get_all("Classifier") or [])), thing)
-    if found := _MINIMUM.search(str(metadata.get("Requires-Python") or "")):
+    if found := _MINIMUM.search(field("Requires-Python")):
         yield edge("minimum_python", "python", found[1], f"Python {found[1]}")
-    for word in sorted({*_keywords(str(metadata.get("Keywords") or ""))})[:_KEYWORDS]:
+    for word in sorted({*_keywords(field("Keywords"))})[:_KEYWORDS]:
         yield edge("keyword", "keyword", word, word)
     for entry in sorted({entry.name for entry in item.distribution.entry_points if entry.group == "console_scripts"}):
         yield edge("command", "command", entry, entry)
-    for host, account in _homes(metadata.get_all("Project-URL") or [], metadata.get("Home-page")):
+    for host, account in _homes(metadata.get_all("Project-URL") or [], field("Home-page")):
         yield edge("host", "host", host, host)
         if account:
             yield edge("account", "account", f"{host}/{account}".lower(), f"{host}/{account}")
@@ -147,16 +148,16 @@ def _classifiers(subject: str, classifiers: Sequence[str], thing: Callable[[str,
                 yield Fact(thing(kind, low, parts[depth]), "broader", thing(kind, high, parts[depth - 1]))
 
 
-def licenses(expression: str | None, free: str | None, classifiers: Sequence[str]) -> list[str]:
+def licenses(expression: str, free: str, classifiers: Sequence[str]) -> list[str]:
     """SPDX identifiers of the licences that metadata names, in whatever way; none where it quotes a whole text."""
     if expression:
-        words = [word.strip("()") for word in str(expression).split()]
+        words = [word.strip("()") for word in expression.split()]
         joined = " ".join(words).replace(" WITH ", " WITH\0").split()
         return sorted(
             {word.partition("WITH")[0] for word in joined if word not in ("AND", "OR", "WITH") and _SPDX.match(word)}
         )
     named = {LICENSE_NAMES.get(c.split(" :: ")[-1]) for c in classifiers if c.startswith("License :: ")} - {None, "BSD"}
-    text = " ".join(str(free or "").split())
+    text = " ".join(free.split())
     known = LICENSE_NAMES.get(text) or LICENSE_NAMES.get(text.lower())
     if known is None and _SPDX.match(text) and any(sign.isdigit() or sign.isupper() for sign in text):
         known = text
@@ -169,10 +170,10 @@ def _keywords(field: str) -> Iterator[str]:
             yield made
 
 
-def _homes(urls: Sequence[str], home: str | None) -> list[tuple[str, str | None]]:
+def _homes(urls: Sequence[str], home: str) -> list[tuple[str, str | None]]:
     """(host, account) of a package's pages: code hosts with whose account, else the host of its home page."""
     found: dict[tuple[str, str | None], None] = {}
-    for url in [str(home or ""), *(str(url).partition(",")[2].strip() for url in urls)]:
+    for url in [home, *(str(url).partition(",")[2].strip() for url in urls)]:
         try:
             parts = urlsplit(url)
             host = (parts.hostname or "").removeprefix("www.")

@@ -18,10 +18,10 @@ _TAIL = re.compile(
 _NO_NAME = re.compile(r"[@<>{}\\|=\[\]]|https?:|\A(?:unknown|none|n/a|various|others?|see\b.*)\Z", re.IGNORECASE)
 
 
-def people(plain: str | None, addressed: str | None) -> list[tuple[str, str]]:
+def people(plain: str, addressed: str) -> list[tuple[str, str]]:
     """(person or team, name), each once, of the fields Author and Author-email (or of those of maintainers)."""
     found: dict[str, str] = {}
-    for name in (*_plain(plain or ""), *_addressed(addressed or "")):
+    for name in (*_plain(plain), *_addressed(addressed)):
         kind = "team" if _TEAM.search(name) or len(name.split()) == 1 else "person"
         if name.casefold() not in {known.casefold() for known in found}:
             found[name] = kind

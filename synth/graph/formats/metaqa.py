@@ -77,13 +77,13 @@ class _Layout:
             except orjson.JSONDecodeError as error:
                 yield errored("bad-json", where, str(error))
                 continue
-            told = row.get("triples") if isinstance(row, dict) else None
-            if not isinstance(told, list):
+            listed = row.get("triples") if isinstance(row, dict) else None
+            if not isinstance(listed, list):
                 yield dropped("no-triples", where, "a row without `triples`")
                 continue
-            for triple in told:
+            for triple in listed:
                 values = (
-                    [text for key in "hrt" if isinstance(text := triple.get(key), str)]
+                    [told for key in "hrt" if isinstance(told := triple.get(key), str)]
                     if isinstance(triple, dict)
                     else []
                 )
