@@ -63,6 +63,9 @@ STAGES = {
     "synth-reasoning": Listed("synth.reasoning.stage", "Ask a model for solutions of problems, several samples each, with the reasoning apart from the answer."),
     "reject-samples": Listed("synth.rejection.stage", "Keep the samples that are well formed, verified right, well judged, and keep to the tool protocol."),
     "estimate-difficulty": Listed("synth.difficulty", "Measure how often a model solves each problem, in a class for the curriculum."),
+    "build-graph": Listed("synth.graph.build", "Build a knowledge graph of triples, N-Triples, Wikidata, MetaQA, CoDEx, tables, extracted edges or installed packages."),
+    "build-nodes": Listed("synth.graph.nodes", "Gather names, types and documents of a graph's nodes and relations, and join the ids that mean one thing."),
+    "extract-graph": Listed("synth.graph.extract", "Ask a language model for the facts that documents state, and keep those whose sentence stands there."),
     "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), or as rendered text."),
     "export-rl": Listed("sequences.export_rl", "Write problems as RL prompts with verifier, answer and difficulty, in the columns that slime and verl read."),
 }
