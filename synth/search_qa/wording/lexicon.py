@@ -2,7 +2,8 @@
 
 `lexicons/LANGUAGE/relations.tsv`: keys (ids and labels of a relation), noun for its subjects and for its objects, its role (the
 noun for "the object is the … of the subject"), phrases from subject to object, and from object to subject; several are parted
-by |, and {} is where the other thing stands (at the end where a phrase has none). `nouns.tsv`: a noun as it is asked for, as it
+by |, {} is where the other thing stands (at the end where a phrase has none), and ~ begins a phrase that reads well only before
+a name ("the genre “Drama”", not "the genre something"). `nouns.tsv`: a noun as it is asked for, as it
 stands for something hidden, and as it is taken up again. Nouns are help for the reader: they are no clue of a query.
 """
 
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("en", "zh")
 FOLDER = Path(__file__).parent / "lexicons"
-Phrase = tuple[str, str]  # before and after the other thing
+
+
+class Phrase(NamedTuple):
+    """What stands before and after the other thing; `told`: only where that is a name or a letter."""
+
+    before: str
+    after: str
+    told: bool = False
+
+
 _KEPT = 100_000  # names that are remembered, of a graph and language
 
 
@@ -72,8 +82,8 @@ def _rows(name: str, language: str) -> list[list[str]]:
 def _phrases(cell: str, language: str) -> tuple[Phrase, ...]:
     made = []
     for phrase in cell.split("|"):
-        before, _, after = phrase.partition("{}")
-        made.append((f"{before} " if language == "en" else before, after))
+        before, _, after = phrase.removeprefix("~").partition("{}")
+        made.append(Phrase(f"{before} " if language == "en" else before, after, phrase.startswith("~")))
     return tuple(made)
 
 
@@ -113,18 +123,18 @@ class Speech:
 
     def _phrases(self) -> None:
         said = Counter(
-            phrase
+            phrase[:2]
             for entry in self._entries.values()
             if entry is not None
             for phrase in (*entry.forward, *entry.inverse)
         )
         self.said: dict[tuple[str, bool], list[Phrase]] = {}
-        self.heard: dict[Phrase, tuple[str, bool]] = {}
+        self.heard: dict[tuple[str, str], tuple[str, bool]] = {}
         for relation, entry in self._entries.items():
             for forward, phrases in ((True, entry.forward), (False, entry.inverse)) if entry else ():
-                own = [phrase for phrase in phrases if said[phrase] == 1]
+                own = [phrase for phrase in phrases if said[phrase[:2]] == 1]
                 self.said[relation, forward] = own
-                self.heard.update(dict.fromkeys(own, (relation, forward)))
+                self.heard.update((phrase[:2], (relation, forward)) for phrase in own)
         self.ends = sorted({after for _, after in self.heard}, key=lambda end: (-len(end), end))
 
     def _roles(self) -> None:
@@ -140,19 +150,23 @@ class Speech:
             label = label if shared[label] == 1 or (label == relation and shared[label] == 2) else relation
             self.labels[label] = self.called[relation] = relation
             self.called[relation] = quoted(label)
-            if entry is not None and roles[entry.role] == 1 and not self._is_taken(entry.role):
+            if entry is not None and roles[entry.role] == 1 and not self._is_taken(entry.role, relation):
                 self.roles[entry.role] = relation
                 self.called[relation] = entry.role
 
-    def _is_taken(self, role: str) -> bool:
-        return any(phrase in self.heard for forward in (True, False) for phrase in self.generic(role, forward))
+    def _is_taken(self, role: str, relation: str) -> bool:
+        """Whether a phrase that means something else says what the role would be said with."""
+        return any(
+            self.heard.get(self.generic(role, forward)[:2], (relation, forward)) != (relation, forward)
+            for forward in (True, False)
+        )
 
-    def generic(self, called: str, forward: bool) -> list[Phrase]:
-        """Ways to say that the object is the `called` of the subject."""
+    def generic(self, called: str, forward: bool) -> Phrase:
+        """To say that the object is the `called` of the subject."""
         if self.language == "en":
             article = an(called)
-            return [(f"has as {called} ", "")] if forward else [(f"is {article} {called} of ", "")]
-        return [(f"的{called}是", "")] if forward else [("是", f"的{called}")]
+            return Phrase(f"has as {called} ", "") if forward else Phrase(f"is {article} {called} of ", "")
+        return Phrase(f"的{called}是", "") if forward else Phrase("是", f"的{called}")
 
     def called_together(self, relations: tuple[str, ...]) -> str:
         """The roles of several relations, in a form that is heard as the same ones."""

@@ -139,13 +139,17 @@ class _Teller:
 
     def _part(self, clue: Clue, term: Term) -> _Part:
         if isinstance(clue, Bound):
-            return _Part(self._around(("is ", "") if self.english else ("是", ""), bounds(clue, self.speech.language)))
+            return _Part(
+                self._around(
+                    Phrase("is ", "") if self.english else Phrase("是", ""), bounds(clue, self.speech.language)
+                )
+            )
         if self.speech.is_class(clue) and clue.subject == term:
             label = self._class(clue.object)
             return _Part(f"is {hidden_class(label, 'en')}" if self.english else f"是一个{label}")
         forward = clue.subject == term
         other = clue.object if forward else clue.subject
-        phrase = self._phrase(clue.relations, forward)
+        phrase = self._phrase(clue.relations, forward, other.is_variable and other not in self.letters)
         if not other.is_variable:
             return _Part(self._around(phrase, self._constant(other)))
         if other in self.letters:
@@ -183,7 +187,7 @@ class _Teller:
             if clue not in self.told and isinstance(clue, Fact):  # a fact of constants
                 self.told.add(clue)
                 subject = self._constant(clue.subject)
-                words = self._around(self._phrase(clue.relations, True), self._constant(clue.object))
+                words = self._around(self._phrase(clue.relations, True, False), self._constant(clue.object))
                 sentences.append(f"{subject} {words}." if self.english else f"{subject}{words}。")
         question, letter = self._noun(self.query.answer).question, self.letters[self.query.answer]
         if self.draw.random() < 0.5:
@@ -219,11 +223,12 @@ class _Teller:
 
     # --- words
 
-    def _phrase(self, relations: tuple[str, ...], forward: bool) -> Phrase:
-        if len(set(relations)) == 1 and (phrases := self.speech.said.get((relations[0], forward))):
-            return self.draw.choice(phrases)
-        called = self.speech.called_together(tuple(sorted(set(relations))))
-        return self.draw.choice(self.speech.generic(called, forward))
+    def _phrase(self, relations: tuple[str, ...], forward: bool, hidden: bool) -> Phrase:
+        if len(set(relations)) == 1:
+            phrases = self.speech.said.get((relations[0], forward), ())
+            if fit := [phrase for phrase in phrases if not (hidden and phrase.told)]:
+                return self.draw.choice(fit)
+        return self.speech.generic(self.speech.called_together(tuple(sorted(set(relations)))), forward)
 
     def _noun(self, term: Term) -> Noun:
         """What is asked for: by the first fact whose end has a noun."""
@@ -247,7 +252,7 @@ class _Teller:
         return label if self.plain and self.speech.is_plain(label) else quoted(label)
 
     def _around(self, phrase: Phrase, words: str) -> str:
-        return f"{phrase[0]}{words}{phrase[1]}"
+        return f"{phrase.before}{words}{phrase.after}"
 
     def _joined(self, parts: Iterable[_Part]) -> str:
         words = [part.words for part in parts]
