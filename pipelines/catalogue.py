@@ -50,6 +50,7 @@ STAGES = {
     "decontaminate": Listed("dedup.contamination.stage", "Drop documents or problems that hold benchmark items, or cut the items out, whatever their wrapping."),
     "embed": Listed("dedup.semantic.embed", "Make a unit vector of each document with a sentence-transformers model, for dedup-semantic."),
     "dedup-semantic": Listed("dedup.semantic.stage", "Merge documents of like meaning (SemDeDup over vectors) and pages of one template, greedy against survivors."),
+    "index-documents": Listed("arcmill.search.stage", "Index documents for search (BM25 over passages, English and Chinese; optionally with embeddings)."),
     "concat-repo": Listed("sequences.repository.stage", "Put the files of a repository into contexts, in the order of their imports, and issues with their commits."),
     "mix": Listed("sequences.mix", "Mix named datasets to a token budget: sources by weight, documents by their epochs, shuffled."),
     "train-tokenizer": Listed("sequences.tokenizer", "Train a byte-level BPE tokenizer with the control tokens of GLM-4.5."),
