@@ -465,7 +465,9 @@ def search(index: str, query: str | None, k: int | None, page: str | None, start
 
 @cli.command("serve-search")
 @click.argument("index")
-@click.option("--transport", type=click.Choice(["stdio", "http"]), default="stdio", show_default=True, help="How clients connect.")
+@click.option(
+    "--transport", type=click.Choice(["stdio", "http"]), default="stdio", show_default=True, help="How clients connect."
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at, with http.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8765, show_default=True, help="Port, with http.")
 def serve_search(index: str, transport: str, host: str, port: int) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 PARAMETERS = "index.json"
-COLUMNS = ["id", "text", "path", "url", "metadata"]
+COLUMNS = ["id", "text", "path", "repo", "url", "metadata"]
 
 
 class IndexSettings(Protocol):
@@ -51,7 +51,12 @@ def build(batches: Iterable[pa.RecordBatch], settings: IndexSettings, output: Pa
         _score(tokens, found, settings, output)
     finally:
         tokens.unlink(missing_ok=True)
-    parameters = {"format": FORMAT, "k1": settings.k1, "b": settings.b, "passage_characters": settings.passage_characters}
+    parameters = {
+        "format": FORMAT,
+        "k1": settings.k1,
+        "b": settings.b,
+        "passage_characters": settings.passage_characters,
+    }
     text = json.dumps({**parameters, **counts}, indent=1, sort_keys=True)
     (output / PARAMETERS).write_text(text + "\n", encoding="utf-8")
     return counts
@@ -72,12 +77,12 @@ class _Reader:
         with StringsWriter(self.output, "titles") as titles, StringsWriter(self.output, "texts") as texts:
             for batch in batches:
                 for row in zip(*(batch.column(name).to_pylist() for name in COLUMNS), strict=True):
-                    identifier, text, path, url, metadata = row
+                    identifier, text, path, repo, url, metadata = row
                     if identifier in self.ids:
                         self.duplicates += 1
                         continue
                     self.ids[identifier] = number = len(self.ids)
-                    title = title_of(text, dict(metadata or ()), path, url)
+                    title = title_of(text, dict(metadata or ()), path, repo, url)
                     titles.add(title)
                     texts.add(text)
                     self._passages(number, words(title), text, tokens)
@@ -111,7 +116,11 @@ class _Reader:
         rank[order] = np.arange(len(order), dtype="<i4")
         np.save(self.output / "order.npy", order)
         np.save(self.output / "rank.npy", rank)
-        for name, values, kind in (("document", self.document, "<i4"), ("start", self.start, "<i8"), ("byte", self.byte, "<i8")):
+        for name, values, kind in (
+            ("document", self.document, "<i4"),
+            ("start", self.start, "<i8"),
+            ("byte", self.byte, "<i8"),
+        ):
             np.save(self.output / f"passage.{name}.npy", np.array(values, dtype=kind))
         return {
             "documents": len(self.ids), "duplicate_ids": self.duplicates, "passages": len(self.document),

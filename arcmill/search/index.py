@@ -55,7 +55,9 @@ class SearchIndex:
         self.folder, self.fingerprint = folder, fingerprint
         told = json.loads((folder / PARAMETERS).read_text(encoding="utf-8"))
         if told.get("format") != FORMAT:
-            raise InputError(f"{folder}: index format {told.get('format')}, this arcmill reads {FORMAT}; build it again")
+            raise InputError(
+                f"{folder}: index format {told.get('format')}, this arcmill reads {FORMAT}; build it again"
+            )
         self._ids, self._titles = Strings(folder, "ids"), Strings(folder, "titles")
         self._texts, self._terms = Strings(folder, "texts"), Strings(folder, "terms")
         self._order, self._rank = _array(folder, "order"), _array(folder, "rank")
@@ -77,8 +79,10 @@ class SearchIndex:
             raise InputError(f"{path}: a search index is read through memory maps; copy it to a local folder")
         try:
             return cls(Path(dataset.path), dataset.fingerprint)
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{path}: a damaged index ({type(error).__name__}: {error}); arcmill verify tells more") from None
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise InputError(
+                f"{path}: a damaged index ({type(error).__name__}: {error}); arcmill verify tells more"
+            ) from None
 
     def __len__(self) -> int:
         """Documents."""

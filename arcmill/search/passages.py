@@ -39,12 +39,16 @@ def _cut(text: str, low: int, high: int) -> int:
     return high
 
 
-def title_of(text: str, metadata: Mapping[str, str] | None, path: str | None, url: str | None) -> str:
-    """What a document is called: its metadata's title, its path, its first line that says something, its URL."""
+def title_of(
+    text: str, metadata: Mapping[str, str] | None, path: str | None, repo: str | None = None, url: str | None = None
+) -> str:
+    """What a document is called: its metadata's title, its path (with its repository, where the path does not tell),
+    its first line that says something, its URL."""
     if metadata and (given := (metadata.get("title") or "").strip()):
         return " ".join(given.split())[:TITLE]
-    if path and path.strip():
-        return path.strip()[:TITLE]
+    if path and (path := path.strip()):
+        told = not repo or repo.rpartition("/")[2].casefold() in path.casefold()
+        return (path if told else f"{repo}: {path}")[:TITLE]
     for line in text[:4000].splitlines():
         bare = _HEADING.sub("", line)
         if any(sign.isalnum() for sign in bare):

@@ -27,7 +27,9 @@ class StringsWriter:
     def __enter__(self) -> StringsWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._starts.add(self._stream.tell())
         self._stream.close()
         np.save(self._folder / f"{self._name}.starts.npy", self._starts.array("<i8"))
@@ -53,6 +55,8 @@ class Strings:
         self._starts = np.load(folder / f"{name}.starts.npy", mmap_mode="r")
         with open(folder / f"{name}.bin", "rb") as stream:
             size = stream.seek(0, 2)
+            if size != self._starts[-1]:
+                raise ValueError(f"{name}.bin has {size} bytes, not {self._starts[-1]}")
             self._bytes: mmap.mmap | bytes = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
 
     def __len__(self) -> int:

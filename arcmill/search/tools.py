@@ -116,7 +116,13 @@ def _open(index: SearchIndex, given: Mapping[str, Any]) -> dict[str, Any]:
         raise Refused(f"no page has the id {_shown(identifier)}; search gives the ids of pages") from None
     except ValueError as error:
         raise Refused(str(error)) from None
-    told: dict[str, Any] = {"id": page.id, "title": page.title, "start": page.start, "length": page.length, "text": page.text}
+    told: dict[str, Any] = {
+        "id": page.id,
+        "title": page.title,
+        "start": page.start,
+        "length": page.length,
+        "text": page.text,
+    }
     if page.end < page.length:
         told["next"] = page.end
     return told
