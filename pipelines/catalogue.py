@@ -63,6 +63,10 @@ STAGES = {
     "synth-reasoning": Listed("synth.reasoning.stage", "Ask a model for solutions of problems, several samples each, with the reasoning apart from the answer."),
     "reject-samples": Listed("synth.rejection.stage", "Keep the samples that are well formed, verified right, well judged, and keep to the tool protocol."),
     "estimate-difficulty": Listed("synth.difficulty", "Measure how often a model solves each problem, in a class for the curriculum."),
+    "write-pages": Listed("synth.search_qa.corpus", "Write a page about each thing of a graph from its edges: a generated corpus for the search environment."),
+    "link-pages": Listed("synth.search_qa.pages", "Find the pages that say each hop of a question; drop questions that the documents cannot answer."),
+    "filter-search-qa": Listed("synth.search_qa.filter", "Drop questions that need no search, that one search answers, or that the documents answer otherwise; measure the rest."),
+    "make-search-tasks": Listed("synth.search_qa.tasks", "Make agent tasks of questions: the tools of a search index, the answer as the goal."),
     "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), or as rendered text."),
     "export-rl": Listed("sequences.export_rl", "Write problems as RL prompts with verifier, answer and difficulty, in the columns that slime and verl read."),
 }

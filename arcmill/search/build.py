@@ -11,7 +11,7 @@ import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,21 +23,14 @@ from arcmill.search.words import words
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from arcmill.search.stage import IndexDocuments
+
 FORMAT = 1
 PARAMETERS = "index.json"
 COLUMNS = ["id", "text", "path", "repo", "url", "metadata"]
 
 
-class IndexSettings(Protocol):
-    """What building needs to know; the stage's config is one."""
-
-    passage_characters: int
-    max_postings: int
-    k1: float
-    b: float
-
-
-def build(batches: Iterable[pa.RecordBatch], settings: IndexSettings, output: Path) -> dict[str, int]:
+def build(batches: Iterable[pa.RecordBatch], settings: IndexDocuments, output: Path) -> dict[str, int]:
     """Write the index of Document batches into a folder. Returns counts: documents, duplicates, passages, terms, postings.
 
     Raises InputError where there would be more postings than `max_postings`.
@@ -65,7 +58,7 @@ def build(batches: Iterable[pa.RecordBatch], settings: IndexSettings, output: Pa
 class _Reader:
     """The first pass."""
 
-    def __init__(self, settings: IndexSettings, output: Path) -> None:
+    def __init__(self, settings: IndexDocuments, output: Path) -> None:
         self.settings, self.output = settings, output
         self.vocabulary: dict[str, int] = {}
         self.ids: dict[str, int] = {}
@@ -154,7 +147,7 @@ class _Tokens:
             begin = end
 
 
-def _score(tokens: Path, found: _Reader, settings: IndexSettings, output: Path) -> None:
+def _score(tokens: Path, found: _Reader, settings: IndexDocuments, output: Path) -> None:
     import bm25s
 
     if not found.vocabulary:

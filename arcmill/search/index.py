@@ -114,14 +114,15 @@ class SearchIndex:
         end = min(start + characters, len(text))
         return Page(self._ids[number], self._titles[number], text[start:end], start, end, len(text))
 
-    def passages_of(self, identifier: str) -> list[str]:
-        """All passages of a document, in order, each as it is indexed: below the title. KeyError for an unknown id."""
+    def passages_of(self, identifier: str) -> list[tuple[int, str]]:
+        """(start, text) of the passages of a document, in order; the text as it is indexed, below the title. Empty for
+        an unknown id."""
         number = self._ids.find(identifier, self._order)
         if number is None:
-            raise KeyError(identifier)
+            return []
         first, last = (int(np.searchsorted(self._document, number, side)) for side in ("left", "right"))
         title = self._titles[number]
-        return [f"{title}\n{self._passage(place)}" for place in range(first, last)]
+        return [(int(self._start[place]), f"{title}\n{self._passage(place)}") for place in range(first, last)]
 
     def _passages(self, terms: list[int], k: int) -> dict[int, tuple[int, float]]:
         """Document -> its best passage and the score, of the k best documents in order."""

@@ -16,7 +16,7 @@ class StringsWriter:
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder, self._name = folder, name
-        self._stream = open(folder / f"{name}.bin", "wb")  # noqa: SIM115: held until it is closed
+        self._stream = open(folder / f"{name}.bin", "wb")  # noqa: SIM115
         self._starts = _Numbers()
 
     def add(self, text: str) -> int:

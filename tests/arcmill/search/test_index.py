@@ -26,7 +26,8 @@ def test_hits_are_pages_by_their_best_passage(index: SearchIndex) -> None:
     page = index.open_page("d2", hits[0].start)
     assert page.text == LONG[hits[0].start : hits[0].start + 4000] and "Amstel" in page.text[:500]
     assert index.open_page("d2", 10, 5).text == LONG[10:15]
-    assert "".join(piece.removeprefix("rivers.md\n") for piece in index.passages_of("d2")) == LONG
+    assert "".join(piece.removeprefix("rivers.md\n") for _, piece in index.passages_of("d2")) == LONG
+    assert index.passages_of("none") == []
 
 
 def test_titles_and_both_languages_are_searched(index: SearchIndex) -> None:
