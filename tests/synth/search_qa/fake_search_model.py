@@ -1,6 +1,6 @@
 """A fake OpenAI-compatible server with a scripted player of the search tools: `python fake_search_model.py PORT`.
 
-It is no model. What it does is said by a word of the question: `known` is answered without tools, `loops` searches for ever,
+It is no model. What it does is said by a word in brackets in the question: `known` is answered without tools, `loops` searches for ever,
 `broken` first writes calls that cannot be answered, `lost` answers wrongly; all others search, open the first page, and
 answer with what follows "comes from " there.
 """
@@ -22,12 +22,12 @@ def play(body: Any) -> dict[str, Any]:
     if not body.get("tools"):
         return {"content": _without_tools(asked)}
     results = [message["content"] for message in messages if message["role"] == "tool"]
-    if "loops" in asked:
+    if "(loops)" in asked:
         return _call("search", json.dumps({"query": f"Roanne {len(results)}"}))
-    if "broken" in asked and len(results) < 3:
+    if "(broken)" in asked and len(results) < 3:
         return [_call("search", "{"), _call("delete", "{}"), _call("open", '{"id": 5}')][len(results)]
-    if "known" in asked or "lost" in asked:
-        return {"content": "Answer: Roanne" if "known" in asked else "Answer: Lyon"}
+    if "(known)" in asked or "(lost)" in asked:
+        return {"content": "Answer: Roanne" if "(known)" in asked else "Answer: Lyon"}
     done = [json.loads(result) for result in results if "error" not in json.loads(result)]
     if not done:
         return _call("search", json.dumps({"query": "Jeunet born town"}))
@@ -39,10 +39,10 @@ def play(body: Any) -> dict[str, Any]:
 
 def _without_tools(asked: str) -> str:
     if "Which search" in asked:
-        return "Jeunet Roanne" if "easy" in asked else "nothingofthekind"
+        return "Jeunet Roanne" if "(easy)" in asked else "nothingofthekind"
     if "<page>" in asked:
-        return "Answer: Lyon" if "misread" in asked else "Answer: Roanne" if "Roanne" in asked else "Answer: unknown"
-    return "Answer: Roanne" if "known" in asked else "Answer: unknown"
+        return "Answer: Lyon" if "(misread)" in asked else "Answer: Roanne" if "Roanne" in asked else "Answer: unknown"
+    return "Answer: Roanne" if "(known)" in asked else "Answer: unknown"
 
 
 def _call(name: str, arguments: str) -> dict[str, Any]:

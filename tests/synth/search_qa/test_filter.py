@@ -70,7 +70,7 @@ def filtered(inputs: dict[str, list[str]], output: Path, url: str = "", **config
 
 def test_every_check_drops_what_it_is_for(tmp_path: Path, player: str) -> None:
     inputs = linked(tmp_path, ["known", "easy", "misread", "plain", "lost", "broken", "loops"])
-    kept, left = filtered(inputs, tmp_path / "out", player, attempts=2, max_turns=5)
+    kept, left = filtered(inputs, tmp_path / "out", player, attempts=2, max_turns=5, one_search_pages=1)
     assert {word: row["rule"] for word, row in left.items()} == {
         "known": "closed-book", "easy": "one-search", "misread": "wrong-in-corpus",
     }  # fmt: skip
