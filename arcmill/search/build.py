@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +62,7 @@ class _Reader:
 
     def __init__(self, settings: IndexDocuments, output: Path) -> None:
         self.settings, self.output = settings, output
-        self.vocabulary: dict[str, int] = {}
+        self.vocabulary: defaultdict[str, int] = defaultdict(count().__next__)
         self.ids: dict[str, int] = {}
         self.duplicates = self.postings = 0
         self.document, self.start, self.byte, self.length = array("i"), array("q"), array("q"), array("i")
@@ -81,10 +83,10 @@ class _Reader:
                     self._passages(number, words(title), text, tokens)
 
     def _passages(self, number: int, title: list[str], text: str, tokens: Any) -> None:
-        vocabulary, at = self.vocabulary, 0
+        number_of, at = self.vocabulary.__getitem__, 0
         for start, end in passages(text, self.settings.passage_characters):
             piece = text[start:end]
-            terms = [vocabulary.setdefault(word, len(vocabulary)) for word in title + words(piece)]
+            terms = list(map(number_of, title + words(piece)))
             self.document.append(number)
             self.start.append(start)
             self.byte.append(at)

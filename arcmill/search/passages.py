@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from arcmill.search.words import words
 
@@ -65,7 +66,7 @@ def snippet(text: str, terms: frozenset[str], width: int = SNIPPET) -> str:
     if len(text) <= width:
         return text
     room = width - 2
-    marked = [(start, held) for start, end in _pieces(text) if (held := terms.intersection(words(text[start:end])))]
+    marked = list(_marked(text, terms))
     best, most = 0, 0
     for place, (start, _) in enumerate(marked):
         found: set[str] = set()
@@ -83,6 +84,25 @@ def snippet(text: str, terms: frozenset[str], width: int = SNIPPET) -> str:
         piece = piece[: piece.rindex(" ")]
     ends = ("…" if begin else "", "…" if begin + len(piece) < len(text) else "")
     return f"{ends[0]}{piece.strip()}{ends[1]}"
+
+
+def _marked(text: str, terms: frozenset[str]) -> Iterator[tuple[int, set[str] | frozenset[str]]]:
+    """(place, terms that stand there), in order."""
+    if text.isascii():
+        known = [term for term in terms if term.isascii()]
+        if known:
+            for found in _any_of(frozenset(known)).finditer(text.lower()):
+                yield found.start(), {found[0]}
+        return
+    for start, end in _pieces(text):
+        if held := terms.intersection(words(text[start:end])):
+            yield start, held
+
+
+@lru_cache(256)
+def _any_of(terms: frozenset[str]) -> re.Pattern[str]:
+    """Any of these words, as `words` finds them in ASCII."""
+    return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(sorted(terms))})(?![a-z0-9])")
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:

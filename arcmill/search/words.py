@@ -13,7 +13,8 @@ from functools import cache
 
 LONGEST = 64  # characters of a word; longer ones are data, and are left out
 _CJK = "\u3005\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
-_ASCII = re.compile(r"[a-z0-9]+")
+# Bytes of ASCII text: letters in lower case and digits as they are, all else a blank.
+_ASCII = bytes(ord(chr(code).lower()) if chr(code).isalnum() else 32 for code in range(128)) + b" " * 128
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 
@@ -42,9 +43,12 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The terms of a text, in order, repeated as they are."""
-    text = fold(text)
     if text.isascii():
-        return [word for word in _ASCII.findall(text) if len(word) <= LONGEST]
+        plain = text.encode().translate(_ASCII).decode().split()
+        if len(max(plain, key=len, default="")) > LONGEST:
+            plain = [word for word in plain if len(word) <= LONGEST]
+        return plain
+    text = fold(text)
     found: list[str] = []
     for run in _runs().finditer(text):
         signs = run[1]
