@@ -119,7 +119,7 @@ class Edge:
     relations of `NAMING`.
     """
 
-    id: str  # stable_id("edge", subject, relation, object, kind)
+    id: str  # stable_id("edge", subject, relation, object, kind), and the language where it has one
     subject: str
     relation: str
     object: str

@@ -7,7 +7,7 @@ A core knows no engine. Its shape follows from the declaration:
 | engine datatrove, reads Document | `core(batch, config[, state]) -> Changes` |
 | … and `each=True` | `core(document, config[, state]) -> Document or Outcome` |
 | … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches, `(id, Outcome)`, or counts for `statistics` |
-| engine datatrove, reads Files | `core(file, config[, state])` yields Document (or Problem) or Failure |
+| engine datatrove, reads Files | `core(file, config[, state])` yields Document (or another row, or a batch of rows), Failure, or counts for `statistics` |
 | … and `splits=` | `core(split, config[, state])` yields the same, where no raw files are given; datasets reach `setup` alone |
 | engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
 | … and `rewrites=True` | `core(dfs, config, inputs) -> (rows, ledger, statistics)` |

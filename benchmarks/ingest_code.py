@@ -89,7 +89,8 @@ def made_inputs(folder: Path) -> list[Path]:
 
 def licences() -> None:
     """Print how often a licence file is told as its distribution states it."""
-    from ingest.environment_holdings import installed, license_files
+    from arcmill.installed import installed
+    from ingest.environment_holdings import license_files
     from ingest.spdx import canonical, of_text
 
     seen: Counter[str] = Counter()

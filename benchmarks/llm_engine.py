@@ -142,17 +142,29 @@ def datatrove(texts: list[str], given: Any, folder: Path) -> float:
     return tokens / seconds
 
 
-def offline(given: Any) -> float:
-    """Requests of the same lengths through vLLM without a server: its own `bench throughput`."""
-    with tempfile.NamedTemporaryFile(suffix=".json") as out:
+# What `vllm bench throughput` runs; the command itself asks for metadata that builds for processors lack.
+_THROUGHPUT = (
+    "from vllm.benchmarks.throughput import add_cli_args, main\n"
+    "from vllm.utils.argparse_utils import FlexibleArgumentParser\n"
+    "parser = FlexibleArgumentParser()\nadd_cli_args(parser)\nif __name__ == '__main__':\n    main(parser.parse_args())\n"
+)
+
+
+def offline(texts: list[str], given: Any) -> float:
+    """The prompts through vLLM without a server: its own `bench throughput`, which does not count the start."""
+    with tempfile.TemporaryDirectory() as scratch:
+        asked, out = Path(scratch) / "prompts.jsonl", Path(scratch) / "found.json"
+        asked.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts), "utf-8")
+        script = Path(scratch) / "throughput.py"  # a file, since its workers are spawned
+        script.write_text(_THROUGHPUT, "utf-8")
         command = [
-            given.llm_python or sys.executable, "-m", "vllm.entrypoints.cli.main", "bench", "throughput",
-            "--model", given.serve, "--dataset-name", "random", "--input-len", str(given.words * 2),
-            "--output-len", str(given.tokens), "--num-prompts", str(given.prompts), "--output-json", out.name, *given.serve_args,
+            given.llm_python or sys.executable, str(script), "--model", given.serve or given.offline,
+            "--dataset-name", "custom", "--dataset-path", str(asked), "--custom-output-len", str(given.tokens),
+            "--num-prompts", str(len(texts)), "--output-json", str(out), *given.serve_args,
         ]  # fmt: skip
-        subprocess.run(command, check=True)
-        found = json.loads(Path(out.name).read_text())
-    return float(given.prompts * given.tokens / found["elapsed_time"])
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        found = json.loads(out.read_text())
+    return float(len(texts) * given.tokens / found["elapsed_time"])
 
 
 def main() -> None:
@@ -163,8 +175,10 @@ def main() -> None:
     parser.add_argument("--llm-python", help="interpreter of the environment that has vllm")
     parser.add_argument("--serve-args", nargs="*", default=[], help="further arguments of vllm")
     parser.add_argument(
-        "--offline", action="store_true", help="also vLLM's own offline rate, after the server was stopped"
-    )
+        "--offline", nargs="?", const=True, metavar="MODEL",
+        help="also vLLM's own offline rate, after the server was stopped; with --endpoint name the model's folder, and end the "
+        "server by hand when the other sides are through",
+    )  # fmt: skip
     parser.add_argument("--omit", nargs="*", default=[], help="llm.omit; of vllm on a processor: seed")
     parser.add_argument("--prompts", type=int, default=96)
     parser.add_argument("--words", type=int, default=40, help="words a prompt")
@@ -194,7 +208,7 @@ def main() -> None:
     turn = 0
     try:
         flat_out(prompts(-1, max(given.flat), given.words), given, max(given.flat))  # warm
-        for _ in range(given.turns):
+        for round_ in range(given.turns):
             with tempfile.TemporaryDirectory() as scratch:
                 sides: list[tuple[str, Any]] = [
                     (f"flat out, {n} under way", lambda texts, n=n: flat_out(texts, given, n)) for n in given.flat
@@ -204,7 +218,8 @@ def main() -> None:
                     sides.append(
                         ("datatrove InferenceRunner", lambda texts: datatrove(texts, given, Path(scratch) / "theirs"))
                     )
-                for name, side in sides:
+                first = round_ % len(sides)  # each side is first once, so that none has the quiet times alone
+                for name, side in sides[first:] + sides[:first]:
                     turn += 1
                     rates.setdefault(name, []).append(side(prompts(turn, given.prompts, given.words)))
                     print(f"  {name}: {rates[name][-1]:.1f} tok/s", file=sys.stderr, flush=True)
@@ -212,7 +227,10 @@ def main() -> None:
         if server is not None:
             server.stop()
     if given.offline:
-        rates["vllm bench throughput (offline)"] = [offline(given)]
+        if given.endpoint and not given.serve:
+            input("the server can be stopped now; then Enter: ")
+        name = "vllm bench throughput (offline)"
+        rates[name] = [offline(prompts(turn + 1 + n, given.prompts, given.words), given) for n in range(given.turns)]
     best = max(statistics.median(values) for name, values in rates.items() if name.startswith("flat"))
     print(
         f"{given.model}: {given.prompts} prompts of {given.words} words, {given.tokens} tokens each, {given.turns} turns"

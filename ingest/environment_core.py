@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from arcmill.installed import Installed, installed
 from arcmill.records import Document, stable_id
 from arcmill.stage import Failure, Outcome
 from ingest.code.documents import describe
 from ingest.environment import IngestEnvironment
 from ingest.environment_holdings import (
     EXTENSION_MODULES,
-    Installed,
     document_files,
-    installed,
     license_files,
     module_files,
     module_name,

@@ -13,11 +13,10 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
-from importlib.metadata import Distribution, distributions
 from pathlib import Path
+
+from arcmill.installed import Installed, installed
 
 # Written in C, of use to a reader, and without any effect when they are imported.
 EXTENSION_MODULES = (
@@ -30,34 +29,6 @@ _LICENSE = re.compile(r"(^|[._/-])(un)?licen[cs]es?([._-]|$)|^(copying|notice|co
 _LICENSE_SUFFIXES = frozenset({"", ".txt", ".md", ".rst", ".apache", ".bsd", ".mit", ".lesser", ".apache2"})
 # Written at installation: they hold paths of the machine, or say who installed.
 _OF_THE_MACHINE = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json")
-
-
-@dataclass(frozen=True)
-class Installed:
-    """An installed distribution. `name` is normalised (PEP 503)."""
-
-    name: str
-    version: str
-    distribution: Distribution
-
-    def files(self) -> list[str]:
-        """Paths of its files, with '/', sorted; bytecode and scripts outside the folder are left out."""
-        found = {file.as_posix() for file in self.distribution.files or ()}
-        return sorted(f for f in found if not f.startswith(("..", "/")) and not f.endswith((".pyc", ".pyo")))
-
-    def locate(self, path: str) -> Path:
-        return Path(str(self.distribution.locate_file(path)))
-
-
-def installed(patterns: Sequence[str] | None = None) -> list[Installed]:
-    """Distributions whose name matches one of the globs (None: all), sorted. The first on the path counts."""
-    folders = [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
-    found: dict[str, Installed] = {}
-    for distribution in distributions(path=folders):
-        name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
-        if name and name not in found and (patterns is None or any(fnmatchcase(name, p.lower()) for p in patterns)):
-            found[name] = Installed(name, distribution.version, distribution)
-    return [found[name] for name in sorted(found)]
 
 
 @cache

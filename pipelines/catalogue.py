@@ -67,6 +67,9 @@ STAGES = {
     "link-pages": Listed("synth.search_qa.pages", "Find the pages that say each hop of a question; drop questions that the documents cannot answer."),
     "filter-search-qa": Listed("synth.search_qa.filter", "Drop questions that need no search, that one search answers, or that the documents answer otherwise; measure the rest."),
     "make-search-tasks": Listed("synth.search_qa.tasks", "Make agent tasks of questions: the tools of a search index, the answer as the goal."),
+    "build-graph": Listed("synth.graph.build", "Build a knowledge graph of triples, N-Triples, Wikidata, MetaQA, CoDEx, tables, extracted edges or installed packages."),
+    "build-nodes": Listed("synth.graph.nodes", "Gather names, types and documents of a graph's nodes and relations, and join the ids that mean one thing."),
+    "extract-graph": Listed("synth.graph.extract", "Ask a language model for the facts that documents state, and keep those whose sentence stands there."),
     "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), or as rendered text."),
     "export-rl": Listed("sequences.export_rl", "Write problems as RL prompts with verifier, answer and difficulty, in the columns that slime and verl read."),
 }

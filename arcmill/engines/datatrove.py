@@ -127,9 +127,21 @@ class PartTask:
     # -- raw input -------------------------------------------------------------------------------------------
 
     def _ingest(self, unit: Unit, writer: TaskWriter) -> None:
+        import pyarrow as pa
+
         waiting: list[Any] = []
         size = 0
         for item in self._items(unit):
+            if isinstance(item, Mapping):
+                writer.tallies.update(item)
+                continue
+            if isinstance(item, pa.RecordBatch):
+                _write_made(self.job.record, waiting, writer)
+                waiting, size = [], 0
+                writer.counts["in"] += item.num_rows
+                writer.counts["kept"] += item.num_rows
+                writer.rows(item.cast(self.job.schema))
+                continue
             writer.counts["in"] += 1
             if isinstance(item, Failure):
                 writer.ledger([item])

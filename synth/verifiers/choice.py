@@ -16,6 +16,7 @@ _NEGATED = re.compile(
     r"|(?:any|every)(?:thing|\s+option)?\s+but|all\s+but|other\s+than)\b|n['’]t\b",
     re.IGNORECASE,
 )
+_HENCE = re.compile(r"\b(?:so|thus|hence|therefore)\b[\s,:]*(.+)$", re.IGNORECASE)
 _WHOLE = re.compile(r"[\s(\[]*([A-Za-z])[\s)\].:,]*")
 _LEADING = re.compile(r"[\s(\[]*([A-Z])\s?(?:[)\].:]|\s-)\s*(\S.*)", re.DOTALL)
 _MARKED = re.compile(r"[(\[]\s*([A-Za-z])\s*[)\]]|\b(?:option|choice|letter|answer)s?\s*:?\s*([A-Z])\b")
@@ -56,8 +57,9 @@ def letter_of(text: str, options: Sequence[str] = ()) -> tuple[str | None, str |
         said = [letter for letter, option in texts.items() if option == _plain(lead[2])]
         if len(said) == 1:
             return (lead[1], None) if said[0] == lead[1] else (None, _OTHER)
-    if _NEGATED.search(clean):
-        return None, "a negation"
+    if _NEGATED.search(clean):  # "B is wrong, so A" chooses all the same
+        told = _HENCE.search(clean)
+        return letter_of(told[1], options) if told else (None, "a negation")
     found = {(match[1] or match[2]).upper() for match in _MARKED.finditer(clean)}
     if lead:
         found.add(lead[1])

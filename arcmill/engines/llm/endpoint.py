@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import aiohttp
 LARGEST_BODY = 64 << 20  # bytes of an answer; more is no answer
 _REJECTED = (400, 413, 415, 422)
 _DOWN = (502, 503, 504)
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class Retry(Exception):
@@ -204,17 +206,17 @@ def _normal(found: Any, wanted: int) -> dict[str, Any]:
         content = message.get("content")
         reasoning = message.get("reasoning_content") or message.get("reasoning")
         calls = [
-            {"id": str(call.get("id") or f"call_{number}"), "name": str(call["function"]["name"]),
-             "arguments": _arguments(call["function"].get("arguments"))}
+            {"id": _sound(str(call.get("id") or f"call_{number}")), "name": _sound(str(call["function"]["name"])),
+             "arguments": _sound(_arguments(call["function"].get("arguments")))}
             for number, call in enumerate(message.get("tool_calls") or [])
         ]  # fmt: skip
         if content is None and reasoning is None and not calls and finish is None:
             raise ValueError("a choice without content")  # with a finish it is an empty answer, which was paid for
         if not isinstance(content or "", str) or not isinstance(reasoning or "", str):
             raise ValueError("content that is no text")
-        kept: dict[str, Any] = {"text": content or "", "finish": finish}
+        kept: dict[str, Any] = {"text": _sound(content or ""), "finish": finish}
         if reasoning:
-            kept["reasoning"] = reasoning
+            kept["reasoning"] = _sound(reasoning)
         if calls:
             kept["tool_calls"] = calls
         if choice.get("logprobs") is not None:
@@ -227,6 +229,11 @@ def _normal(found: Any, wanted: int) -> dict[str, Any]:
         "choices": choices, "prompt_tokens": int(usage.get("prompt_tokens") or 0),
         "completion_tokens": int(usage.get("completion_tokens") or 0),
     }  # fmt: skip
+
+
+def _sound(text: str) -> str:
+    """Half a character, which a cut of tokens may leave and no file can hold, becomes U+FFFD: one answer must not cost its row."""
+    return _HALF.sub("\ufffd", text)
 
 
 def _arguments(value: Any) -> str:

@@ -35,7 +35,7 @@ from arcmill.engines.llm.settings import LlmSettings
 from arcmill.errors import ArcmillError
 from arcmill.generation import served_name
 
-STATUS_SECONDS = 0.5
+STATUS_SECONDS = 1.0  # a server that shares its processor with us pays for each look at its figures
 WATCH_SECONDS = 2.0  # between two looks at a server of our own
 LONGEST_PAUSE = 30.0  # seconds between two tries
 LONGEST_ASKED = 600.0  # seconds that a server's Retry-After is followed

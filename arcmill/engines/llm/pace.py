@@ -15,7 +15,10 @@ from arcmill.engines.llm.endpoint import Load
 FIRST, MOST = 32, 4096
 WINDOW, BLIND_WINDOW = 3.0, 6.0  # seconds that a rate is measured over: by the server's count, by the answers that came
 GAIN = 1.03  # a limit is better where the rate is by so much
-HOLD = 30.0  # seconds before more is tried again
+HOLD, LONGEST_HOLD = (
+    30.0,
+    600.0,
+)  # seconds before more is tried again; twice as long after each try that brought nothing
 
 
 @dataclass
@@ -28,6 +31,7 @@ class Pace:
     _best: tuple[int, float] = (0, 0.0)  # the limit that did best, and its rate; tokens/s
     _window: tuple[float, int] | None = None  # when it began, and the tokens until then
     _hold: float = 0.0
+    _pause: float = HOLD
     _told: bool = False  # whether it has asked for less since it was last looked at
 
     def __post_init__(self) -> None:
@@ -63,11 +67,12 @@ class Pace:
         outage would leave one request at a time. What it can do is then measured anew."""
         if not self._told:
             self._told = True
-            self._best = (0, 0.0)
+            self._best, self._pause = (0, 0.0), HOLD
             self._set(self.limit * 0.7)
 
     def _climb(self, tokens: int, in_flight: int, now: float, window: float) -> None:
-        if in_flight < self.limit - 1:  # there is no more to send: the rate tells nothing of the limit
+        # With less to send, or more under way from a higher limit, the rate tells nothing of this one.
+        if not self.limit - 1 <= in_flight <= self.limit + self.limit // 8:
             self._window = None
             return
         if self._window is None:
@@ -79,10 +84,10 @@ class Pace:
         self._window = (now, tokens)
         rate, (at, best) = (tokens - before) / (now - began), self._best
         if rate > best * GAIN:
-            self._best = (self.limit, rate)
+            self._best, self._pause = (self.limit, rate), HOLD
             self._set(max(self.limit + 1, self.limit * (2.0 if rate > 1.2 * best else 1.5)))
         elif self.limit > at:
-            self._hold = now + HOLD
+            self._hold, self._pause = now + self._pause, min(2 * self._pause, LONGEST_HOLD)
             self._set(at)
         else:
             self._best = (at, max(rate, 0.9 * best))  # the work may be another by now

@@ -21,6 +21,9 @@ _SHORT_WORDS = frozenset(
     "is so it we as to in of at be an if by no on he us do my the are for was has but not all can you she get one two six "
     "ten how now say use sum new its out too our her his who why did got set per thus than then them they have".split()
 )
+_GROUPS = re.compile(
+    r"(?<![\d.,])\d{1,3}(?:(?:\\[,;: ]|[~ \u00a0\u2009\u202f])+\d{3})+(?![\d,]|[~ \u00a0\u2009\u202f]+\d)"
+)
 _KNOWN = FUNCTIONS | {"pi", "and", "or", "infinity", "percent"}
 
 
@@ -72,6 +75,12 @@ def _read(text: str) -> Node | None:
         return None
 
 
+def _ungrouped(text: str) -> str:
+    """Digits in groups of three, set apart by spaces as in "1 000 000", put together: Math-Verify reads such groups as factors."""
+    whole = text[1:-1] if re.fullmatch(r"\$[^$]+\$", text) else text
+    return _GROUPS.sub(lambda match: re.sub(r"\D", "", match[0]), whole)
+
+
 def _says(same: bool | None, why: str | None) -> str:
     return {True: "right", False: "wrong", None: "no opinion"}[same] + (f" ({why})" if why else "")
 
@@ -91,8 +100,9 @@ def verify(answer: str, expected: str, *, seconds: float = SECONDS) -> Verdict:
         return Verdict("math", False, gold, None, "no answer")
     if len(found) > LONGEST or len(gold) > LONGEST:
         return Verdict("math", None, gold, found[:200], f"longer than {LONGEST} characters")
-    ours, why = compare(found, gold)
-    theirs, because = opinion(found, gold, seconds)
+    asked, told = _ungrouped(found), _ungrouped(gold)
+    ours, why = compare(asked, told)
+    theirs, because = opinion(asked, told, seconds)
     right = ours if ours == theirs else None
     detail = None if right is not None else f"ours: {_says(ours, why)}; Math-Verify: {_says(theirs, because)}"
     return Verdict("math", right, gold, found, detail)

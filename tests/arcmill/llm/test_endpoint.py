@@ -34,6 +34,14 @@ def test_chat_reasoning_tools_and_plain_completions() -> None:
     assert _normal({"choices": [{"text": "x", "finish_reason": "length"}]}, 1)["choices"][0]["finish"] == "length"
 
 
+def test_half_a_character_costs_no_answer() -> None:
+    call = {"function": {"name": "f\udc00", "arguments": '{"a": "\ud83d"}'}}
+    made = _normal(chat(content="a\ud83d", reasoning="\udfff", tool_calls=[call]), 1)["choices"][0]
+    assert made["text"] == "a\ufffd" and made["reasoning"] == "\ufffd"
+    assert made["tool_calls"] == [{"id": "call_0", "name": "f\ufffd", "arguments": '{"a": "\ufffd"}'}]
+    assert _normal(chat(content="\U0001f600"), 1)["choices"][0]["text"] == "\U0001f600"
+
+
 def test_several_choices_come_in_their_order_with_logprobs() -> None:
     found = {"choices": [
         {"index": 1, "message": {"content": "b"}, "logprobs": {"content": []}}, {"index": 0, "message": {"content": "a"}},

@@ -40,3 +40,16 @@ def test_options_are_read_out_of_a_question():
     assert options_of("Which?\nA. one\nB. two\nC. three") == ["one", "two", "three"]
     assert options_of("Which?\n(A) one\n(B) two") == ["one", "two"]
     assert options_of("A. one\nC. three") == [] and options_of("no options") == []
+
+
+@pytest.mark.parametrize(
+    ("response", "letter"),
+    [("B is wrong, so A", "A"), ("It cannot be B, therefore the answer is (D).", "D"), ("not B, hence: C", "C")],
+)
+def test_what_follows_from_a_negation_is_a_choice(response: str, letter: str) -> None:
+    assert verify(response, letter).right is True
+    assert verify(response, "B").right is False
+
+
+def test_a_negation_that_only_another_follows_from_is_none() -> None:
+    assert verify("not B, so not A", "A").right is False and verify("A is so wrong", "A").right is False

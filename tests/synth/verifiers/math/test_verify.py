@@ -102,3 +102,18 @@ def test_words_behind_a_number_reach_math_verify_as_text():
     assert peer._written("1,234 dollars") == "1,234\\text{ dollars}"
     assert peer._written("$10°$") == "10^\\circ "
     assert peer._written("2 sin") == "2 sin"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["the answer is $1 000 000$", "\\boxed{1\\,000\\,000}", "\\boxed{1 000 000}", "\\boxed{1\u202f000\u202f000}"],
+)
+def test_groups_of_three_digits(written: str) -> None:
+    assert verify(written, "1000000").right is True
+    assert verify(written, "1000001").right is False and verify(written, "100000").right is False
+
+
+@pytest.mark.parametrize("written", ["\\boxed{100 2000}", "\\boxed{3 100 50}", "\\boxed{1 2}"])
+def test_other_groups_are_no_number_of_ours(written: str) -> None:
+    digits = "".join(filter(str.isdigit, written))
+    assert verify(written, digits).right is not True

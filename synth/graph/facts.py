@@ -1,0 +1,108 @@
+"""What a graph format reads: facts, their kinds, and the canonical forms of names, numbers and dates."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
+
+from arcmill.stage import Failure, Outcome
+
+AUTO = "auto"  # the kind of an object that only its whole relation tells: a node, or a literal
+NUMBER_CHARACTERS = 60  # a number of more is a text: no bound is put on it, and 1e999999999 would fill the memory
+_NUMBER = re.compile(r"[+-]?(?:\d{1,30}|\d{1,3}(?:,\d{3}){1,9})?(?:\.\d{1,30})?(?:[eE][+-]?\d{1,3})?\Z", re.ASCII)
+_DATE = re.compile(r"([+-]?\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ][\d:.]{2,20}(?:Z|[+-]\d\d:?\d\d)?)?(?:Z|[+-]\d\d:\d\d)?)?)?\Z", re.ASCII)  # fmt: skip
+_YEAR = re.compile(r"(?:1[0-9]|20)\d\d\Z", re.ASCII)
+_LEADING_ZERO = re.compile(r"[+-]?0\d")
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+class Fact(NamedTuple):
+    """One statement as a file makes it, before cleaning. `kind` is one of EDGE_KINDS, or AUTO; `line` says where."""
+
+    subject: str
+    relation: str
+    object: str
+    kind: str = "node"
+    language: str | None = None
+    line: int = 0
+
+
+Read = Fact | Failure
+
+
+class Refused(Exception):
+    """A name that no node can have."""
+
+    def __init__(self, rule: str, detail: str) -> None:
+        super().__init__(detail)
+        self.rule = rule
+
+
+def errored(rule: str, where: str, detail: str) -> Failure:
+    """A line that is no fact; its ledger id is its place."""
+    return Failure(where, Outcome(rule, "errored", detail=f"{where}: {detail}"))
+
+
+def dropped(rule: str, where: str, detail: str) -> Failure:
+    """A line that is left out on purpose."""
+    return Failure(where, Outcome(rule, detail=f"{where}: {detail}"))
+
+
+def name(text: str, limit: int) -> str:
+    """A name in its canonical form: NFC, one space between words. Refused where it is empty, too long or no Unicode."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise Refused("lone-surrogate", f"character {error.start} is half of a surrogate pair") from None
+        if len(text) <= 4 * limit:
+            text = unicodedata.normalize("NFC", text)
+    if "\0" in text:
+        raise Refused("nul-bytes", "the name holds NUL characters")
+    made = " ".join(text.split())
+    if not made:
+        raise Refused("empty-name", "a subject, relation or object is empty")
+    if len(made) > limit:
+        raise Refused("too-long", f"{len(made)} characters; max_characters is {limit}")
+    return made
+
+
+def number(text: str) -> str | None:
+    """Decimal text without sign +, leading or trailing zeros or exponent; None where it is no number.
+
+    Figures with leading zeros (postal codes) are none.
+    """
+    text = text.strip().replace("−", "-")
+    if not text or _NUMBER.match(text) is None or _LEADING_ZERO.match(text):
+        return None
+    try:
+        value = Decimal(text.replace(",", ""))
+    except InvalidOperation:
+        return None
+    if value == 0:
+        return "0"
+    made = format(value, "f")
+    if "." in made:
+        made = made.rstrip("0").rstrip(".")
+    return made if len(made) <= NUMBER_CHARACTERS else None
+
+
+def date(text: str) -> str | None:
+    """ISO 8601, of a year, month or day; the time of a day is left out. None where it is no date."""
+    found = _DATE.match(text.strip())
+    if found is None:
+        return None
+    year, month, day = found[1].removeprefix("+"), found[2], found[3]
+    if month is None:
+        return year
+    if not 1 <= int(month) <= 12 or (day is not None and not 1 <= int(day) <= _DAYS[int(month) - 1]):
+        return None
+    return f"{year}-{month}" if day is None else f"{year}-{month}-{day}"
+
+
+def plain_date(text: str) -> str | None:
+    """As `date`, but a bare year only from 1000 to 2099: what may be taken for a date without being told so."""
+    found = date(text)
+    return found if found is None or "-" in found[1:] or _YEAR.match(found) else None

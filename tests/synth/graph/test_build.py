@@ -1,0 +1,1 @@
+"""build-graph: formats, cleaning, the installed packages."""
