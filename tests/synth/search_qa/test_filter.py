@@ -80,7 +80,7 @@ def test_every_check_drops_what_it_is_for(tmp_path: Path, player: str) -> None:
     }  # fmt: skip
     found = {word: json.loads(row.evidence)["filter"] for word, row in kept.items()}
     assert found["plain"]["closed_book"] == {"tries": 4, "right": 0}
-    assert found["plain"]["corpus"] == {"tries": 3, "right": 3, "wrong": 0} and found["plain"]["model"] == "player"
+    assert found["plain"]["corpus"] == {"tries": 3, "right": 3, "wrong": 0, "agreed": 0} and found["plain"]["model"] == "player"
     solve = {word: {key: told["solve"][key] for key in ("turns", "calls", "refused_calls", "unanswered")} for word, told in found.items()}
     assert solve["plain"] == {"turns": 6, "calls": 4, "refused_calls": 0, "unanswered": 0}
     assert solve["loops"] == {"turns": 10, "calls": 8, "refused_calls": 0, "unanswered": 2}
