@@ -186,6 +186,12 @@ def test_the_command_line_is_frozen() -> None:
         "verify": ["as_json", "no_checksums", "path"],
         "report": ["output", "recipe", "run_dir"],
         "doctor": ["as_json"],
+        "review": [],
+    }
+    reviewing = {name: sorted(p.name or "" for p in one.params) for name, one in cli.review.commands.items()}
+    assert reviewing == {
+        "export": ["again", "dataset", "html", "limit", "output", "seed"],
+        "import": ["at", "by", "dataset", "delimiter", "file", "force", "keep_undecided", "output", "quiet", "workers"],
     }
     stage = [o for p in cli.stage_command("dedup-exact").params for o in p.opts]
     assert stage == ["--input", "--output", "--config", "--set", "--workers", "--force", "--quiet"]

@@ -90,7 +90,7 @@ def test_what_is_decided_comes_back_with_who_and_when(tmp_path: Path, data: str)
         "s2": {"decision": "refuse", "note": "too easy", "reviewed_at": "2026-11-20"},
         "p1": {"decision": "edited", "edited_text": "'=[X] was built\r\nlong ago.", "reviewed_at": "2026-11-21"},
     })  # fmt: skip
-    assert open(review, "rb").read(3) == b"\xef\xbb\xbf"
+    assert Path(review).read_bytes()[:3] == b"\xef\xbb\xbf"
     made = apply(data, review, tmp_path / "out", by="Bob")
     assert made.counts == {"in": 4, "kept": 2, "dropped": 2, "merged": 0, "errored": 0, "created": 0}
     assert made.statistics == {"accept": 1, "edit": 1, "refuse": 1, "undecided": 1}
@@ -199,6 +199,6 @@ def test_what_the_form_saves_as_json_is_read(tmp_path: Path, data: str) -> None:
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(UsageError, match="at.*is no date"):
+    with pytest.raises(UsageError, match=r"at.*is no date"):
         validate(STAGE.config, {"review": "x", "at": "soon"}, "x")
     assert replace(STAGE, name="x").config is STAGE.config and table.COLUMNS[1] == "id"
