@@ -55,11 +55,14 @@ class Graph:
         self._stand_for()
         naming = ", ".join(f"'{name}'" for name in NAMING)
         run(
-            "CREATE TABLE edge AS SELECT r.id, coalesce(s.whole, r.subject) AS s, r.relation AS p, r.kind,"
+            "CREATE TABLE edge AS SELECT r.id, coalesce(s.whole, r.subject) AS s, coalesce(p.whole, r.relation) AS p, r.kind,"
             " CASE WHEN r.kind = 'node' THEN coalesce(o.whole, r.object) ELSE r.object END AS o"
             " FROM raw r LEFT JOIN whole s ON s.part = r.subject LEFT JOIN whole o ON o.part = r.object"
+            " LEFT JOIN whole p ON p.part = r.relation"
             f" WHERE r.relation NOT IN ({naming})"
         )
+        # An edge of a thing to itself says nothing of others, and is no edge of the graph.
+        run("DELETE FROM edge WHERE kind = 'node' AND s = o")
         run(
             "CREATE TABLE term AS SELECT (row_number() OVER (ORDER BY kind, value))::INT AS x, kind, value FROM"
             " (SELECT 'node' AS kind, s AS value FROM edge UNION SELECT kind, o FROM edge)"

@@ -187,6 +187,8 @@ def test_the_command_line_is_frozen() -> None:
         "report": ["output", "recipe", "run_dir"],
         "doctor": ["as_json"],
         "review": [],
+        "search": ["as_json", "index", "k", "page", "query", "start"],
+        "serve-search": ["host", "index", "port", "transport"],
     }
     reviewing = {name: sorted(p.name or "" for p in one.params) for name, one in cli.review.commands.items()}
     assert reviewing == {
