@@ -21,7 +21,9 @@ class Html(str):
 
 
 Child = Union["Html", str, int, None, "list[Html]"]
-_VOID = frozenset({"meta", "rect", "line", "input", "path", "circle", "ellipse", "polygon"})  # closed in the tag itself, as SVG needs it
+_VOID = frozenset(
+    {"meta", "rect", "line", "input", "path", "circle", "ellipse", "polygon"}
+)  # closed in the tag itself, as SVG needs it
 
 
 def h(name: str, /, *children: Child, **attributes: object) -> Html:

@@ -77,7 +77,9 @@ def _funnel(steps: Sequence[StepFacts]) -> Html:
         rows.append([name(found.step.name, 40), h("b", "stayed"), number(kept), share(kept, entered)])
     heads = [("Step", "key"), ("Rule", ""), ("Rows", "num"), ("Share of the step's input", "num")]
     told = "A candidate of the first step is a row, too: what could not be proved is in its ledger."
-    return _block(None, "What became of the candidates", h("p", told), table(heads, rows, "Candidates by rule", cls="cards"))
+    return _block(
+        None, "What became of the candidates", h("p", told), table(heads, rows, "Candidates by rule", cls="cards")
+    )
 
 
 # -- figures ---------------------------------------------------------------------------------------------------
@@ -109,13 +111,21 @@ def _kinds(found: StepFacts, rows: Sequence[dict[str, Any]], whole: bool) -> Htm
         counts = [cells[shape, hops, level] for level in levels]
         filled: list[Child] = [number(count) if count else h("span", "0", cls="zero") for count in counts]
         lines.append([name(shape, 20), number(hops), *filled, number(sum(counts)), share(sum(counts), len(rows))])
-    heads = [("Shape", "key"), ("Hops", "num"), *((f"Level {level}", "num") for level in levels), ("All", "num"), ("Share", "num")]
+    heads = [
+        ("Shape", "key"),
+        ("Hops", "num"),
+        *((f"Level {level}", "num") for level in levels),
+        ("All", "num"),
+        ("Share", "num"),
+    ]
     others: list[list[Child]] = []
     for title, key in (("Language", "language"), ("Wording", "wording")):
         for value, count in Counter(str(row["evidence"].get(key)) for row in rows).most_common(12):
             others.append([title, name(value, 40), number(count), share(count, len(rows))])
     decisions = Counter(
-        str(row["evidence"]["review"].get("decision")) for row in rows if isinstance(row["evidence"].get("review"), dict)
+        str(row["evidence"]["review"].get("decision"))
+        for row in rows
+        if isinstance(row["evidence"].get("review"), dict)
     )
     for value, count in decisions.most_common(6):
         others.append(["Review", name(value, 20), number(count), share(count, len(rows))])
@@ -129,15 +139,24 @@ def _kinds(found: StepFacts, rows: Sequence[dict[str, Any]], whole: bool) -> Htm
 
 def _figures(found: StepFacts, rows: Sequence[dict[str, Any]]) -> Html | None:
     told: list[list[Child]] = []
-    keys = (("hops", "Hops"), ("longest", "Longest way to the answer"), ("branching", "Branching"), ("distractors", "Distractors"))
+    keys = (
+        ("hops", "Hops"),
+        ("longest", "Longest way to the answer"),
+        ("branching", "Branching"),
+        ("distractors", "Distractors"),
+    )
     figures: list[Html] = []
     for key, title in keys:
         values = sorted(
-            float(value) for row in rows if isinstance(value := _map(row["evidence"].get("difficulty")).get(key), (int, float))
+            float(value)
+            for row in rows
+            if isinstance(value := _map(row["evidence"].get("difficulty")).get(key), (int, float))
         )
         if values:
             middle = values[len(values) // 2]
-            told.append([title, *(decimal(round(v, 2)) for v in (values[0], middle, sum(values) / len(values), values[-1]))])
+            told.append(
+                [title, *(decimal(round(v, 2)) for v in (values[0], middle, sum(values) / len(values), values[-1]))]
+            )
             if values[-1] > values[0]:
                 figures.append(_histogram(values, values[0], _edge(values), title))
     if not told:
@@ -178,7 +197,9 @@ def _samples(facts: Facts, found: StepFacts, rows: Sequence[dict[str, Any]]) -> 
     """Questions of as many kinds as can be shown, drawn."""
     chosen: list[dict[str, Any]] = []
     seen: set[Any] = set()
-    ordered = sorted(rows, key=lambda row: str(row["id"]))
+    ordered = sorted((row for row in rows if _sound(row["evidence"])), key=lambda row: str(row["id"]))
+    if not ordered:
+        return None  # no query of ours: arcmill verify says so
     keys = ("shape", "level", "language", None)
     for parts in (keys[:3], keys[:2], keys[:1], ()):
         for row in ordered:
@@ -191,9 +212,7 @@ def _samples(facts: Facts, found: StepFacts, rows: Sequence[dict[str, Any]]) -> 
         chosen[-1] = longest
     names = _names(facts, {identifier for row in chosen for identifier in _ids(row["evidence"])})
     pages = _pages(facts, {page for row in chosen for pages in _linked(row["evidence"]).values() for page in pages})
-    shown = [made for row in chosen if (made := _sample(row, names, pages)) is not None]
-    if not shown:
-        return None
+    shown = [_sample(row, names, pages) for row in chosen]
     return h(
         "article", h("h3", "Questions to read", h("span", name(found.step.name, 40), cls="stage")), legend(),
         [fold(title, body, cls="question") if place else h("details", h("summary", title), body, cls="question", open=True)
@@ -201,17 +220,25 @@ def _samples(facts: Facts, found: StepFacts, rows: Sequence[dict[str, Any]]) -> 
     )  # fmt: skip
 
 
-def _sample(row: Mapping[str, Any], names: Mapping[str, str], pages: Mapping[str, str]) -> tuple[Html, Html] | None:
-    evidence = row["evidence"]
+def _sound(evidence: Mapping[str, Any]) -> bool:
+    """Whether a question's query and proof can be drawn."""
     try:
-        query, witness = evidence["query"], evidence["witness"]
-        counts = _map(evidence.get("proof")).get("without") or []
-        vertices, lines = vertices_and_lines(query, witness, names, [""] * len(query["clues"]))
-        label = f"{len(vertices)} things and {len(lines)} facts; the answer is {short(row['answer'], 60)}"
-        drawing = draw(vertices, lines, label)
-        clues = [_clue(clue, evidence, counts, place, names, pages) for place, clue in enumerate(query["clues"])]
+        vertices, lines = vertices_and_lines(evidence["query"], evidence["witness"], {}, [])
+        draw(vertices, lines, "")
+        told = [_clue(clue, evidence, [], place, {}, {}) for place, clue in enumerate(evidence["query"]["clues"])]
     except (KeyError, TypeError, ValueError, IndexError, StopIteration, AttributeError):
-        return None  # no query of ours: arcmill verify says so
+        return False
+    return bool(told)
+
+
+def _sample(row: Mapping[str, Any], names: Mapping[str, str], pages: Mapping[str, str]) -> tuple[Html, Html]:
+    evidence = row["evidence"]
+    query, counts = evidence["query"], _list(_map(evidence.get("proof")).get("without"))
+    vertices, lines = vertices_and_lines(query, evidence["witness"], names, [_short(count) for count in counts])
+    drawing = draw(
+        vertices, lines, f"{len(vertices)} things and {len(lines)} facts; the answer is {short(row['answer'], 60)}"
+    )
+    clues = [_clue(clue, evidence, counts, place, names, pages) for place, clue in enumerate(query["clues"])]
     told = f"{evidence.get('shape')}, {_hops(evidence)} hops, level {evidence.get('level')}, {evidence.get('language')}"
     text = row["prompt"]
     rest = len(text) - _CHARACTERS
@@ -225,6 +252,11 @@ def _sample(row: Mapping[str, Any], names: Mapping[str, str], pages: Mapping[str
     )
     title = join(h("span", name(short(" ".join(text.split()), 90), 90)), h("span", f" {told}", cls="stage"))
     return title, h("div", left, h("figure", drawing), cls="pair sample")
+
+
+def _short(count: Any) -> str:
+    """The proof of a clue, beside its edge."""
+    return f" ({number(count)} without)" if isinstance(count, int) and count > 0 else ""
 
 
 def _rate(row: Mapping[str, Any]) -> Html | None:
@@ -252,21 +284,27 @@ def _clue(
     else:
         without = "not counted"
     if "variable" in clue:
-        ends = [piece for piece in (clue["low"] and f"at least {clue['low']}", clue["high"] and f"at most {clue['high']}") if piece]
+        ends = [
+            piece
+            for piece in (clue["low"] and f"at least {clue['low']}", clue["high"] and f"at most {clue['high']}")
+            if piece
+        ]
         words = join(told(clue["variable"]), ": ", name(", ".join(ends), 80))
         linked: list[str] = []
     else:
         relations = " or ".join(names.get(one, one.replace("_", " ")) for one in clue["relations"])
         words = join(told(clue["subject"]), h("span", f" {relations} → ", cls="relation"), told(clue["object"]))
         facts = [at for at, one in enumerate(evidence["query"]["clues"]) if "variable" not in one]
-        edges = evidence.get("edges") or []
+        edges = _list(evidence.get("edges"))
         number_of = facts.index(place)
         linked = _linked(evidence).get(edges[number_of], []) if number_of < len(edges) else []
     said = None
     if linked:
         shown = [name(pages.get(page, page), 70) for page in linked[:2]]
         more = f" and {len(linked) - 2} more" if len(linked) > 2 else ""
-        said = h("span", "said by ", join(*[piece for one in shown for piece in (one, " · ")][:-1]), more, cls="note pages")
+        said = h(
+            "span", "said by ", join(*[piece for one in shown for piece in (one, " · ")][:-1]), more, cls="note pages"
+        )
     return h("li", words, h("span", without, cls="note count"), said)
 
 
@@ -337,7 +375,9 @@ def _pages(facts: Facts, wanted: set[str]) -> dict[str, str]:
 def _all(facts: Facts, record: str, columns: list[str]) -> Iterable[Any]:
     """The columns of all datasets of a record in the run, group by group, within bounds."""
     datasets: list[Dataset] = [
-        step.dataset for step in facts.run.steps if step.record == record and step.state == DONE and step.dataset is not None
+        step.dataset
+        for step in facts.run.steps
+        if step.record == record and step.state == DONE and step.dataset is not None
     ]
     size = 0
     for dataset in datasets:
@@ -353,6 +393,10 @@ def _all(facts: Facts, record: str, columns: list[str]) -> Iterable[Any]:
 
 def _map(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _integer(value: Any) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipelines.report.markup import Html, h, plain, short
 
-_WIDTH, _INDENT, _ROW, _TOP = 600, 26, 52, 30
+_WIDTH, _INDENT, _ROW, _TOP = 600, 34, 52, 30
 _GUTTER = 18  # of each edge that closes a circle
 _NAME, _TOLD = 14.5, 12.0  # sizes of letters
 
@@ -26,6 +26,7 @@ class Vertex:
     key: str
     name: str
     role: str  # answer | hidden | given
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +43,22 @@ def vertices_and_lines(
 ) -> tuple[list[Vertex], list[Line]]:
     """What is drawn of a query in its JSON form. `names` are of ids of nodes and relations; `notes` one a clue.
 
-    Raises KeyError, TypeError or ValueError where it is no query.
+    Raises AttributeError, KeyError, TypeError or ValueError where it is no query.
     """
     vertices: dict[str, Vertex] = {}
     lines: list[Line] = []
+    within = {
+        clue["variable"]: f", {clue['low'] or '…'} to {clue['high'] or '…'}"
+        for clue in query["clues"]
+        if "variable" in clue
+    }
 
     def vertex(end: Any) -> str:
         if isinstance(end, str):
             held = witness.get(end)
             role = "answer" if end == query["answer"] else "hidden"
-            vertices.setdefault(end, Vertex(end, named(held, names) if held else end, role))
+            note = ("the answer" if role == "answer" else f"hidden, {end}") + within.get(end, "")
+            vertices.setdefault(end, Vertex(end, named(held, names) if held else end, role, note))
             return end
         key = "=" + "=".join(next(iter(end.items())))
         vertices.setdefault(key, Vertex(key, named(end, names), "given"))
@@ -103,7 +110,7 @@ def draw(vertices: Sequence[Vertex], lines: Sequence[Line], label: str) -> Html:
     for key, _ in order:
         x, y = place[key]
         shapes.append(_mark(by[key].role, x, y))
-        shapes.append(_text(by[key].name, x + 16, y + 5, _NAME, f"name {by[key].role}", _WIDTH - x - 16, _role(by[key])))
+        shapes.append(_text(by[key].name, x + 16, y + 5, _NAME, f"name {by[key].role}", _WIDTH - x - 16, by[key].note))
     tall = _TOP + _ROW * len(order) - 8
     return h("svg", shapes, cls="subgraph", viewBox=f"0 0 {_WIDTH} {tall}", role="img", aria_label=label)
 
@@ -111,8 +118,14 @@ def draw(vertices: Sequence[Vertex], lines: Sequence[Line], label: str) -> Html:
 def legend() -> Html:
     """What the marks mean."""
     entries = []
-    for role, told in (("answer", "answer"), ("hidden", "hidden: to be found on the way"), ("given", "named in the question")):
-        mark = h("svg", _mark(role, 11, 11), viewBox="0 0 22 22", width=18, height=18, cls="subgraph", aria_hidden="true")
+    for role, told in (
+        ("answer", "answer"),
+        ("hidden", "hidden: to be found on the way"),
+        ("given", "named in the question"),
+    ):
+        mark = h(
+            "svg", _mark(role, 11, 11), viewBox="0 0 22 22", width=18, height=18, cls="subgraph", aria_hidden="true"
+        )
         entries.append(h("span", mark, told, cls="entry"))
     return h("p", entries, cls="legend marks")
 
@@ -143,10 +156,6 @@ def _tree(answer: str, lines: Sequence[Line]) -> tuple[dict[str, tuple[int, str]
     return parent, order
 
 
-def _role(vertex: Vertex) -> str:
-    return {"answer": "the answer", "hidden": f"hidden, {vertex.key}", "given": ""}[vertex.role]
-
-
 def _mark(role: str, x: float, y: float) -> Html:
     """Told apart by shape: a double ring for the answer, an empty ring for what is hidden, a full square for what is given."""
     if role == "given":
@@ -156,7 +165,9 @@ def _mark(role: str, x: float, y: float) -> Html:
 
 
 def _arrow(x: float, y: float, way: str) -> Html:
-    points = {"right": f"{x},{y} {x - 7},{y - 4} {x - 7},{y + 4}", "up": f"{x},{y} {x - 4},{y + 7} {x + 4},{y + 7}"}[way]
+    points = {"right": f"{x},{y} {x - 7},{y - 4} {x - 7},{y + 4}", "up": f"{x},{y} {x - 4},{y + 7} {x + 4},{y + 7}"}[
+        way
+    ]
     return h("polygon", points=points, cls="tip")
 
 
@@ -178,9 +189,10 @@ def cut(text: str, room: float) -> str:
     for place, sign in enumerate(text):
         used += _em(sign)
         if used > room:
-            while place and (unicodedata.combining(text[place]) or text[place - 1] == "\u200d"):
+            place -= 1  # room for the ellipsis, and never a letter without its marks
+            while place > 0 and (unicodedata.combining(text[place]) or text[place - 1] == "\u200d"):
                 place -= 1
-            return text[: max(place - 1, 1)].rstrip() + "…"
+            return text[: max(place, 0)].rstrip() + "…"
     return text
 
 
