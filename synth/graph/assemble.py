@@ -148,7 +148,7 @@ class _Graph:
         table, columns = self.table, schema("Edge")
         names = table.names
         ends = [*(row for row, _ in self.sources[1:]), self.of_datasets]
-        for (start, source), end in zip(self.sources, ends, strict=True):
+        for (start, source), end in zip(self.sources, ends, strict=False):  # no source where no fact was taken
             for first in range(start, min(end, self.of_datasets), ROWS):
                 rows = range(first, min(first + ROWS, end, self.of_datasets))
                 rules = cleaned.rule[rows.start : rows.stop].tolist()
