@@ -92,7 +92,10 @@ _TAKEN = {
     "en": frozenset("a an the and or who that is in from through no than of someone something".split()),
     "zh": frozenset("的是某而且并由被或此该哪这那后一个在从到于为"),
 }
-_PLAIN = {"en": re.compile(r"[a-z]{2,}(?:[ -][a-z]{2,})*\Z"), "zh": re.compile(r"[\u4e00-\u9fff]{2,12}\Z")}
+_PLAIN = {
+    "en": re.compile(r"[A-Za-z]{2,}(?:[ -][A-Za-z]{2,})*\Z"),
+    "zh": re.compile(r"(?:[A-Za-z]{2,} ?)?[\u4e00-\u9fff]{1,12}\Z"),
+}
 
 
 class Speech:
@@ -198,7 +201,7 @@ class Speech:
         if not _PLAIN[self.language].match(label):
             return False
         if self.language == "en":
-            if not _TAKEN["en"].isdisjoint(label.replace("-", " ").split()):
+            if not _TAKEN["en"].isdisjoint(label.lower().replace("-", " ").split()):
                 return False
         elif not _TAKEN["zh"].isdisjoint(label):
             return False
