@@ -224,6 +224,10 @@ class Graph:
             found.update(self.objects(number, relation).tolist())
         return sorted(found)
 
+    def typed(self, number: int) -> list[int]:
+        """The nodes of which Node rows say that they are of a class; sorted."""
+        return sorted(node for node, classes in self._types.items() if number in classes)
+
     @property
     def type_relations(self) -> list[int]:
         """The relations of this graph that say what a node is."""

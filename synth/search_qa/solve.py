@@ -19,7 +19,7 @@ import numpy.typing as npt
 from synth.graph.literals import bound_values
 from synth.graph.store import Graph
 from synth.search_qa.kernels import distance, solve
-from synth.search_qa.query import Fact, Query, Term
+from synth.search_qa.query import Bound, Fact, Query, Term, variable
 
 UNCONSTRAINED = -1  # a count where no clue is left
 MAX_VARIABLES = 16  # bits of a mark that say yes; as many say no
@@ -31,7 +31,7 @@ class Undecided(Exception):
 
 
 IntFact = tuple[int, tuple[int, ...], int]  # subject, relations, object; a variable v is -1 - v, the answer -1
-IntBound = tuple[int, float, float, str]  # variable (-1 - v), low, high, kind
+IntBound = tuple[int, str, str | None, str | None]  # variable (-1 - v), kind, low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Plan:
 
     facts: tuple[IntFact, ...]
     bounds: tuple[IntBound, ...] = ()
-    places: tuple[int, ...] = ()
+    places: tuple[int, ...] = ()  # (): in that order
 
     @property
     def clues(self) -> int:
@@ -63,10 +63,27 @@ def planned(graph: Graph, query: Query) -> tuple[Plan, list[Term]]:
             facts.append(_fact(graph, clue, numbers))
             at_facts.append(place)
         else:
-            low, high = bound_values(clue.kind, clue.low, clue.high)
-            bounds.append((numbers[clue.variable], low, high, clue.kind))
+            bound_values(clue.kind, clue.low, clue.high)
+            bounds.append((numbers[clue.variable], clue.kind, clue.low, clue.high))
             at_bounds.append(place)
     return Plan(tuple(facts), tuple(bounds), tuple(at_facts + at_bounds)), variables
+
+
+def stated(graph: Graph, plan: Plan) -> tuple[Query, list[Term]]:
+    """The query of a plan that was made in numbers, and its variables: ?x is asked for, then ?a, ?b in order of numbers."""
+    names = "xabcdefghijklmnopqrstuvwyz"
+    used = max(-1 - end for subject, _, object_ in plan.facts for end in (subject, object_)) + 1
+    variables = [variable(names[number]) for number in range(used)]
+    terms = [
+        tuple(variables[-1 - end] if end < 0 else graph.term(end) for end in (subject, object_))
+        for subject, _, object_ in plan.facts
+    ]
+    facts = [
+        Fact(subject, tuple(graph.relations[number] for number in held), object_)
+        for (subject, object_), (_, held, _) in zip(terms, plan.facts, strict=True)
+    ]
+    bounds = [Bound(variables[-1 - number], kind, low, high) for number, kind, low, high in plan.bounds]
+    return Query(variables[0], (*facts, *bounds)), variables
 
 
 def _fact(graph: Graph, fact: Fact, numbers: dict[Term, int]) -> IntFact:
@@ -142,7 +159,9 @@ class Solver:
             first = len(relations)
             relations.extend(held)
             rows.append((subject, object_, first, len(relations)))
-        bounds: list[Any] = [(variable, low, high, *self._ranges[kind]) for variable, low, high, kind in plan.bounds]
+        bounds: list[Any] = [
+            (variable, *bound_values(kind, low, high), *self._ranges[kind]) for variable, kind, low, high in plan.bounds
+        ]
         return (
             np.array(rows, np.int32).reshape(-1, 4),
             np.array(relations, np.int32),
@@ -164,6 +183,6 @@ def count(graph: Graph, query: Query, cap: int = 1000) -> int:
 def without(solver: Solver, plan: Plan, cap: int) -> Sequence[int]:
     """For each clue of the query, in its order: the answers of the query that lacks it, at most `cap`."""
     found = [0] * plan.clues
-    for clue, place in enumerate(plan.places):
+    for clue, place in enumerate(plan.places or range(plan.clues)):
         found[place] = solver.count(plan, cap, clue)
     return found
