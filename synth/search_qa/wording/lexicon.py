@@ -2,8 +2,8 @@
 
 `lexicons/LANGUAGE/relations.tsv`: keys (ids and labels of a relation), noun for its subjects and for its objects, its role (the
 noun for "the object is the … of the subject"), phrases from subject to object, and from object to subject; several are parted
-by |, {} is where the other thing stands (at the end where a phrase has none), and ~ begins a phrase that reads well only before
-a name ("the genre “Drama”", not "the genre something"). `nouns.tsv`: a noun as it is asked for, as it
+by |, {} is where the other thing stands (at the end where a phrase has none). ~ begins a phrase that reads well only with a name or a
+letter ("the genre “Drama”", not "the genre something"), ? one only with a hidden thing ("carries a tag that …"). `nouns.tsv`: a noun as it is asked for, as it
 stands for something hidden, and as it is taken up again. Nouns are help for the reader: they are no clue of a query.
 """
 
@@ -28,11 +28,11 @@ FOLDER = Path(__file__).parent / "lexicons"
 
 
 class Phrase(NamedTuple):
-    """What stands before and after the other thing; `told`: only where that is a name or a letter."""
+    """What stands before and after the other thing; `only`: told, with a name or letter; hidden; or empty."""
 
     before: str
     after: str
-    told: bool = False
+    only: str = ""
 
 
 _KEPT = 100_000  # names that are remembered, of a graph and language
@@ -82,8 +82,9 @@ def _rows(name: str, language: str) -> list[list[str]]:
 def _phrases(cell: str, language: str) -> tuple[Phrase, ...]:
     made = []
     for phrase in cell.split("|"):
-        before, _, after = phrase.removeprefix("~").partition("{}")
-        made.append(Phrase(f"{before} " if language == "en" else before, after, phrase.startswith("~")))
+        before, _, after = phrase.lstrip("~?").partition("{}")
+        only = {"~": "told", "?": "hidden"}.get(phrase[0], "")
+        made.append(Phrase(f"{before} " if language == "en" else before, after, only))
     return tuple(made)
 
 

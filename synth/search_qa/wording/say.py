@@ -173,6 +173,8 @@ class _Teller:
                 self.told.add(clue)
                 return bounds(clue, self.speech.language, forward and self.speech.years(came.relations)), after
         noun = self.speech.noun(came.relations, subject=not forward)
+        if noun == nouns(self.speech.language)["thing"]:
+            noun = self._noun(term)
         return noun.hidden, noun.back
 
     # --- clues with letters
@@ -226,12 +228,12 @@ class _Teller:
     def _phrase(self, relations: tuple[str, ...], forward: bool, hidden: bool) -> Phrase:
         if len(set(relations)) == 1:
             phrases = self.speech.said.get((relations[0], forward), ())
-            if fit := [phrase for phrase in phrases if not (hidden and phrase.told)]:
+            if fit := [phrase for phrase in phrases if phrase.only != ("told" if hidden else "hidden")]:
                 return self.draw.choice(fit)
         return self.speech.generic(self.speech.called_together(tuple(sorted(set(relations)))), forward)
 
     def _noun(self, term: Term) -> Noun:
-        """What is asked for: by the first fact whose end has a noun."""
+        """What it is called: by the first fact whose end has a noun."""
         anything = nouns(self.speech.language)["thing"]
         for fact in self._facts(term):
             if not self.speech.is_class(fact):
