@@ -3,7 +3,7 @@
 `lexicons/LANGUAGE/relations.tsv`: keys (ids and labels of a relation), noun for its subjects and for its objects, its role (the
 noun for "the object is the … of the subject"), phrases from subject to object, and from object to subject; several are parted
 by |, {} is where the other thing stands (at the end where a phrase has none). ~ begins a phrase that reads well only with a name or a
-letter ("the genre “Drama”", not "the genre something"), ? one only with a hidden thing ("carries a tag that …"). `nouns.tsv`: a noun as it is asked for, as it
+letter ("the genre “Drama”", not "the genre something"), ? one only with the noun of a hidden thing ("carries a tag that …"). `nouns.tsv`: a noun as it is asked for, as it
 stands for something hidden, and as it is taken up again. Nouns are help for the reader: they are no clue of a query.
 """
 
@@ -28,7 +28,7 @@ FOLDER = Path(__file__).parent / "lexicons"
 
 
 class Phrase(NamedTuple):
-    """What stands before and after the other thing; `only`: told, with a name or letter; hidden; or empty."""
+    """What stands before and after the other thing; `only`: told, with a name or a letter; noun; or empty."""
 
     before: str
     after: str
@@ -83,7 +83,7 @@ def _phrases(cell: str, language: str) -> tuple[Phrase, ...]:
     made = []
     for phrase in cell.split("|"):
         before, _, after = phrase.lstrip("~?").partition("{}")
-        only = {"~": "told", "?": "hidden"}.get(phrase[0], "")
+        only = {"~": "told", "?": "noun"}.get(phrase[0], "")
         made.append(Phrase(f"{before} " if language == "en" else before, after, only))
     return tuple(made)
 
