@@ -1,10 +1,11 @@
 """Phrases for relations and nouns for what they join, by language; and which of them a graph's relations may be said with.
 
-`lexicons/LANGUAGE/relations.tsv`: keys (ids and labels of a relation), noun for its subjects and for its objects, its role (the
-noun for "the object is the … of the subject"), phrases from subject to object, and from object to subject; several are parted
-by |, {} is where the other thing stands (at the end where a phrase has none). ~ begins a phrase that reads well only with a name or a
-letter ("the genre “Drama”", not "the genre something"), ? one only with the noun of a hidden thing ("carries a tag that …"). `nouns.tsv`: a noun as it is asked for, as it
-stands for something hidden, and as it is taken up again. Nouns are help for the reader: they are no clue of a query.
+`lexicons/LANGUAGE/relations.tsv`: keys (ids and labels of a relation), noun for its subjects and for its objects, its role
+(the noun for "the object is the … of the subject"), phrases from subject to object, and from object to subject; several are
+parted by |, {} is where the other thing stands (at the end where a phrase has none). ~ begins a phrase that reads well only with
+a name or a letter ("the genre “Drama”", not "the genre something"), ? one only with the noun of a hidden thing ("carries a tag
+that …"). `nouns.tsv`: a noun as it is asked for, as it stands for something hidden, and as it is taken up again. Nouns are help
+for the reader: they are no clue of a query.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ _PLAIN = {
 
 
 class Speech:
-    """How one graph's relations are said and heard in a language. No two meanings share a phrase: what two relations of the graph
-    would be said with, neither is; and what has no phrase is said by its role or its label in quotation marks."""
+    """How one graph's relations are said and heard in a language. No two meanings share a phrase: what two relations of the
+    graph would be said with, neither is; and what has no phrase is said by its role or its label in quotation marks."""
 
     def __init__(self, graph: Graph, language: str) -> None:
         if language not in LANGUAGES:
@@ -206,11 +207,8 @@ class Speech:
                 return False
         elif not _TAKEN["zh"].isdisjoint(label):
             return False
-        return not any(
-            held.startswith(form) or form.startswith(held)
-            for noun in self.nouns
-            for form, held in ((noun.hidden, hidden_class(label, self.language)), (noun.question, asked_class(label, self.language)))
-        )  # fmt: skip
+        hidden, asked = hidden_class(label, self.language), asked_class(label, self.language)
+        return not any(_overlap(noun.hidden, hidden) or _overlap(noun.question, asked) for noun in self.nouns)
 
     def nodes(self, name: str, classes: bool = False) -> tuple[Term, ...]:
         """The nodes of a name, or those that something is an instance of; by their letters where there are such, else by the
@@ -250,6 +248,10 @@ class Speech:
 
     def _has_instances(self, number: int) -> bool:
         return self._class_number is not None and len(self.graph.subjects(number, self._class_number)) > 0
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def an(word: str) -> str:
