@@ -110,6 +110,9 @@ def core(problem: Problem, config: RewriteQuestions, state: State) -> Generator[
         return Outcome("not-a-search-question", "errored", detail=str(error))
     secret = [name for term in hidden if (n := state.graph.index(term)) is not None for name in state.graph.names(n)]
     secret += [problem.answer or "", *(str(name) for name in evidence.get("aliases") or ())]
+    # What the template names was proved to give nothing away: the year 1994 is hidden in "from 1994 through 1999".
+    told = set(named(problem.prompt, secret))
+    secret = [name for name in secret if name and name not in told]
     around = neighbours(query, hidden, spoken, config.neighbour_edges)
     allowed = {*named(problem.prompt, around), *(name for name in around if named(" ; ".join(wanted), [name]))}
     structured = config.model != EMBEDDED if config.structured is None else config.structured
@@ -124,7 +127,7 @@ def core(problem: Problem, config: RewriteQuestions, state: State) -> Generator[
         if not text:
             refused = ("not-parsed", "the reply holds no question")
             continue
-        if found := named(text, [name for name in secret if name]):
+        if found := named(text, secret):
             refused = ("name-in-text", f"{found[0]!r} stands in the text")
             continue
         if (lost := missing(text, wanted)) is not None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from synth.search_qa.wording import named
+from synth.search_qa.wording.names import _any_letters, _plain_letters
 
 
 @pytest.mark.parametrize(
@@ -12,6 +15,13 @@ from synth.search_qa.wording import named
     [
         ("a film with Spider-Man in it", "Spider Man", True),
         ("a film with spiderman in it", "Spider-Man", True),
+        ("a film with spider-man in it", "Spiderman", True),
+        ("a film with spider  man in it", "Spider Man", True),
+        ("a film with spider man in it", "Spiderman", False),
+        ("the therapist", "The rapist", False),
+        ("the rapist", "Therapist", False),
+        ("analog", "Ana Log", False),
+        ("张 艺谋", "张艺谋", True),
         ("a film with Spider Man in it", "pider Man", False),
         ("the therapist", "Thera", False),
         ("Ocean’s Eleven", "Ocean's Eleven", True),
@@ -52,3 +62,10 @@ def test_names_come_in_their_order_and_once() -> None:
         "bb",
         "aa",
     ]
+
+
+def test_ascii_is_read_as_all_else_is() -> None:
+    draw = random.Random(5)
+    for _ in range(3000):
+        text = "".join(draw.choice("aB3 -'.\n\t\x1f\x00_") for _ in range(draw.randrange(12)))
+        assert _plain_letters(text) == _any_letters(text), repr(text)

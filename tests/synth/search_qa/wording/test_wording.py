@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from fake_graph import FakeGraph
@@ -173,3 +176,21 @@ def test_the_same_draw_says_the_same() -> None:
         Fact(X, ("directed_by",), Y), Fact(Y, ("odd",), Z), Fact(Z, ("odd",), node("1")), Fact(Y, ("odd",), node("3"))
     )
     assert told(asked, seeds=1) == told(asked, seeds=1) and len(told(asked)) > 3
+
+
+def test_a_text_does_not_depend_on_the_hash_seed() -> None:
+    program = (
+        "import random, hashlib; from random_queries import hostile_graph, random_query; from synth.search_qa.wording import say\n"
+        "graph = hostile_graph()\n"
+        "texts = [say(random_query(random.Random(n)), graph, l, random.Random(n)) for n in range(150) for l in ('en', 'zh')]\n"
+        "print(hashlib.sha256(repr(texts).encode('utf-8', 'backslashreplace')).hexdigest())"
+    )
+    root = Path(__file__).resolve().parents[4]
+    made = {
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+            env={"PATH": "", "PYTHONHASHSEED": seed, "PYTHONPATH": f"{root}:{root / 'tests'}"},
+        ).stdout
+        for seed in ("1", "2", "77")
+    }  # fmt: skip
+    assert len(made) == 1 and len(made.pop().strip()) == 64
