@@ -58,6 +58,10 @@ STAGES = {
     "pack": Listed("sequences.pack", "Tokenise documents and pack them into sequences of one length."),
     "collect-problems": Listed("synth.problems.collect", "Read published problem sets (GSM8K, MATH, AQuA, HumanEval, BBH and alike) with answers and solutions."),
     "make-arithmetic": Listed("synth.problems.arithmetic", "Make arithmetic problems of a chosen difficulty, with exact answers."),
+    "synth-search-qa": Listed(
+        "synth.search_qa.stage",
+        "Make multi-hop search questions from a knowledge graph, each with the proof that its answer is the only one.",
+    ),
     "extract-problems": Listed("synth.problems.extract", "Ask a language model for questions that documents answer, and keep those whose answer stands there."),
     "select-prompts": Listed("synth.problems.select", "Drop the prompts with the shortest responses, which teach least."),
     "synth-reasoning": Listed("synth.reasoning.stage", "Ask a model for solutions of problems, several samples each, with the reasoning apart from the answer."),

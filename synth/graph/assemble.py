@@ -13,7 +13,7 @@ from arcmill.stage import Failure, Outcome, SourceFile
 from synth.graph.build import BuildGraph
 from synth.graph.clean import CONTRADICTION, DUPLICATE, KEPT, RULES, Cleaned, clean, statistics
 from synth.graph.environment import facts
-from synth.graph.facts import Fact, Refused
+from synth.graph.facts import TYPE, TYPE_LABELS, Fact, Refused
 from synth.graph.files import Gathered, readers
 from synth.graph.table import KINDS, Table
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 8192  # edges of a batch
-TYPE = "type"
 _EDGE = ("subject", "relation", "object", "kind", "language", "document", "origin")
 
 
@@ -135,6 +134,8 @@ class _Graph:
             for column, kind in zip(("subject", "object"), types, strict=True):
                 if kind is not None:
                     found |= dict.fromkeys((int(n), kind) for n in np.unique(self.table.column(column)[rows]))
+        languages = self.config.languages
+        yield from (fact for fact in TYPE_LABELS if languages is None or fact.language in languages)
         for number, kind in found:
             yield Fact(self.table.names[number], TYPE, f"type:{kind}")
         for kind in dict.fromkeys(kind for _, kind in found):

@@ -30,6 +30,8 @@ class Fact(NamedTuple):
 
 
 Read = Fact | Failure
+TYPE = "type"  # the relation from a thing to what it is
+TYPE_LABELS = (Fact(TYPE, "label", "is a", "text", "en"), Fact(TYPE, "label", "是一种", "text", "zh"))
 
 
 class Refused(Exception):

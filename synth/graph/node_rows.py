@@ -27,7 +27,7 @@ def rows(datasets: Sequence[Dataset], config: BuildNodes) -> Iterator[Node | Fai
         found, ambiguous = same_names(graph.called(groups), graph.typed(), graph.curated, graph.names, groups)
         why |= {number: {"why": "same-name", "name": name} for number, name in found.items() if number not in why}
     counts = Counter({"redirected": 0, "resolved": 0, "nodes": 0, "relations": 0})
-    counts |= {"ambiguous_names": ambiguous, "redirect_cycles": cycles}
+    counts.update(ambiguous_names=ambiguous, redirect_cycles=cycles)
     yield from _nodes(graph, groups, why, config, counts)
     yield from _relations(graph, counts)
     yield dict(counts)
@@ -51,7 +51,7 @@ class _Read:
         self.curated: set[int] = set()  # ids that a source other than a sentence gives
         self.degree: Counter[int] = Counter()
         self.uses: Counter[int] = Counter()
-        kinds = frozenset(config.type_relations)
+        self._kinds = frozenset(config.type_relations)
         read = 0
         for dataset in datasets:
             for part in dataset.parts:
@@ -63,7 +63,7 @@ class _Read:
                             "memory: raise --set max_edges=… if there is room"
                         )
                     for row in zip(*(batch.column(name).to_pylist() for name in _COLUMNS), strict=True):
-                        self._add(*row, kinds)
+                        self._add(*row)
 
     def number(self, text: str) -> int:
         found = self._number.get(text)
@@ -74,7 +74,7 @@ class _Read:
 
     def _add(
         self, subject: str, relation: str, value: str, kind: str, language: str | None, source: str, document: str | None,
-        sentence: str | None, kinds: frozenset[str],
+        sentence: str | None,
     ) -> None:  # fmt: skip
         start = self.number(subject)
         self.sources.setdefault(start, source)
@@ -100,7 +100,7 @@ class _Read:
             ends.append(end)
             self.degree[end] += 1
             self.sources.setdefault(end, source)
-            if relation in kinds:
+            if relation in self._kinds:
                 self.types.setdefault(start, {})[end] = None
         if sentence is None:
             self.curated.update(ends)

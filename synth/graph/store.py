@@ -42,12 +42,16 @@ class Graph:
     """
 
     def __init__(
-        self, terms: pa.Array, relations: list[str], edges: tuple[Longs, Ints, Ints, Longs, Ints, Ints], ids: EdgeIds,
+        self, terms: pa.Array, relations: list[str], starts: Longs, relation: Ints, other: Ints, ids: EdgeIds,
         fingerprints: list[str], sources: list[str],
     ) -> None:  # fmt: skip
         self._terms, self.relations, self._ids = terms, relations, ids
         self.fingerprints, self.sources = fingerprints, sources
-        self.out_start, self.out_relation, self.out_object, self.in_start, self.in_relation, self.in_subject = edges
+        # Both directions in one array, for solvers: `starts[n]` edges from n, `starts[size + n]` edges to n.
+        self.starts, self.edge_relations, self.edge_others = starts, relation, other
+        size, edges = len(terms), relation.size // 2
+        self.out_start, self.out_relation, self.out_object = starts[: size + 1], relation[:edges], other[:edges]
+        self.in_start, self.in_relation, self.in_subject = starts[size:] - edges, relation[edges:], other[edges:]
         self.relation_numbers = {relation: number for number, relation in enumerate(relations)}
         self.first_literal, self.first_number, self.first_date = (self._place(tag) for tag in "123")
         self.low, self.high = self._values()
@@ -113,12 +117,12 @@ class Graph:
         # Nodes whose edges are all self-loops keep their place, with no edge.
         size = len(terms)
         back = np.lexsort((subject, relation, object_))
-        csr = (
-            _starts(subject, size), relation, object_, _starts(object_, size), relation[back], subject[back],
-        )  # fmt: skip
+        starts = np.concatenate([_starts(subject, size), _starts(object_, size)[1:] + subject.size])
+        relation = np.concatenate([relation, relation[back]])
+        other = np.concatenate([object_, subject[back]])
         sources = sorted(raw.sources)
         names = [name for name in pc.cast(relations, pa.string()).to_pylist() if name is not None]
-        graph = cls(terms, names, csr, ids.taken(order), fingerprints, sources)
+        graph = cls(terms, names, starts, relation, other, ids.taken(order), fingerprints, sources)
         graph.self_loops, graph.duplicates = loops, int(keep.size - order.size)
         return graph
 
@@ -219,6 +223,10 @@ class Graph:
         for relation in self._type_relations:
             found.update(self.objects(number, relation).tolist())
         return sorted(found)
+
+    def typed(self, number: int) -> list[int]:
+        """The nodes of which Node rows say that they are of a class; sorted."""
+        return sorted(node for node, classes in self._types.items() if number in classes)
 
     @property
     def type_relations(self) -> list[int]:

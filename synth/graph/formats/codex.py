@@ -19,11 +19,10 @@ import orjson
 
 from arcmill.stage import Failure, SourceFile
 from arcmill.tables.lines import Broken, chunks
-from synth.graph.facts import Fact, Read, dropped, errored
+from synth.graph.facts import TYPE, TYPE_LABELS, Fact, Read, dropped, errored
 from synth.graph.formats import triples
 from synth.graph.formats.reader import Reader, skipped
 
-TYPE = "type"
 _TRIPLES = re.compile(r"(^|/)triples/.*\.txt(\.\w+)?\Z")
 _LABELS = re.compile(r"(?:^|/)(relations|types|entities)/([A-Za-z-]+)/\1\.json(\.\w+)?\Z")
 _TYPES = re.compile(r"(^|/)entity2types\.json(\.\w+)?\Z")
@@ -48,7 +47,7 @@ def claim(files: Sequence[SourceFile], limit: int, languages: Collection[str] | 
             else:
                 found[file.name] = partial(_labels, language=labels[2])
         elif _TYPES.search(file.path):
-            found[file.name] = partial(_types, seen=seen)
+            found[file.name] = partial(_types, seen=seen, languages=languages)
     return found
 
 
@@ -64,11 +63,12 @@ def _triples(file: SourceFile, limit: int, seen: set[str]) -> Iterator[Read]:
         yield fact
 
 
-def _types(file: SourceFile, seen: set[str]) -> Iterator[Read]:
+def _types(file: SourceFile, seen: set[str], languages: Collection[str] | None) -> Iterator[Read]:
     table = _whole(file)
     if isinstance(table, Failure):
         yield table
         return
+    yield from (fact for fact in TYPE_LABELS if languages is None or fact.language in languages)
     for row, (subject, types) in enumerate(table.items(), 1):
         if seen and subject not in seen:
             yield dropped("not-in-triples", f"{file.name}:{row}", f"no triple names {subject!r:.80}")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 
 from arcmill.stage import Failure, SourceFile
-from synth.graph.facts import Fact, Read, date, dropped, errored, number
+from synth.graph.facts import TYPE, Fact, Read, date, dropped, errored, number
 from synth.graph.formats.lines import text_lines
 
 _IRI = r"<([^\x00-\x20<>\"{}|^`]*)>"
@@ -76,7 +76,7 @@ def _fact(match: re.Match[str], file: str, line: int, where: str, languages: Col
     subject, blank, relation, other, other_blank, literal, language, datatype = match.groups()[:8]
     start = _plain(subject) if subject is not None else f"_:{file}#{blank}"
     relation = _plain(relation)
-    called = NAMING_IRIS.get(relation, "type" if relation == TYPE_IRI else relation)
+    called = NAMING_IRIS.get(relation, TYPE if relation == TYPE_IRI else relation)
     if literal is None:
         end = _plain(other) if other is not None else f"_:{file}#{other_blank}"
         return Fact(start, called, end, "text" if called in ("label", "alias", "description") else "node", None, line)

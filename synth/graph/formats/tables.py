@@ -12,16 +12,14 @@ from arcmill.tables.config import TableConfig
 from arcmill.tables.read import read as read_rows
 from arcmill.tables.values import Refused, kind_of, listed, read_string
 from synth.graph.build import BuildGraph, Column, TableOf
-from synth.graph.facts import AUTO, Fact, Read, errored
+from synth.graph.facts import AUTO, TYPE, Fact, Read, errored
 
 _FANNED = 10_000  # values of one cell: more is no list of facts
 
 
 def read(file: SourceFile, table: TableOf, config: BuildGraph) -> Iterator[Read]:
     """The facts of a table's rows."""
-    for row in read_rows(
-        file, _Rows(file.name, table, config.languages), TableConfig(max_line_bytes=config.max_line_bytes)
-    ):
+    for row in read_rows(file, _Rows(file.name, table, config), TableConfig(max_line_bytes=config.max_line_bytes)):
         if isinstance(row, Failure):
             yield row
         else:
@@ -33,8 +31,10 @@ class _Rows:
 
     text_field, text_column = "subject", ""  # no column must be text
 
-    def __init__(self, file: str, table: TableOf, languages: list[str] | None) -> None:
-        self.file, self.table, self.languages = file, table, languages
+    def __init__(self, file: str, table: TableOf, config: BuildGraph) -> None:
+        self.file, self.table, self.languages = file, table, config.languages
+        # Rows that name their subject do so better than a cell that points to it.
+        self.named = {other.prefix for other in config.tables if other.label}
         self.columns = {
             relation: column if isinstance(column, Column) else Column(column=column)
             for relation, column in table.relations.items()
@@ -76,7 +76,7 @@ class _Rows:
             label = Column(column=table.label or table.subject)
             made += self._facts(row, subject, "label", label, number, where)
         if table.type:
-            made += [Fact(subject, "type", f"type:{table.type}", "node", None, number),
+            made += [Fact(subject, TYPE, f"type:{table.type}", "node", None, number),
                      Fact(f"type:{table.type}", "label", table.type, "text", None, number)]  # fmt: skip
         for relation, column in self.columns.items():
             made += self._facts(row, subject, relation, column, number, where)
@@ -100,7 +100,7 @@ class _Rows:
                         kind = "node" if relation == "redirect" else "text"
                         made.append(Fact(subject, relation, piece, kind, column.language, line))
                     continue
-                if column.prefix:
+                if column.prefix and column.prefix not in self.named:
                     made.append(Fact(f"{column.prefix}{piece}", "label", piece, "text", column.language, line))
                 kind = "node" if column.prefix and column.kind == AUTO else column.kind
                 language = column.language if kind == "text" else None
