@@ -28,7 +28,8 @@ class LinkPages(StageConfig):
     """Which pages count, and which questions stay."""
 
     require: Literal["all", "answer", "none"] = Field(
-        "all", description="hops that need a page: all, those that name the answer, or none (pages are written down only)"
+        "all",
+        description="hops that need a page: all, those that name the answer, or none (pages are written down only)",
     )
     candidates: int = Field(20, ge=1, le=200, description="pages of the search for a hop that are looked at")
     pages_per_hop: int = Field(3, ge=1, le=50, description="pages kept for each hop, at most; the best first")
@@ -87,7 +88,9 @@ def core(batch: pa.RecordBatch, config: LinkPages, state: Linking) -> Changes:
         found = {hop.edge: pages_of(hop, question, config, state) for hop in question.hops}
         missing = [hop for hop in question.hops if not found[hop.edge]]
         tallies.update(hops=len(found), hops_with_page=sum(map(bool, found.values())))
-        if wanting := [hop for hop in missing if config.require == "all" or (config.require == "answer" and hop.answers)]:
+        if wanting := [
+            hop for hop in missing if config.require == "all" or (config.require == "answer" and hop.answers)
+        ]:
             outcomes[row] = _unsupported(wanting, found, config, state)
             continue
         evidence[row] = with_evidence(

@@ -37,7 +37,7 @@ def test_each_hop_gets_the_pages_that_name_both_ends(tmp_path: Path) -> None:
     assert list(linked[BY_NAME["date"].id]["pages"].values()) == [["p2"]]
     assert list(linked[BY_NAME["zh"].id]["pages"].values()) == [["p3"]]
     # The document that an edge was read from needs no names.
-    assert list(linked[BY_NAME["read"].id]["pages"].values())[0][0] == "p4"
+    assert next(iter(linked[BY_NAME["read"].id]["pages"].values()))[0] == "p4"
     assert two["index"] == SearchIndex.open(inputs["index"][0]).fingerprint
     assert {key: two[key] for key in ("query", "aliases")} == {
         key: json.loads(BY_NAME["two"].evidence or "")[key] for key in ("query", "aliases")
@@ -96,7 +96,9 @@ def test_names_on_pages(text: str, name: str, named: bool) -> None:
 def test_literals_are_spelled_as_pages_write_them() -> None:
     assert spellings(Term("number", "130472.5")) == ["130472.5", "130,472.5"]
     assert spellings(Term("number", "12")) == ["12"]
-    assert "March 21, 1967" in spellings(Term("date", "1967-03-21")) and "1967年3月" in spellings(Term("date", "1967-03"))
+    assert "March 21, 1967" in spellings(Term("date", "1967-03-21")) and "1967年3月" in spellings(
+        Term("date", "1967-03")
+    )
     assert spellings(Term("date", "1967")) == ["1967"] and spellings(Term("date", "1967-13-01")) == ["1967-13-01"]
 
 
