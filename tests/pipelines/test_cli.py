@@ -186,6 +186,8 @@ def test_the_command_line_is_frozen() -> None:
         "verify": ["as_json", "no_checksums", "path"],
         "report": ["output", "recipe", "run_dir"],
         "doctor": ["as_json"],
+        "search": ["as_json", "index", "k", "page", "query", "start"],
+        "serve-search": ["host", "index", "port", "transport"],
     }
     stage = [o for p in cli.stage_command("dedup-exact").params for o in p.opts]
     assert stage == ["--input", "--output", "--config", "--set", "--workers", "--force", "--quiet"]
