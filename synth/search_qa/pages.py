@@ -46,12 +46,12 @@ class Linking:
     linked: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
     def names(self, term: Term) -> list[str]:
-        from synth.search_qa.naming import spellings
+        from synth.search_qa.naming import spellings, with_bare
 
         number = self.graph.index(term)
         if term.kind != "node" or number is None:
             return spellings(term)
-        return self.graph.names(number)
+        return with_bare(self.graph.names(number))
 
 
 def setup(config: LinkPages, inputs: dict[str, Any]) -> Linking:

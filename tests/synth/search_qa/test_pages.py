@@ -17,7 +17,7 @@ from arcmill.search.stage import STAGE as INDEX
 from arcmill.search.stage import IndexDocuments
 from synth.search_qa.corpus import STAGE as WRITE
 from synth.search_qa.corpus import WritePages
-from synth.search_qa.naming import PageText, spellings
+from synth.search_qa.naming import PageText, spellings, with_bare
 from synth.search_qa.pages import STAGE as LINK
 from synth.search_qa.pages import LinkPages
 from synth.search_qa.query import Term
@@ -91,6 +91,12 @@ def test_rows_that_are_no_questions_are_errored(tmp_path: Path, evidence: str | 
 )
 def test_names_on_pages(text: str, name: str, named: bool) -> None:
     assert PageText(text).names(name) is named
+
+
+def test_names_without_their_qualifier() -> None:
+    assert with_bare(["six (Python module)", "六（模块）", "f(x) plain", "(all)"]) == [
+        "six (Python module)", "六（模块）", "f(x) plain", "(all)", "six", "六",
+    ]  # fmt: skip
 
 
 def test_literals_are_spelled_as_pages_write_them() -> None:
