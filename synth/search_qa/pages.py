@@ -82,6 +82,9 @@ def core(batch: pa.RecordBatch, config: LinkPages, state: Linking) -> Changes:
         evidence.append(problem.evidence)
         try:
             question = question_of(problem)
+            made_of = question.evidence.get("graph")
+            if made_of and not set(made_of) & set(state.graph.fingerprints):
+                raise ValueError("the question is over another graph than the edges given here")
         except ValueError as error:
             outcomes[row] = Outcome("evidence", "errored", detail=str(error))
             continue

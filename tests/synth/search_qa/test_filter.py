@@ -104,6 +104,17 @@ def test_mistakes_are_told_to_the_model_and_may_be_mended(tmp_path: Path, player
     assert (kept["huge"].pass_rate, json.loads(kept["huge"].evidence)["filter"]["solve"]["unanswered"]) == (0.0, 2)
 
 
+def test_the_same_for_any_workers(tmp_path: Path, player: str) -> None:
+    inputs = linked(tmp_path, ["plain", "lost", "known", "loops"])
+    manifests = []
+    for workers in (1, 4):
+        config = FilterSearchQa(model="player", attempts=2, max_turns=3, one_search_pages=1)
+        settings = {"llm.endpoint": player}
+        execute(FILTER, config, inputs, str(tmp_path / str(workers)), settings=settings, workers=workers)
+        manifests.append(Dataset.open(str(tmp_path / str(workers))).manifest)
+    assert manifests[0] == manifests[1] and manifests[0]["counts"]["dropped"] == 1
+
+
 def test_classes_may_be_left_out(tmp_path: Path, player: str) -> None:
     inputs = linked(tmp_path, ["plain", "lost"])
     kept, left = filtered(inputs, tmp_path / "out", player, checks=["solve"], attempts=2, keep=["moderate", "unsolved"])

@@ -74,6 +74,19 @@ def test_rows_that_are_no_questions_are_errored(tmp_path: Path, evidence: str | 
     assert ledger(str(tmp_path / "linked"))["b"]["outcome"] == "errored"
 
 
+def test_questions_over_another_graph_are_errored(tmp_path: Path) -> None:
+    inputs = world(tmp_path)
+    fingerprint = Dataset.open(inputs["edges"][0]).fingerprint
+    asked = []
+    for graph in ([fingerprint], ["elsewhere"]):
+        evidence = {**json.loads(QUESTIONS[0].evidence or ""), "graph": graph}
+        asked.append(Problem(graph[0], "?", "exact", "tiny", "Roanne", evidence=json.dumps(evidence)))
+    inputs["input"] = [given(tmp_path / "asked", asked)]
+    execute(LINK, LinkPages(max_error_rate=1), inputs, str(tmp_path / "linked"))
+    left = ledger(str(tmp_path / "linked"))
+    assert list(left) == ["elsewhere"] and "another graph" in left["elsewhere"]["detail"]
+
+
 @pytest.mark.parametrize(
     ("text", "name", "named"),
     [
