@@ -49,8 +49,12 @@ def main() -> None:
     corpus, owner = _passages(table)
     queries = _queries(corpus, owner, options.queries)
     characters = sum(len(text) for text in table.column("text").to_pylist())
-    print(f"{table.num_rows:,} documents, {characters / 1e6:.1f} M characters, {len(corpus):,} passages, {len(queries)} queries\n")
-    makers: dict[str, Callable[[Path], tuple[Ask, dict[str, Ask]]]] = {"index-documents": lambda folder: _ours(table, folder)}
+    print(
+        f"{table.num_rows:,} documents, {characters / 1e6:.1f} M characters, {len(corpus):,} passages, {len(queries)} queries\n"
+    )
+    makers: dict[str, Callable[[Path], tuple[Ask, dict[str, Ask]]]] = {
+        "index-documents": lambda folder: _ours(table, folder)
+    }
     for name, module, maker in (
         ("bm25s alone, its own list of words", "bm25s", _bm25s), ("rank_bm25", "rank_bm25", _rank_bm25), ("Whoosh", "whoosh", _whoosh),
         ("tantivy", "tantivy", _tantivy),
@@ -128,7 +132,9 @@ def _ours(table: Any, folder: Path) -> tuple[Ask, dict[str, Ask]]:
         terms = [n for term in sorted(set(words(query))) if (n := index._terms.find(term)) is not None]
         return list(index._passages(terms, HITS))
 
-    return lambda query: [numbers[hit.id] for hit in index.search(query, HITS)], {"index-documents, without snippets": bare}
+    return lambda query: [numbers[hit.id] for hit in index.search(query, HITS)], {
+        "index-documents, without snippets": bare
+    }
 
 
 def _bm25s(corpus: list[str], owner: list[int], folder: Path) -> Ask:
@@ -158,7 +164,9 @@ def _whoosh(corpus: list[str], owner: list[int], folder: Path) -> Ask:
     from whoosh import fields, index, query
     from whoosh.analysis import SpaceSeparatedTokenizer
 
-    made = index.create_in(str(folder), fields.Schema(number=fields.STORED, text=fields.TEXT(analyzer=SpaceSeparatedTokenizer())))
+    made = index.create_in(
+        str(folder), fields.Schema(number=fields.STORED, text=fields.TEXT(analyzer=SpaceSeparatedTokenizer()))
+    )
     writer = made.writer(limitmb=512)
     for place, text in enumerate(corpus):
         writer.add_document(number=place, text=" ".join(words(text)))

@@ -2,7 +2,7 @@
 
 Two passes: the first copies ids, titles and texts, cuts passages and writes their terms as numbers to a temporary file; the
 second scores them. Memory: the vocabulary (about 150 bytes a term), ids (to put them in order), and in the second pass about
-40 bytes a posting (a term in a passage), which is why postings are bounded.
+50 bytes a posting (a term in a passage), which is why postings are bounded.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ class _Reader:
             most = self.settings.max_postings
             raise InputError(
                 f"index-documents: more than {most:,} postings (terms in passages) after {len(self.ids):,} documents; "
-                f"scoring them needs {40 * most / 1e9:.1f} GB of memory. Index fewer documents, or raise max_postings "
-                f"where there is memory for more (40 bytes each)"
+                f"scoring them needs {50 * most / 1e9:.1f} GB of memory. Index fewer documents, or raise max_postings "
+                f"where there is memory for more (50 bytes each)"
             )
 
     def finish(self) -> dict[str, int]:

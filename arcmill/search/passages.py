@@ -77,7 +77,7 @@ def snippet(text: str, terms: frozenset[str], width: int = SNIPPET) -> str:
         if len(found) > most:
             best, most = start, len(found)
     begin = min(max(best - LEAD, 0), len(text) - room)
-    if 0 < begin and " " in text[begin:best]:
+    if begin > 0 and " " in text[begin:best]:
         begin = text.index(" ", begin) + 1
     piece = text[begin : begin + room]
     if begin + room < len(text) and " " in piece[room // 2 :]:

@@ -24,7 +24,7 @@ class IndexDocuments(StageConfig):
     max_postings: int = Field(
         100_000_000,
         ge=1,
-        description="terms in passages, at most: scoring needs about 40 bytes of memory for each; the stage stops above it",
+        description="terms in passages, at most: scoring needs about 50 bytes of memory for each; the stage stops above it",
     )
 
 

@@ -34,7 +34,12 @@ class Attempt:
 
 
 def attempts(
-    messages: Sequence[dict[str, Any]], count: int, max_turns: int, config: GenerationConfig, index: SearchIndex, row: str
+    messages: Sequence[dict[str, Any]],
+    count: int,
+    max_turns: int,
+    config: GenerationConfig,
+    index: SearchIndex,
+    row: str,
 ) -> Generator[Any, list[Any], list[Attempt]]:
     """Make `count` attempts side by side. RequestFailed passes through where a request was not answered.
 
@@ -46,7 +51,8 @@ def attempts(
     while live := [(number, attempt) for number, attempt in enumerate(made) if not attempt.over]:
         try:
             answers = yield [
-                config.ask(attempt.messages, row, "solve", number, attempt.turns, tools=TOOLS) for number, attempt in live
+                config.ask(attempt.messages, row, "solve", number, attempt.turns, tools=TOOLS)
+                for number, attempt in live
             ]
         except RequestFailed as failed:
             answers = failed.results

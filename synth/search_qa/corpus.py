@@ -32,7 +32,10 @@ class WritePages(StageConfig):
         200, ge=1, le=10_000, description="facts about a thing on one page; a thing of more has further pages"
     )
     mentions: int = Field(
-        50, ge=0, le=10_000, description="facts about other things that name this one, at most; they stand on their own pages too"
+        50,
+        ge=0,
+        le=10_000,
+        description="facts about other things that name this one, at most; they stand on their own pages too",
     )
     splits: int = Field(8, ge=1, le=1024, description="units of work; a thing is in one by the hash of its id")
     max_edges: int = Field(50_000_000, ge=1, description="edges of the graph, at most: it is held in memory")
@@ -93,7 +96,12 @@ def pages(number: int, graph: Graph, config: WritePages) -> Iterator[Document]:
     node, size = graph.term(number).value, config.facts_per_page
     for page, start in enumerate(range(0, max(len(own), 1), size), 1):
         title = name if page == 1 else words["page"].format(name, page)
-        blocks = [f"# {title}", *(head if page == 1 else ()), *own[start : start + size], *(mentions if page == 1 else ())]
+        blocks = [
+            f"# {title}",
+            *(head if page == 1 else ()),
+            *own[start : start + size],
+            *(mentions if page == 1 else ()),
+        ]
         yield Document(
             stable_id(SOURCE, node, config.language, str(page)),
             "\n\n".join(block for block in blocks if block),

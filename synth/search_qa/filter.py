@@ -36,10 +36,13 @@ class FilterSearchQa(GenerationConfig):
     """Which checks are made, how often a model is asked, and what stays."""
 
     checks: list[Check] = Field(
-        ["closed-book", "one-search", "corpus", "solve"], min_length=1, description="checks that are made, always in this order"
+        ["closed-book", "one-search", "corpus", "solve"],
+        min_length=1,
+        description="checks that are made, always in this order",
     )
     ask_model: bool = Field(
-        True, description="false: the mechanical half of one-search and corpus alone; no model is asked, no server started"
+        True,
+        description="false: the mechanical half of one-search and corpus alone; no model is asked, no server started",
     )
     closed_book_tries: int = Field(4, ge=1, description="answers without tools")
     max_closed_book: int = Field(0, ge=0, description="right answers without tools that a question may have")
@@ -54,7 +57,9 @@ class FilterSearchQa(GenerationConfig):
     page_characters: int = Field(2000, ge=100, description="characters shown of a page that is read at once")
     pages_read: int = Field(20, ge=1, description="linked pages that are shown, at most; each hop's best come first")
     attempts: int = Field(8, ge=1, description="attempts with the search tools")
-    max_turns: int = Field(12, ge=1, description="messages of one attempt; one that has not answered by then has failed")
+    max_turns: int = Field(
+        12, ge=1, description="messages of one attempt; one that has not answered by then has failed"
+    )
     keep: list[Class] = Field(
         ["easy", "moderate", "unsolved"], min_length=1,
         description="classes that stay: all attempts right, some, none; others are dropped with the class as rule",
@@ -65,7 +70,9 @@ class FilterSearchQa(GenerationConfig):
         if not self.ask_model and not {"one-search", "corpus"} & set(self.checks):
             raise ValueError("closed-book and solve ask a model: with ask_model false, one-search or corpus is needed")
         if self.max_closed_book >= self.closed_book_tries:
-            raise ValueError(f"max_closed_book {self.max_closed_book} can never be exceeded in {self.closed_book_tries} tries")
+            raise ValueError(
+                f"max_closed_book {self.max_closed_book} can never be exceeded in {self.closed_book_tries} tries"
+            )
         return self
 
 

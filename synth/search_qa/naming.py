@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from arcmill.search.words import fold, words
 from synth.search_qa.query import Term
 
 _BORDER = "\x1f"
+_QUALIFIED = re.compile(r"(.+?)\s*(?:\([^()]+\)|（[^（）]+）)\s*\Z", re.DOTALL)
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
@@ -33,6 +35,14 @@ class PageText:
 
     def any(self, names: Iterable[str]) -> bool:
         return any(self.names(name) for name in names)
+
+
+def with_bare(names: Iterable[str]) -> list[str]:
+    """The names, and each of them without what stands in brackets at its end: a page or an answer says "Amélie" where a graph
+    says "Amélie (film)"."""
+    given = list(names)
+    bare = [found[1] for name in given if (found := _QUALIFIED.match(name)) and any(map(str.isalnum, found[1]))]
+    return list(dict.fromkeys([*given, *bare]))
 
 
 def spellings(term: Term) -> list[str]:

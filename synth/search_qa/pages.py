@@ -28,7 +28,8 @@ class LinkPages(StageConfig):
     """Which pages count, and which questions stay."""
 
     require: Literal["all", "answer", "none"] = Field(
-        "all", description="hops that need a page: all, those that name the answer, or none (pages are written down only)"
+        "all",
+        description="hops that need a page: all, those that name the answer, or none (pages are written down only)",
     )
     candidates: int = Field(20, ge=1, le=200, description="pages of the search for a hop that are looked at")
     pages_per_hop: int = Field(3, ge=1, le=50, description="pages kept for each hop, at most; the best first")
@@ -45,12 +46,12 @@ class Linking:
     linked: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
     def names(self, term: Term) -> list[str]:
-        from synth.search_qa.naming import spellings
+        from synth.search_qa.naming import spellings, with_bare
 
         number = self.graph.index(term)
         if term.kind != "node" or number is None:
             return spellings(term)
-        return self.graph.names(number)
+        return with_bare(self.graph.names(number))
 
 
 def setup(config: LinkPages, inputs: dict[str, Any]) -> Linking:
@@ -81,13 +82,18 @@ def core(batch: pa.RecordBatch, config: LinkPages, state: Linking) -> Changes:
         evidence.append(problem.evidence)
         try:
             question = question_of(problem)
+            made_of = question.evidence.get("graph")
+            if made_of and not set(made_of) & set(state.graph.fingerprints):
+                raise ValueError("the question is over another graph than the edges given here")
         except ValueError as error:
             outcomes[row] = Outcome("evidence", "errored", detail=str(error))
             continue
         found = {hop.edge: pages_of(hop, question, config, state) for hop in question.hops}
         missing = [hop for hop in question.hops if not found[hop.edge]]
         tallies.update(hops=len(found), hops_with_page=sum(map(bool, found.values())))
-        if wanting := [hop for hop in missing if config.require == "all" or (config.require == "answer" and hop.answers)]:
+        if wanting := [
+            hop for hop in missing if config.require == "all" or (config.require == "answer" and hop.answers)
+        ]:
             outcomes[row] = _unsupported(wanting, found, config, state)
             continue
         evidence[row] = with_evidence(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arcmill.records import Problem
+from synth.search_qa.naming import with_bare
 from synth.search_qa.query import Fact, Query, Term
 
 
@@ -45,7 +46,8 @@ def question_of(problem: Problem) -> Question:
 
 
 def names_of(problem: Problem) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The evidence of a row of synth-search-qa, and the names of its answer. ValueError where it is no such row."""
+    """The evidence of a row of synth-search-qa, and the names of its answer, those without a qualifier in brackets
+    among them. ValueError where it is no such row."""
     try:
         evidence = json.loads(problem.evidence or "")
     except ValueError:
@@ -55,7 +57,7 @@ def names_of(problem: Problem) -> tuple[dict[str, Any], tuple[str, ...]]:
     aliases = evidence.get("aliases") or []
     if not problem.answer or not isinstance(aliases, list) or not all(isinstance(name, str) for name in aliases):
         raise ValueError("the row has no answer, or its aliases are no list of names")
-    return evidence, tuple(dict.fromkeys([problem.answer, *aliases]))
+    return evidence, tuple(with_bare([problem.answer, *aliases]))
 
 
 def with_evidence(evidence: dict[str, Any], **more: Any) -> str:

@@ -32,7 +32,7 @@ def test_hits_are_pages_by_their_best_passage(index: SearchIndex) -> None:
 
 def test_titles_and_both_languages_are_searched(index: SearchIndex) -> None:
     assert [hit.id for hit in index.search("AMELIE")] == ["d3"]
-    assert [hit.id for hit in index.search("Amélie (film)")][0] == "d3"
+    assert index.search("Amélie (film)")[0].id == "d3"
     assert [hit.id for hit in index.search("谁写了《龙城飞将》？")] == ["d4"]
     assert {hit.id for hit in index.search("Jeunet", 5)} == {"d1", "d3"}
     assert index.search("nothingofthekind") == [] and index.search("?!") == []

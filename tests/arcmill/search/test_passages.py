@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,14 +17,14 @@ from arcmill.search.words import words
 def test_passages_are_the_text(text: str, size: int) -> None:
     cut = list(passages(text, size))
     assert cut[0][0] == 0 and cut[-1][1] == len(text)
-    assert all(end == start for (_, end), (start, _) in zip(cut, cut[1:], strict=False))
+    assert all(end == start for (_, end), (start, _) in pairwise(cut))
     assert all(end - start <= size for start, end in cut)
 
 
 def test_passages_end_where_a_paragraph_or_a_sentence_does() -> None:
     text = "One two three. Four five six.\n\nSeven eight nine ten eleven twelve."
     assert [text[a:b] for a, b in passages(text, 40)] == [text[:31], text[31:]]
-    assert [text[a:b] for a, b in passages(text, 25)][0] == "One two three."
+    assert next(text[a:b] for a, b in passages(text, 25)) == "One two three."
     assert [b - a for a, b in passages("x" * 50, 20)] == [20, 20, 10]
 
 

@@ -50,7 +50,11 @@ NAMES = {
     "q4": ["龙城飞将", "Flying General"], "q5": ["王昌龄", "Wang Changling"],
 }  # fmt: skip
 EDGES = [
-    *(edge(node, "label" if place == 0 else "alias", name, "text") for node, names in NAMES.items() for place, name in enumerate(names)),
+    *(
+        edge(node, "label" if place == 0 else "alias", name, "text")
+        for node, names in NAMES.items()
+        for place, name in enumerate(names)
+    ),
     edge("q1", "directed_by", "q2"),
     edge("q2", "born_in", "q3"),
     edge("q2", "born_on", "1953-09-03", "date"),
@@ -66,7 +70,9 @@ PAGES = [
 ]
 
 
-def question(name: str, hops: list[tuple[str, str, str, str]], answer: str, prompt: str, language: str = "en") -> Problem:
+def question(
+    name: str, hops: list[tuple[str, str, str, str]], answer: str, prompt: str, language: str = "en"
+) -> Problem:
     """A chain: the first subject is given, each object is a variable, the last one is asked for."""
     clues, witness, edges = [], {}, []
     for place, (subject, relation, object_, kind) in enumerate(hops):

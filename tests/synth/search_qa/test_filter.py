@@ -58,7 +58,9 @@ def linked(folder: Path, words: list[str]) -> dict[str, list[str]]:
     return {"input": [str(folder / "linked")], "index": inputs["index"]}
 
 
-def filtered(inputs: dict[str, list[str]], output: Path, url: str = "", **config: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def filtered(
+    inputs: dict[str, list[str]], output: Path, url: str = "", **config: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """(kept rows, ledger rows) by the word of the question."""
     settings = {"llm.endpoint": url, "llm.retries": 1} if url else {}
     made = FilterSearchQa(**{"model": "player", "max_error_rate": 1, **config})
@@ -80,8 +82,14 @@ def test_every_check_drops_what_it_is_for(tmp_path: Path, player: str) -> None:
     }  # fmt: skip
     found = {word: json.loads(row.evidence)["filter"] for word, row in kept.items()}
     assert found["plain"]["closed_book"] == {"tries": 4, "right": 0}
-    assert found["plain"]["corpus"] == {"tries": 3, "right": 3, "wrong": 0, "agreed": 0} and found["plain"]["model"] == "player"
-    solve = {word: {key: told["solve"][key] for key in ("turns", "calls", "refused_calls", "unanswered")} for word, told in found.items()}
+    assert (
+        found["plain"]["corpus"] == {"tries": 3, "right": 3, "wrong": 0, "agreed": 0}
+        and found["plain"]["model"] == "player"
+    )
+    solve = {
+        word: {key: told["solve"][key] for key in ("turns", "calls", "refused_calls", "unanswered")}
+        for word, told in found.items()
+    }
     assert solve["plain"] == {"turns": 6, "calls": 4, "refused_calls": 0, "unanswered": 0}
     assert solve["loops"] == {"turns": 10, "calls": 8, "refused_calls": 0, "unanswered": 2}
     assert solve["broken"] == {"turns": 10, "calls": 8, "refused_calls": 6, "unanswered": 2}
@@ -94,6 +102,17 @@ def test_mistakes_are_told_to_the_model_and_may_be_mended(tmp_path: Path, player
     assert kept["broken"].pass_rate == 1.0
     # A conversation that grew too long for the server is an attempt that failed, not a row that erred.
     assert (kept["huge"].pass_rate, json.loads(kept["huge"].evidence)["filter"]["solve"]["unanswered"]) == (0.0, 2)
+
+
+def test_the_same_for_any_workers(tmp_path: Path, player: str) -> None:
+    inputs = linked(tmp_path, ["plain", "lost", "known", "loops"])
+    manifests = []
+    for workers in (1, 4):
+        config = FilterSearchQa(model="player", attempts=2, max_turns=3, one_search_pages=1)
+        settings = {"llm.endpoint": player}
+        execute(FILTER, config, inputs, str(tmp_path / str(workers)), settings=settings, workers=workers)
+        manifests.append(Dataset.open(str(tmp_path / str(workers))).manifest)
+    assert manifests[0] == manifests[1] and manifests[0]["counts"]["dropped"] == 1
 
 
 def test_classes_may_be_left_out(tmp_path: Path, player: str) -> None:
@@ -130,15 +149,16 @@ def test_pages_that_were_never_linked_or_are_of_another_index_are_told(tmp_path:
 
     pages = given(tmp_path / "more", [*PAGES, Document("p9", "One page more.", "tiny")])
     execute(INDEX, IndexDocuments(), {"input": [pages]}, str(tmp_path / "other"))
-    execute(FILTER, config, {"input": [str(tmp_path / "linked")], "index": [str(tmp_path / "other")]}, str(tmp_path / "two"))
+    execute(
+        FILTER, config, {"input": [str(tmp_path / "linked")], "index": [str(tmp_path / "other")]}, str(tmp_path / "two")
+    )
     assert all("another index" in row["detail"] for row in ledger(str(tmp_path / "two")).values())
 
 
 def test_calls_of_one_message_are_bounded(tmp_path: Path) -> None:
-    from synth.search_qa.attempts import Attempt, _said
-
     from arcmill.generation import Choice
     from arcmill.records import ToolCall
+    from synth.search_qa.attempts import Attempt, _said
 
     attempt = Attempt([])
     _said(attempt, Choice("\ud800", tool_calls=tuple(ToolCall("x", "search", "[\ud800") for _ in range(500))), 5)

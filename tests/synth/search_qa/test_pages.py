@@ -17,7 +17,7 @@ from arcmill.search.stage import STAGE as INDEX
 from arcmill.search.stage import IndexDocuments
 from synth.search_qa.corpus import STAGE as WRITE
 from synth.search_qa.corpus import WritePages
-from synth.search_qa.naming import PageText, spellings
+from synth.search_qa.naming import PageText, spellings, with_bare
 from synth.search_qa.pages import STAGE as LINK
 from synth.search_qa.pages import LinkPages
 from synth.search_qa.query import Term
@@ -37,7 +37,7 @@ def test_each_hop_gets_the_pages_that_name_both_ends(tmp_path: Path) -> None:
     assert list(linked[BY_NAME["date"].id]["pages"].values()) == [["p2"]]
     assert list(linked[BY_NAME["zh"].id]["pages"].values()) == [["p3"]]
     # The document that an edge was read from needs no names.
-    assert list(linked[BY_NAME["read"].id]["pages"].values())[0][0] == "p4"
+    assert next(iter(linked[BY_NAME["read"].id]["pages"].values()))[0] == "p4"
     assert two["index"] == SearchIndex.open(inputs["index"][0]).fingerprint
     assert {key: two[key] for key in ("query", "aliases")} == {
         key: json.loads(BY_NAME["two"].evidence or "")[key] for key in ("query", "aliases")
@@ -74,6 +74,19 @@ def test_rows_that_are_no_questions_are_errored(tmp_path: Path, evidence: str | 
     assert ledger(str(tmp_path / "linked"))["b"]["outcome"] == "errored"
 
 
+def test_questions_over_another_graph_are_errored(tmp_path: Path) -> None:
+    inputs = world(tmp_path)
+    fingerprint = Dataset.open(inputs["edges"][0]).fingerprint
+    asked = []
+    for graph in ([fingerprint], ["elsewhere"]):
+        evidence = {**json.loads(QUESTIONS[0].evidence or ""), "graph": graph}
+        asked.append(Problem(graph[0], "?", "exact", "tiny", "Roanne", evidence=json.dumps(evidence)))
+    inputs["input"] = [given(tmp_path / "asked", asked)]
+    execute(LINK, LinkPages(max_error_rate=1), inputs, str(tmp_path / "linked"))
+    left = ledger(str(tmp_path / "linked"))
+    assert list(left) == ["elsewhere"] and "another graph" in left["elsewhere"]["detail"]
+
+
 @pytest.mark.parametrize(
     ("text", "name", "named"),
     [
@@ -93,10 +106,18 @@ def test_names_on_pages(text: str, name: str, named: bool) -> None:
     assert PageText(text).names(name) is named
 
 
+def test_names_without_their_qualifier() -> None:
+    assert with_bare(["six (Python module)", "六（模块）", "f(x) plain", "(all)"]) == [
+        "six (Python module)", "六（模块）", "f(x) plain", "(all)", "six", "六",
+    ]  # fmt: skip
+
+
 def test_literals_are_spelled_as_pages_write_them() -> None:
     assert spellings(Term("number", "130472.5")) == ["130472.5", "130,472.5"]
     assert spellings(Term("number", "12")) == ["12"]
-    assert "March 21, 1967" in spellings(Term("date", "1967-03-21")) and "1967年3月" in spellings(Term("date", "1967-03"))
+    assert "March 21, 1967" in spellings(Term("date", "1967-03-21")) and "1967年3月" in spellings(
+        Term("date", "1967-03")
+    )
     assert spellings(Term("date", "1967")) == ["1967"] and spellings(Term("date", "1967-13-01")) == ["1967-13-01"]
 
 
