@@ -70,6 +70,9 @@ def main() -> None:
     parser.add_argument("--shown", type=int, default=50, help="failing rows to name, of each check  [50]; 0: all")
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args()
+    for dataset in (*given.questions, *given.edges, *given.nodes):
+        if not (Path(dataset) / "manifest.json").is_file():
+            parser.error(f"{dataset}: holds no manifest.json; name the folder of a finished dataset")
     found = check(given.questions, given.edges, given.nodes, given.limit, given.threads, given.memory)
     print(json.dumps(found, indent=1, ensure_ascii=False) if given.json else render(found, given.shown))
     raise SystemExit(0 if found["ok"] else 1)

@@ -48,6 +48,8 @@ def _conversations(
 
 def _edges(batches: Iterator[pa.RecordBatch], config: StageConfig) -> Iterator[pa.RecordBatch | tuple[str, Outcome]]:
     yield from _made("Edge", batches)
+
+
 def _any(record: str, batches: Iterator[pa.RecordBatch], config: StageConfig) -> Iterator[pa.RecordBatch]:
     yield from _made(record, batches)
 
