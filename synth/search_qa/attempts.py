@@ -2,11 +2,15 @@
 
 A call that cannot be answered is answered with its mistake, as any agent's would be. An attempt ends with a message that
 calls no tool, or unanswered after `max_turns` messages.
+
+Calls are the server's own (`tools` in the request), or stand in the text for servers that have none: a JSON object between
+<tool_call> and </tool_call>, as many open models were trained to write it, answered between <tool_response> tags by the user.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -18,6 +22,20 @@ if TYPE_CHECKING:
 
 REFUSED = "request-rejected"  # the rule of a request that the server will not take
 CALLS_A_TURN = 8  # calls of one message that are answered; a model that loops within a message writes hundreds
+_CALL = re.compile(r"<tool_call>(.*?)(?:</tool_call>|\Z)", re.DOTALL)
+_TOLD = """
+
+# Tools
+
+You may call these functions:
+<tools>
+{tools}
+</tools>
+
+To call one, write a JSON object with its name and arguments:
+<tool_call>
+{{"name": "search", "arguments": {{"query": "words"}}}}
+</tool_call>"""
 
 
 @dataclass(slots=True)
@@ -40,6 +58,7 @@ def attempts(
     config: GenerationConfig,
     index: SearchIndex,
     row: str,
+    in_text: bool = False,
 ) -> Generator[Any, list[Any], list[Attempt]]:
     """Make `count` attempts side by side. RequestFailed passes through where a request was not answered.
 
@@ -47,11 +66,12 @@ def attempts(
     """
     from arcmill.search import TOOLS, answer
 
-    made = [Attempt(list(messages)) for _ in range(count)]
+    made = [Attempt(_with_tools(messages) if in_text else list(messages)) for _ in range(count)]
+    tools = {} if in_text else {"tools": TOOLS}
     while live := [(number, attempt) for number, attempt in enumerate(made) if not attempt.over]:
         try:
             answers = yield [
-                config.ask(attempt.messages, row, "solve", number, attempt.turns, tools=TOOLS)
+                config.ask(attempt.messages, row, "solve", number, attempt.turns, **tools)
                 for number, attempt in live
             ]
         except RequestFailed as failed:
@@ -60,13 +80,16 @@ def attempts(
                 raise
         for (_, attempt), given in zip(live, answers, strict=True):
             if isinstance(given, Answer):
-                _said(attempt, given.choice, max_turns)
+                _said(attempt, given.choice, max_turns, in_text)
             else:
                 attempt.over = True
         asked = [(attempt, call) for _, attempt in live for call in attempt.waiting]
         results = yield [Work(answer, (index, name, arguments)) for _, (_, name, arguments) in asked]
         for (attempt, (identifier, _, _)), (text, wrong) in zip(asked, results, strict=True):
-            attempt.messages.append({"role": "tool", "tool_call_id": identifier, "content": text})
+            if in_text:
+                attempt.messages.append({"role": "user", "content": f"<tool_response>\n{text}\n</tool_response>"})
+            else:
+                attempt.messages.append({"role": "tool", "tool_call_id": identifier, "content": text})
             attempt.refused += wrong
             attempt.waiting = []
     return made
@@ -92,28 +115,51 @@ def _sendable(arguments: str) -> str:
     return arguments if fine else json.dumps({"malformed": arguments[:200]}, ensure_ascii=False)
 
 
-def _said(attempt: Attempt, choice: Choice, max_turns: int) -> None:
+def _with_tools(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with the tools told in the first."""
+    from arcmill.search import TOOLS
+
+    tools = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in TOOLS)
+    first, *rest = messages
+    return [{**first, "content": first["content"] + _TOLD.format(tools=tools)}, *rest]
+
+
+def _in_text(text: str) -> list[tuple[str, str]]:
+    """(name, arguments) of the calls in a text; one that cannot be read has no name, and its text as arguments."""
+    found = []
+    for inner in _CALL.findall(text):
+        try:
+            call = json.loads(inner)
+            found.append((str(call["name"]), json.dumps(call.get("arguments") or {}, ensure_ascii=False)))
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            found.append(("", inner.strip()))
+    return found
+
+
+def _said(attempt: Attempt, choice: Choice, max_turns: int, in_text: bool = False) -> None:
     """Take a message of the model into an attempt."""
     from synth.reasoning.stage import apart
 
     attempt.turns += 1
-    if not choice.tool_calls:
-        attempt.text, attempt.over = apart(choice, None)[1], True
+    text = _clean(apart(choice, None)[1])
+    calls = _in_text(text) if in_text else [(call.name, call.arguments) for call in choice.tool_calls]
+    if not calls:
+        attempt.text, attempt.over = text, True
         return
     if attempt.turns >= max_turns:
         attempt.over = True
         return
-    calls = choice.tool_calls[:CALLS_A_TURN]
     # Ids of our own: servers give none, or the same ones again.
     named = [
-        (f"call_{attempt.calls + place}", _clean(call.name), _clean(call.arguments)) for place, call in enumerate(calls)
+        (f"call_{attempt.calls + place}", _clean(name), _clean(arguments))
+        for place, (name, arguments) in enumerate(calls[:CALLS_A_TURN])
     ]
-    attempt.messages.append({
-        "role": "assistant", "content": _clean(choice.text),
-        "tool_calls": [
+    said: dict[str, Any] = {"role": "assistant", "content": text}
+    if not in_text:
+        said["tool_calls"] = [
             {"id": identifier, "type": "function", "function": {"name": name, "arguments": _sendable(arguments)}}
             for identifier, name, arguments in named
-        ],
-    })  # fmt: skip
+        ]
+    attempt.messages.append(said)
     attempt.calls += len(named)
     attempt.waiting = named

@@ -60,6 +60,10 @@ class FilterSearchQa(GenerationConfig):
     max_turns: int = Field(
         12, ge=1, description="messages of one attempt; one that has not answered by then has failed"
     )
+    tool_calls: Literal["server", "text"] = Field(
+        "server",
+        description="server: the endpoint's own tool calls; text: <tool_call> JSON in the text, for endpoints without them",
+    )
     keep: list[Class] = Field(
         ["easy", "moderate", "unsolved"], min_length=1,
         description="classes that stay: all attempts right, some, none; others are dropped with the class as rule",
@@ -216,7 +220,9 @@ def _solve(row: Row, config: FilterSearchQa, state: State) -> Checked:
     if not config.ask_model:
         return None
     messages = state.templates["agent"].messages({"question": row.problem.prompt})
-    made = yield from attempts(messages, config.attempts, config.max_turns, config, state.index, row.problem.id)
+    made = yield from attempts(
+        messages, config.attempts, config.max_turns, config, state.index, row.problem.id, config.tool_calls == "text"
+    )
     passes = sum(attempt.text is not None and row.right(attempt.text) for attempt in made)
     tries = len(made)
     low, high = wilson(passes, tries)

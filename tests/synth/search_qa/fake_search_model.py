@@ -18,6 +18,13 @@ from aiohttp import web
 def play(body: Any) -> dict[str, Any]:
     """The message that answers a request: {"content": ...} or {"tool_calls": [...]}."""
     messages = body["messages"]
+    if "<tools>" in messages[0]["content"]:  # calls in the text: as with tools of its own, written down
+        results = [m["content"].split("\n")[1] for m in messages if m["content"].startswith("<tool_response>")]
+        asked = [messages[1], *({"role": "tool", "content": result} for result in results)]
+        made = play({"messages": asked, "tools": [1]})
+        calls = [call["function"] for call in made.get("tool_calls", ())]
+        told = [f'<tool_call>{{"name": "{call["name"]}", "arguments": {call["arguments"]}}}</tool_call>' for call in calls]
+        return {"content": "".join(told) or made["content"]}
     asked = next(message["content"] for message in messages if message["role"] == "user")
     if not body.get("tools"):
         return {"content": _without_tools(asked)}

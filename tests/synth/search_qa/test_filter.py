@@ -104,6 +104,15 @@ def test_mistakes_are_told_to_the_model_and_may_be_mended(tmp_path: Path, player
     assert (kept["huge"].pass_rate, json.loads(kept["huge"].evidence)["filter"]["solve"]["unanswered"]) == (0.0, 2)
 
 
+def test_calls_may_stand_in_the_text(tmp_path: Path, player: str) -> None:
+    inputs = linked(tmp_path, ["plain", "broken", "loops"])
+    kept, _ = filtered(inputs, tmp_path / "out", player, checks=["solve"], attempts=1, max_turns=8, tool_calls="text")
+    found = {word: json.loads(row.evidence)["filter"]["solve"] for word, row in kept.items()}
+    assert {word: (solve["passes"], solve["calls"], solve["refused_calls"]) for word, solve in found.items()} == {
+        "plain": (1, 2, 0), "broken": (1, 5, 3), "loops": (0, 7, 0),
+    }  # fmt: skip
+
+
 def test_the_same_for_any_workers(tmp_path: Path, player: str) -> None:
     inputs = linked(tmp_path, ["plain", "lost", "known", "loops"])
     manifests = []
@@ -153,6 +162,22 @@ def test_pages_that_were_never_linked_or_are_of_another_index_are_told(tmp_path:
         FILTER, config, {"input": [str(tmp_path / "linked")], "index": [str(tmp_path / "other")]}, str(tmp_path / "two")
     )
     assert all("another index" in row["detail"] for row in ledger(str(tmp_path / "two")).values())
+
+
+@pytest.mark.parametrize(
+    ("text", "calls"),
+    [
+        ("Answer: x", []),
+        ('<tool_call>{"name": "open", "arguments": {"id": "a"}}</tool_call>', [("open", '{"id": "a"}')]),
+        ('<tool_call>{"name": "search"}', [("search", "{}")]),
+        ("<tool_call>search</tool_call><tool_call>[]</tool_call>", [("", "search"), ("", "[]")]),
+        ("<tool_call>" + "[" * 100_000, [("", "[" * 100_000)]),
+    ],
+)
+def test_calls_in_texts(text: str, calls: list[tuple[str, str]]) -> None:
+    from synth.search_qa.attempts import _in_text
+
+    assert _in_text(text) == calls
 
 
 def test_calls_of_one_message_are_bounded(tmp_path: Path) -> None:
