@@ -14,8 +14,8 @@ from typing import Any
 
 from pipelines.report.markup import Html, h, plain, short
 
-_WIDTH, _INDENT, _ROW, _TOP = 600, 34, 52, 30
-_GUTTER = 18  # of each edge that closes a circle
+_WIDTH, _INDENT, _ROW, _TOP = 500, 30, 52, 30
+_GUTTER, _MORE = 18, 18  # of each edge that closes a circle: room to the left, and below where its words stand
 _NAME, _TOLD = 14.5, 12.0  # sizes of letters
 
 
@@ -86,7 +86,12 @@ def draw(vertices: Sequence[Vertex], lines: Sequence[Line], label: str) -> Html:
     parent, order = _tree(answer, lines)
     closing = [line for place, line in enumerate(lines) if place not in {at for at, _ in parent.values()}]
     left = 16 + _GUTTER * len(closing)
-    place = {key: (left + _INDENT * depth, _TOP + _ROW * row) for row, (key, depth) in enumerate(order)}
+    worded = {line.object for line in closing}
+    place, y = dict[str, tuple[int, int]](), _TOP
+    for key, depth in order:
+        place[key] = (left + _INDENT * depth, y)
+        y += _ROW + (_MORE if key in worded else 0)
+    tall = y - 12
     shapes: list[Html] = []
     for key, (at, above) in parent.items():
         line = lines[at]
@@ -111,7 +116,6 @@ def draw(vertices: Sequence[Vertex], lines: Sequence[Line], label: str) -> Html:
         x, y = place[key]
         shapes.append(_mark(by[key].role, x, y))
         shapes.append(_text(by[key].name, x + 16, y + 5, _NAME, f"name {by[key].role}", _WIDTH - x - 16, by[key].note))
-    tall = _TOP + _ROW * len(order) - 8
     return h("svg", shapes, cls="subgraph", viewBox=f"0 0 {_WIDTH} {tall}", role="img", aria_label=label)
 
 

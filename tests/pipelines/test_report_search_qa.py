@@ -168,7 +168,7 @@ def test_drawings_hold_every_thing_once_within_their_frame(hops: int) -> None:
         rows = {float(y) for _, y in places}
         assert all(0 < float(x) < width and 0 < float(y) < height for x, y in places)
         assert drawing.count('class="hidden"') == hops - 1 and len(rows) >= hops  # a line of its own for each
-        assert drawing.count("closes") == (2 if lines is circle else 0)
+        assert drawing.count('class="way closing"') == (2 if lines is circle else 0)
 
 
 def test_names_are_cut_by_the_room_they_take() -> None:
