@@ -17,9 +17,8 @@ import json
 import os
 import sys
 import time
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,7 @@ def check(
     threads: int = 2, memory: str = "6GB",
 ) -> dict[str, Any]:  # fmt: skip
     """{"ok", "questions", "skipped", "seconds", "checks": {check: failed}, "faults": [{"id", "check", "detail"}]}."""
-    from search_qa_solver import Graph
+    from search_qa_graph import Graph
 
     started = time.perf_counter()
     graph = Graph(edges, nodes, threads, memory)
@@ -131,7 +130,7 @@ def render(found: dict[str, Any], shown: int) -> str:
 
 def read(graph: Any, datasets: Sequence[str], limit: int | None) -> tuple[list[Question], int]:
     """The questions in the order of their ids, and how many rows are none."""
-    from search_qa_solver import parts
+    from search_qa_graph import parts
 
     files = [file for dataset in datasets for file in parts(dataset)]
     if not files:
@@ -159,7 +158,7 @@ def read(graph: Any, datasets: Sequence[str], limit: int | None) -> tuple[list[Q
 
 
 def _malformed(graph: Any, evidence: dict[str, Any]) -> str | None:
-    from search_qa_solver import facts_of, variables
+    from search_qa_plan import facts_of, variables
 
     try:
         query, proof = evidence["query"], evidence["proof"]
@@ -208,7 +207,8 @@ def _unique(graph: Any, rows: list[Question]) -> None:
 
 
 def _necessary(graph: Any, rows: list[Question]) -> None:
-    from search_qa_solver import count, facts_of, without
+    from search_qa_plan import facts_of, without
+    from search_qa_solver import count
 
     asked: list[tuple[Question, int]] = [(row, place) for row in rows for place in range(len(row.query["clues"]))]
     queries = [without(row.query, place) for row, place in asked]
@@ -230,7 +230,7 @@ def _necessary(graph: Any, rows: list[Question]) -> None:
 
 def _shortcuts(graph: Any, rows: list[Question]) -> None:
     """Ways from each constant that is two facts or more away; a single edge counts whatever `hub_degree` is."""
-    from search_qa_solver import distances
+    from search_qa_graph import distances
 
     wanted: dict[tuple[int, int | None], list[tuple[Question, int, int]]] = defaultdict(list)
     for row in rows:
@@ -251,7 +251,7 @@ def _shortcuts(graph: Any, rows: list[Question]) -> None:
 
 def anchors(query: dict[str, Any]) -> dict[tuple[str, str], int]:
     """How many facts each constant is from the answer, by the shortest way in the query."""
-    from search_qa_solver import facts_of
+    from search_qa_plan import facts_of
 
     far: dict[Any, int] = {query["answer"]: 0}
     edges = [[_vertex(fact["subject"]), _vertex(fact["object"])] for fact in facts_of(query)]
@@ -273,6 +273,8 @@ def _vertex(end: Any) -> Any:
 
 
 def _texts(graph: Any, rows: list[Question]) -> None:
+    from search_qa_names import fold, foreign, names_of, stands
+
     owners: dict[str, set[str]] = defaultdict(set)
     for node, names in graph.names.items():
         for name in names:
@@ -305,67 +307,11 @@ def _texts(graph: Any, rows: list[Question]) -> None:
             row.faults.append(("answer", f"{row.answer!r} is no name of {told(graph, graph.term(evidence['answer']))}"))
 
 
-def names_of(graph: Any, constant: dict[str, str]) -> list[str]:
-    """Every name of a thing, the longest first; its id where it has none; of a literal its value."""
-    ((kind, value),) = constant.items()
-    names = graph.names.get(graph.whole.get(value, value)) if kind == "node" else None
-    return sorted(names or {value}, key=lambda name: (-len(name), name))
-
-
-def fold(text: str) -> str:
-    """As names are compared: NFKC, without case, blanks as one."""
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
-
-
-def stands(name: str, text: str) -> bool:
-    """Whether a name stands in a text between borders of words; scripts without blanks have no borders."""
-    name, text = fold(name), fold(text)
-    place = text.find(name) if name else -1
-    while place >= 0:
-        end = place + len(name)
-        if not (place and _runs_on(text[place - 1], name[0])) and not (
-            end < len(text) and _runs_on(name[-1], text[end])
-        ):
-            return True
-        place = text.find(name, place + 1)
-    return False
-
-
-def _runs_on(left: str, right: str) -> bool:
-    return _in_word(left) and _in_word(right) and not (_without_blanks(left) or _without_blanks(right))
-
-
-def _in_word(sign: str) -> bool:
-    return sign == "_" or unicodedata.category(sign)[0] in "LNM"
-
-
-def _without_blanks(sign: str) -> bool:
-    code = ord(sign)
-    return (
-        0x2E80 <= code <= 0xA4CF or 0xF900 <= code <= 0xFAFF or 0xFF66 <= code <= 0xFF9F or 0x20000 <= code <= 0x3FFFF
-    )
-
-
-def foreign(text: str, language: str, names: Iterable[str]) -> str | None:
-    """What is wrong with a text's script, apart from the names in it; None where nothing is."""
-    rest = fold(text)
-    for name in names:
-        rest = rest.replace(fold(name), " ")
-    letters = [sign for sign in rest if unicodedata.category(sign)[0] == "L"]
-    han = sum(1 for sign in letters if _without_blanks(sign))
-    if language not in ("en", "zh"):
-        return f"the language {language!r} is neither en nor zh"
-    if not letters:
-        return "no words are left beside the names"
-    share = han / len(letters)
-    return f"{100 * share:.0f} % of its letters are Chinese" if (share < 0.5) == (language == "zh") else None
-
-
 # -- witness ---------------------------------------------------------------------------------------------------
 
 
 def _witnesses(graph: Any, rows: list[Question]) -> None:
-    from search_qa_solver import facts_of
+    from search_qa_plan import facts_of
 
     ids = {name for row in rows for name in row.evidence.get("edges", ())}
     graph.want(sorted(ids))

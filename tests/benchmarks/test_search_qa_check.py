@@ -22,6 +22,9 @@ BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
 
 import search_qa_check as checked  # noqa: E402
+import search_qa_graph as stored  # noqa: E402
+import search_qa_names as naming  # noqa: E402
+import search_qa_plan as planned  # noqa: E402
 import search_qa_solver as solver  # noqa: E402
 
 CAP = 1000
@@ -49,9 +52,9 @@ def fact(subject: Any, relation: str | list[str], target: Any) -> dict[str, Any]
 def enumerate_answers(edges: list[Edge], query: dict[str, Any]) -> set[tuple[str, str]]:
     """The answers, by trying everything."""
     triples = {(("node", e.subject), e.relation, (e.kind, e.object)) for e in edges
-               if e.relation not in solver.NAMING and (e.kind, e.subject) != ("node", e.object)}  # fmt: skip
+               if e.relation not in stored.NAMING and (e.kind, e.subject) != ("node", e.object)}  # fmt: skip
     terms = sorted({end for s, _, o in triples for end in (s, o)})
-    names = sorted({end for clue in query["clues"] for end in solver.variables(clue)})
+    names = sorted({end for clue in query["clues"] for end in planned.variables(clue)})
 
     def value(end: Any, held: dict[str, Any]) -> Any:
         return held[end] if isinstance(end, str) else next(iter(end.items()))
@@ -115,7 +118,7 @@ def test_answers_are_those_of_plain_enumeration_and_of_a_plain_join(tmp_path: Pa
     circles = 0
     for number in range(25):
         edges = random_graph(draw)
-        graph = solver.Graph([write(tmp_path / str(number), "Edge", edges)], [], 1, "1GB")
+        graph = stored.Graph([write(tmp_path / str(number), "Edge", edges)], [], 1, "1GB")
         queries = [random_query(draw, edges) for _ in range(12)]
         named = {number: term for term, number in graph.terms.items()}
         for query, (answers, lowest) in zip(queries, solver.count(graph, queries, CAP), strict=True):
@@ -123,7 +126,7 @@ def test_answers_are_those_of_plain_enumeration_and_of_a_plain_join(tmp_path: Pa
             assert {named[x] for x in solver.direct(graph, query)} == expected, query
             assert answers == len(expected), query
             assert lowest is None or named[lowest] in expected
-            circles += solver._cuts(query) != [None]
+            circles += planned.cuts(query) != [None]
     assert circles > 50
 
 
@@ -133,7 +136,7 @@ def test_only_some_candidates_are_tried_first_and_all_where_too_few_of_them_hold
     edges = [edge(f"n{number}", "r", f"m{number % 7}") for number in range(60)]
     edges += [edge(f"m{number}", "s", f"k{number % 2}") for number in range(7)]
     edges += [edge(f"n{number}", "t", f"n{number + 1}") for number in range(0, 58, 2)]
-    graph = solver.Graph([write(tmp_path / "g", "Edge", edges)], [], 1, "1GB")
+    graph = stored.Graph([write(tmp_path / "g", "Edge", edges)], [], 1, "1GB")
     monkeypatch.setattr(solver, "_FEW", 3)
     chain = {"answer": "?a", "clues": [fact("?a", "r", "?b"), fact("?b", "s", "?c")]}
     circle = {
@@ -154,12 +157,14 @@ def test_shortest_ways_are_those_of_a_breadth_first_search(tmp_path: Path) -> No
     pairs_found = 0
     for number in range(12):
         edges = [edge(f"n{draw.randrange(14)}", draw.choice("rs"), f"n{draw.randrange(14)}") for _ in range(22)]
-        graph = solver.Graph([write(tmp_path / str(number), "Edge", edges)], [], 1, "1GB")
-        plain = networkx.Graph((graph.terms["node", e.subject], graph.terms["node", e.object]) for e in edges if e.subject != e.object)
+        graph = stored.Graph([write(tmp_path / str(number), "Edge", edges)], [], 1, "1GB")
+        plain = networkx.Graph(
+            (graph.terms["node", e.subject], graph.terms["node", e.object]) for e in edges if e.subject != e.object
+        )
         degrees = dict(graph.db.execute("SELECT a, n FROM degree").fetchall())
         for hub_degree in (None, 4):
             pairs = [tuple(draw.sample(sorted(plain), 2)) for _ in range(20)]
-            found = solver.distances(graph, pairs, 5, hub_degree)
+            found = stored.distances(graph, pairs, 5, hub_degree)
             for a, b in pairs:
                 through = plain.subgraph(
                     [x for x in plain if x in (a, b) or hub_degree is None or degrees[x] <= hub_degree]
@@ -203,11 +208,11 @@ def question(
     query = {"answer": "?x", "clues": clues}
     left = []
     for place in range(len(clues)):
-        lacking = solver.without(query, place)
-        left.append(min(CAP, len(enumerate_answers(moved, lacking))) if solver.facts_of(lacking) else -1)
+        lacking = planned.without(query, place)
+        left.append(min(CAP, len(enumerate_answers(moved, lacking))) if planned.facts_of(lacking) else -1)
     held = {"?x": {"node": answer}, **witness}
     ids = []
-    for clue in solver.facts_of(query):
+    for clue in planned.facts_of(query):
         s, o = (held[end] if isinstance(end, str) else end for end in (clue["subject"], clue["object"]))
         (kind, target), subject = next(iter(o.items())), s["node"]
         ids += [
@@ -333,9 +338,9 @@ def test_shortcuts_are_named_and_hubs_are_not_passed_through(tmp_path: Path) -> 
 
 
 def test_names_meet_at_borders_of_words() -> None:
-    assert checked.stands("Ali", "Who is ALI?") and not checked.stands("Ali", "Alibi") and not checked.stands("", "x")
-    assert checked.stands("北京", "他在北京出生") and checked.stands("Straße", "die STRASSE dort")
-    assert checked.stands("A.I.", "the film A.I. of") and not checked.stands("1961", "in 19615")
+    assert naming.stands("Ali", "Who is ALI?") and not naming.stands("Ali", "Alibi") and not naming.stands("", "x")
+    assert naming.stands("北京", "他在北京出生") and naming.stands("Straße", "die STRASSE dort")
+    assert naming.stands("A.I.", "the film A.I. of") and not naming.stands("1961", "in 19615")
     assert checked.anchors(
         {"answer": "?x", "clues": [fact("?x", "r", "?y"), fact("?y", "r", "k"), fact("?x", "s", "k")]}
     ) == {("node", "k"): 1}
@@ -353,7 +358,7 @@ def test_the_command_names_failing_rows_and_says_so_by_its_status(
     )
     done = subprocess.run([*command, "--limit", "2", "--json"], capture_output=True, text=True)
     assert done.returncode == 0 and json.loads(done.stdout)["questions"] == 2, done.stderr
-    source = (BENCHMARKS / "search_qa_check.py").read_text() + (BENCHMARKS / "search_qa_solver.py").read_text()
+    source = "".join(file.read_text() for file in BENCHMARKS.glob("search_qa_*.py"))
     assert not any(
         f"{verb} {package}" in source for verb in ("import", "from") for package in ("synth", "arcmill", "pipelines")
     )
