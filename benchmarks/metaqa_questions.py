@@ -6,7 +6,7 @@
 A question is one query: the path of its type (`movie_to_director_to_movie_to_year`) from the topic to the answer. MetaQA's
 answers are those of ways that do not come back to the topic, neither in between nor at the end, so no variable may be the
 topic; with "homomorphisms" it may. Dev questions, on the lines that the distributed triples derive exactly (without --lines:
-all lines). Exit status 1 where an answer differs. Reads 2-hop/, 3-hop/: dev.txt and qa_dev_qtype.txt.
+all lines). Exit status 1 where an answer differs. Of each folder, N-hop/, dev.txt and qa_dev_qtype.txt are read.
 """
 
 from __future__ import annotations
