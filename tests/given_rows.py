@@ -45,6 +45,10 @@ def _conversations(
     yield from _made("Conversation", batches)
 
 
+def _edges(batches: Iterator[pa.RecordBatch], config: StageConfig) -> Iterator[pa.RecordBatch | tuple[str, Outcome]]:
+    yield from _made("Edge", batches)
+
+
 def _made(record: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         yield rows_to_batch(record, [_row(record, document.text) for document in batch_to_documents(batch)])
@@ -54,7 +58,7 @@ GIVE = Stage(
     name="give", version=1, help="Rows as documents.", config=Given, writes="Document", engine="datatrove",
     core=_documents, splits=lambda config: [str(number) for number in range(config.parts)],
 )  # fmt: skip
-CORES = {"Problem": _problems, "Conversation": _conversations}
+CORES = {"Problem": _problems, "Conversation": _conversations, "Edge": _edges}
 
 
 def dataset_of(record: str, rows: Sequence[Any], folder: str, parts: int = 1) -> str:

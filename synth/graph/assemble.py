@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import Dataset, read_part
 from arcmill.errors import InputError
-from arcmill.records import NAMING, schema
+from arcmill.records import NAMING, schema, stable_id
 from arcmill.stage import Failure, Outcome, SourceFile
 from synth.graph.build import BuildGraph
 from synth.graph.clean import CONTRADICTION, DUPLICATE, KEPT, RULES, Cleaned, clean, statistics
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 8192  # edges of a batch
+_LENGTHS = [size.to_bytes(8, "little") for size in range(256)]
 _EDGE = ("subject", "relation", "object", "kind", "language", "document", "origin")
 
 
@@ -39,16 +40,20 @@ def graph(unit: SourceFile | str, config: BuildGraph, edges: Sequence[Dataset]) 
 
 def edge_id(subject: str, relation: str, value: str, kind: str, language: str | None) -> str:
     """`stable_id("edge", …)`, with the language where there is one, in one call of the digest."""
-    parts = (
-        ("edge", subject, relation, value, kind)
-        if language is None
-        else ("edge", subject, relation, value, kind, language)
-    )
-    pieces: list[bytes] = []
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        pieces += (len(data).to_bytes(8, "little"), data)
-    return blake2b(b"".join(pieces), digest_size=16).hexdigest()
+    first, middle, last, of = subject.encode(), relation.encode(), value.encode(), kind.encode()
+    data = (
+        b"\4\0\0\0\0\0\0\0edge%b%b%b%b%b%b%b%b"
+        % (_length(first), first, _length(middle), middle, _length(last), last, _length(of), of)
+    )  # fmt: skip
+    if language is not None:
+        spoken = language.encode()
+        data += _length(spoken) + spoken
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def _length(data: bytes) -> bytes:
+    size = len(data)
+    return _LENGTHS[size] if size < 256 else size.to_bytes(8, "little")
 
 
 class _Graph:
@@ -113,7 +118,7 @@ class _Graph:
         where = f"{place}:{item.line}" if item.line else place
         if config.relations is not None and item.relation not in config.relations and item.relation not in NAMING:
             told = f"{where}: {item.subject:.80} | {item.relation:.80} | {item.object:.80}"
-            yield Failure(key or edge_id(*item[:5]), Outcome("unknown-relation", detail=told))
+            yield Failure(key or stable_id("edge", *item[:4]), Outcome("unknown-relation", detail=told))
             return
         try:
             table.add(item, place)
@@ -148,7 +153,7 @@ class _Graph:
         table, columns = self.table, schema("Edge")
         names = table.names
         ends = [*(row for row, _ in self.sources[1:]), self.of_datasets]
-        for (start, source), end in zip(self.sources, ends, strict=True):
+        for (start, source), end in zip(self.sources, ends, strict=False):  # no source where no fact was taken
             for first in range(start, min(end, self.of_datasets), ROWS):
                 rows = range(first, min(first + ROWS, end, self.of_datasets))
                 rules = cleaned.rule[rows.start : rows.stop].tolist()

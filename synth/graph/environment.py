@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from synth.graph.people import people
 
 _TOPICS = {"Topic": "topic", "Intended Audience": "audience", "Development Status": "status",
            "Operating System": "system", "Framework": "framework"}  # fmt: skip
+_WORDS = frozenset({"topic", "audience", "status", "system"})  # whose names are words, which Chinese has others for
 _RELATION_OF = {"system": "operating_system"}
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 _MINIMUM = re.compile(r">=?\s*(\d+(?:\.\d+)?)")
@@ -189,17 +191,19 @@ def _homes(urls: Sequence[str], home: str) -> list[tuple[str, str | None]]:
 
 def _names(names: dict[str, tuple[str, str]], languages: Collection[str] | None) -> Iterator[Fact]:
     """Labels and types. Where two things would have one name, what they are is said behind it."""
-    uses: dict[str, int] = {}
-    for _, name in names.values():
-        uses[name.casefold()] = uses.get(name.casefold(), 0) + 1
+    types = {words[0].casefold() for words in TYPES.values()}
+    uses = Counter(name.casefold() for _, name in names.values())
+    of_kind = Counter((kind, name.casefold()) for kind, name in names.values())
     chinese = languages is None or "zh" in languages
     for key in sorted(names):
         kind, name = names[key]
         yield Fact(key, "type", f"type:{kind}")
-        plain = uses[name.casefold()] == 1 or kind == "package"
-        yield Fact(key, "label", name if plain else f"{name} ({TYPES[kind][0]})", "text", "en")
-        word = VALUES.get(name, name) if kind in ("topic", "audience", "status", "system") else name
-        if chinese and (word != name or not plain):  # where it is the same, the English one does for both
+        low = name.casefold()
+        plain = low not in types and (uses[low] == 1 or kind == "package")
+        told = name if of_kind[kind, low] == 1 else key.partition(":")[2]  # a topic by its whole path
+        yield Fact(key, "label", told if plain else f"{told} ({TYPES[kind][0]})", "text", "en")
+        word = " :: ".join(VALUES.get(part, part) for part in told.split(" :: ")) if kind in _WORDS else told
+        if chinese and (word != told or not plain):  # where it is the same, the English one does for both
             yield Fact(key, "label", word if plain else f"{word}（{TYPES[kind][1]}）", "text", "zh")
     for kind in sorted({kind for kind, _ in names.values()}):
         yield from _both(f"type:{kind}", TYPES[kind], chinese)

@@ -71,13 +71,13 @@ def name(text: str, limit: int) -> str:
     return made
 
 
-def number(text: str) -> str | None:
+def number(text: str, padded: bool = False) -> str | None:
     """Decimal text without sign +, leading or trailing zeros or exponent; None where it is no number.
 
-    Figures with leading zeros (postal codes) are none.
+    Figures with leading zeros (postal codes) are none, unless `padded` says that they are known to be numbers.
     """
     text = text.strip().replace("−", "-")
-    if not text or _NUMBER.match(text) is None or _LEADING_ZERO.match(text):
+    if not text or _NUMBER.match(text) is None or (_LEADING_ZERO.match(text) and not padded):
         return None
     try:
         value = Decimal(text.replace(",", ""))

@@ -106,20 +106,19 @@ def _reader(file: SourceFile, config: BuildGraph, seen: list[str]) -> tuple[Read
 
 def _first(file: SourceFile) -> list[str]:
     """The first lines of a file; of a very long first line only its beginning."""
-    found: list[str] = []
+    held, cut = b"", False
     try:
         with file.open() as stream:
-            held = b""
             for piece in chunks(stream):
                 held += piece[:_SEEN_BYTES]
                 if len(held) >= _SEEN_BYTES:
-                    held = held[:_SEEN_BYTES]
+                    held, cut = held[:_SEEN_BYTES], True
                     break
     except (Broken, OSError):
-        return found
-    for line in lines(iter([held]), _SEEN_BYTES):
-        if not isinstance(line, TooLong):
-            found.append(line.decode("utf-8", "replace"))
-    if len(held) == _SEEN_BYTES and len(found) > 1:
-        found.pop()  # cut off
+        cut = True  # what was read before tells the form; the reader tells the break
+    found = [
+        line.decode("utf-8", "replace") for line in lines(iter([held]), _SEEN_BYTES) if not isinstance(line, TooLong)
+    ]
+    if cut and len(found) > 1:
+        found.pop()
     return found[:_SEEN_LINES]

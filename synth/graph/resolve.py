@@ -34,9 +34,13 @@ class Groups:
 
 
 def key(name: str) -> str:
-    """A name as it is compared: NFKC, casefold, letters and digits with one space between words."""
+    """A name as it is compared: NFKC, casefold, letters and digits with one space between words. C++ and C# are not C."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join("".join(sign if sign.isalnum() or unicodedata.combining(sign) else " " for sign in folded).split())
+    return " ".join(
+        "".join(
+            sign if sign.isalnum() or sign in "+#" or unicodedata.category(sign)[0] == "M" else " " for sign in folded
+        ).split()
+    )
 
 
 def standing(

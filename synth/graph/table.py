@@ -56,7 +56,13 @@ class Table:
 
     def add(self, fact: Fact, place: str) -> None:
         """Put a fact in. Refused where a name is none; InputError where the graph would be larger than `max_edges`."""
-        subject, relation, value = self.number(fact.subject), self.number(fact.relation), self.number(fact.object)
+        known = self._number.get
+        if (subject := known(fact[0])) is None:
+            subject = self.number(fact[0])
+        if (relation := known(fact[1])) is None:
+            relation = self.number(fact[1])
+        if (value := known(fact[2])) is None:
+            value = self.number(fact[2])
         if len(self.subject) >= self.max_edges:
             raise InputError(
                 f"more than {self.max_edges:,} facts at {place}:{fact.line}; a graph is built in memory, about 200 bytes a "

@@ -6,6 +6,7 @@ KE-ALL and alike distribute. Its first form, kb.txt, is `formats.triples` with `
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 
@@ -33,12 +34,10 @@ class _Layout:
 
     @cached_property
     def ids(self) -> dict[str, str]:
-        """Name -> id, of names that one id alone has."""
-        found: dict[str, str] = {}
-        twice: set[str] = set()
-        for key, text in self._pairs(NAMES):
-            (twice.add(text) if text in found else found.__setitem__(text, key))
-        return {text: key for text, key in found.items() if text not in twice}
+        """Name -> id, where the two belong to one another alone: one copy has an id of two names."""
+        pairs = list(self._pairs(NAMES))
+        keys, names = Counter(key for key, _ in pairs), Counter(text for _, text in pairs)
+        return {text: key for key, text in pairs if keys[key] == names[text] == 1}
 
     def _pairs(self, name: str) -> Iterator[tuple[str, str]]:
         for line in text_lines(self.files[name], self.limit) if name in self.files else ():

@@ -97,7 +97,7 @@ def _fact(match: re.Match[str], file: str, line: int, where: str, languages: Col
     if datatype is not None and not naming and datatype.startswith(_XSD):
         kind = datatype.removeprefix(_XSD)
         if kind in _NUMBERS:
-            return _literal(start, called, number(value), "number", line, where, value, kind)
+            return _literal(start, called, number(value, padded=True), "number", line, where, value, kind)
         if kind in _DATES:
             bare = value if "T" in value else _ZONE.sub("", value)
             return _literal(start, called, date(bare), "date", line, where, value, kind)

@@ -30,7 +30,7 @@ def read(
 ) -> Iterator[Read]:
     """The facts of a file. `relations` puts names in the place of a relation's ids. Lines that begin with # are comments."""
     renamed = relations or {}
-    places = [order.index(part) for part in "sro"]
+    first, middle, last = (order.index(part) for part in "sro")
     for found in text_lines(file, limit):
         if isinstance(found, Failure):
             yield found
@@ -44,5 +44,5 @@ def read(
                 "not-a-triple", f"{file.name}:{number}", f"{len(fields)} fields parted by {SIGNS[sign]}, 3 are needed"
             )
             continue
-        subject, relation, value = (fields[place] for place in places)
-        yield Fact(subject, renamed.get(relation, relation), value, kind, None, number)
+        relation = fields[middle]
+        yield Fact(fields[first], renamed.get(relation, relation), fields[last], kind, None, number)
