@@ -94,6 +94,8 @@ def claimed(said: Mapping[str, Any], relations: Mapping[str, str], terms: Mappin
             continue
         words = clue.get("relation")
         names = tuple(map(relation, words if isinstance(words, list) else [words]))
+        if not names:
+            raise ValueError(f"{clue!r} has no relation")
         clues.append(Fact(term(clue.get("subject")), names, term(clue.get("object"))))
     if not asked.is_variable:
         raise ValueError("a name is asked for")
