@@ -71,8 +71,7 @@ def attempts(
     while live := [(number, attempt) for number, attempt in enumerate(made) if not attempt.over]:
         try:
             answers = yield [
-                config.ask(attempt.messages, row, "solve", number, attempt.turns, **tools)
-                for number, attempt in live
+                config.ask(attempt.messages, row, "solve", number, attempt.turns, **tools) for number, attempt in live
             ]
         except RequestFailed as failed:
             answers = failed.results

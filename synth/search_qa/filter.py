@@ -55,7 +55,7 @@ class FilterSearchQa(GenerationConfig):
         0.5, ge=0, lt=1, description="share of those answers (0-1) that may agree on another thing than the answer"
     )
     page_characters: int = Field(2000, ge=100, description="characters shown of a page that is read at once")
-    pages_read: int = Field(20, ge=1, description="linked pages that are shown, at most; each hop's best come first")
+    pages_read: int = Field(12, ge=1, description="linked pages that are shown, at most; each hop's best come first")
     attempts: int = Field(8, ge=1, description="attempts with the search tools")
     max_turns: int = Field(
         12, ge=1, description="messages of one attempt; one that has not answered by then has failed"

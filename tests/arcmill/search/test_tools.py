@@ -111,11 +111,11 @@ def command(index: SearchIndex, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "pipelines.cli", "serve-search", str(index.folder), *arguments]
 
 
-async def talk(index: SearchIndex, transport: Any) -> None:
-    """All calls through a client, one after the other and many at once, are the texts of `call`."""
+async def talk(index: SearchIndex, transport: Any, mode: Any) -> None:
+    """All calls through a client, many at once, are the texts of `call`; `mode` is how the protocol is agreed on."""
     from mcp import Client
 
-    async with Client(transport, read_timeout_seconds=30) as client:
+    async with Client(transport, read_timeout_seconds=30, mode=mode) as client:
         listed = (await client.list_tools()).tools
         assert [tool.name for tool in listed] == ["search", "open"]
         assert [tool.input_schema for tool in listed] == [tool["function"]["parameters"] for tool in TOOLS]
@@ -131,12 +131,13 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
 
 
-def test_mcp_over_stdio(index: SearchIndex) -> None:
+@pytest.mark.parametrize("mode", ["auto", "legacy"])
+def test_mcp_over_stdio(index: SearchIndex, mode: str) -> None:
     pytest.importorskip("mcp")
     from mcp import StdioServerParameters
 
     program, *arguments = command(index)
-    asyncio.run(talk(index, StdioServerParameters(command=program, args=arguments, env=environment())))
+    asyncio.run(talk(index, StdioServerParameters(command=program, args=arguments, env=environment()), mode))
 
 
 def test_mcp_over_http(index: SearchIndex) -> None:
@@ -151,7 +152,8 @@ def test_mcp_over_http(index: SearchIndex) -> None:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
-        asyncio.run(talk(index, f"http://127.0.0.1:{port}/mcp"))
+        for mode in ("auto", "legacy"):
+            asyncio.run(talk(index, f"http://127.0.0.1:{port}/mcp", mode))
     finally:
         process.terminate()
         process.wait(20)

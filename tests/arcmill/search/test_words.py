@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from arcmill.search.words import words
 
@@ -23,3 +25,9 @@ from arcmill.search.words import words
 )
 def test_words(text: str, expected: list[str]) -> None:
     assert words(text) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(max_codepoint=127), max_size=200))
+def test_ascii_is_cut_as_all_else_is(text: str) -> None:
+    assert [*words(text), "e"] == words(f"{text} é")

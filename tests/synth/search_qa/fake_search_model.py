@@ -23,7 +23,9 @@ def play(body: Any) -> dict[str, Any]:
         asked = [messages[1], *({"role": "tool", "content": result} for result in results)]
         made = play({"messages": asked, "tools": [1]})
         calls = [call["function"] for call in made.get("tool_calls", ())]
-        told = [f'<tool_call>{{"name": "{call["name"]}", "arguments": {call["arguments"]}}}</tool_call>' for call in calls]
+        told = [
+            f'<tool_call>{{"name": "{call["name"]}", "arguments": {call["arguments"]}}}</tool_call>' for call in calls
+        ]
         return {"content": "".join(told) or made["content"]}
     asked = next(message["content"] for message in messages if message["role"] == "user")
     if not body.get("tools"):
