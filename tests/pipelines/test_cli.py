@@ -66,7 +66,7 @@ def test_a_stage_has_help_with_an_example_and_its_settings(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor", "search", "serve-search"]
+    "name", ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor", "search", "serve-search", "review"]
 )
 def test_a_command_has_help_with_an_example(name: str) -> None:
     assert "Example:" in (cli.cli.commands[name].help or "")
@@ -197,14 +197,12 @@ def test_the_command_line_is_frozen() -> None:
         "stages": ["as_json"],
         "inspect": ["as_json", "dataset", "labels", "pairs", "pairs_csv", "rows"],
         "why": ["as_json", "document_id", "run_dir"],
-        "verify": ["as_json", "no_checksums", "path"],
+        "verify": ["as_json", "graphs", "no_checksums", "path"],
         "report": ["output", "recipe", "run_dir"],
         "doctor": ["as_json"],
         "search": ["as_json", "index", "k", "page", "query", "start"],
         "serve-search": ["host", "index", "port", "transport"],
         "review": [],
-        "search": ["as_json", "index", "k", "page", "query", "start"],
-        "serve-search": ["host", "index", "port", "transport"],
     }
     reviewing = {name: sorted(p.name or "" for p in one.params) for name, one in cli.review.commands.items()}
     assert reviewing == {
