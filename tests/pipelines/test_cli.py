@@ -66,7 +66,8 @@ def test_a_stage_has_help_with_an_example_and_its_settings(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor", "search", "serve-search", "review"]
+    "name",
+    ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor", "search", "serve-search", "review"],
 )
 def test_a_command_has_help_with_an_example(name: str) -> None:
     assert "Example:" in (cli.cli.commands[name].help or "")

@@ -55,5 +55,7 @@ def test_the_independent_check_agrees(run: Path) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
     from search_qa_check import check, render
 
-    found = check([str(run / "questions"), str(run / "held-out")], [str(run / "graph")], [str(run / "nodes")], threads=1)
+    found = check(
+        [str(run / "questions"), str(run / "held-out")], [str(run / "graph")], [str(run / "nodes")], threads=1
+    )
     assert found["ok"] and found["questions"] == 20, render(found, 5)
