@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from arcmill.records import Document
 from arcmill.stage import Outcome
 from synth.search_qa.passages import spans as found_in
-from synth.search_qa.passages.known import Known, fold, stands
+from synth.search_qa.passages.known import Known, fold
 from synth.search_qa.passages.spans import MASK, Span
 from synth.search_qa.passages.stage import SuggestObfuscations
+from synth.search_qa.wording.names import named
 
 _HEADING = re.compile(r"^(?:#{1,6}\s+|=+\s*)?(.{2,80}?)(?:\s*[=#]+)?$")
 _BLANK_LINES = re.compile(r"\n\s*\n")
 _END = re.compile(r"[.!?。！？](?=\s|$|[\u3400-\u9fff])")
 _HAN = re.compile("[\u3400-\u9fff]")
+_BOTH = re.compile(r"\w\w")
 _LETTER = re.compile(r"[^\W\d_]")
 _LONGEST_TITLE = 80
 _PARTS = 4  # characters of a word of the title that is masked where it stands alone
@@ -58,7 +60,7 @@ def passages_of(document: Document, config: SuggestObfuscations, known: Known) -
         most = max(most, details)
         if details == len(passage.spans):
             continue  # it does not name the thing: nobody knows whether it is about it
-        if any(stands(name, passage.obfuscated()) for name in (title, *aliases)):
+        if named(passage.obfuscated(), (title, *aliases)):
             leaks += 1
         elif details >= config.min_suggestions:
             made.append(passage)
@@ -135,9 +137,16 @@ def masks(text: str, title: str, aliases: list[str]) -> Iterator[Span]:
 
 def _places(text: str, name: str, reason: str, flags: int = re.IGNORECASE) -> Iterator[Span]:
     pattern = r"\s+".join(re.escape(word) for word in name.split())
-    if not pattern:
+    # A pattern takes longer to make than to look whether its first word stands there at all.
+    first = name.split()[0] if pattern else ""
+    if not first or (first.isascii() and first.lower() not in text.lower()):
         return
-    left = r"(?<![^\W\u3400-\u9fff])" if re.match(r"\w", name) and not _HAN.match(name) else ""
-    right = r"(?![^\W\u3400-\u9fff])" if re.search(r"\w$", name) and not _HAN.search(name[-1]) else ""
-    for found in re.finditer(left + pattern + right, text, flags):
-        yield Span(*found.span(), found[0], MASK, "name", reason)
+    for found in re.finditer(pattern, text, flags):
+        start, end = found.span()
+        if not _runs_on(text[start - 1 : start + 1]) and not _runs_on(text[end - 1 : end + 1]):
+            yield Span(start, end, found[0], MASK, "name", reason)
+
+
+def _runs_on(pair: str) -> bool:
+    """Whether no word ends between two characters; Chinese has no borders."""
+    return len(pair) == 2 and bool(_BOTH.match(pair)) and not _HAN.search(pair)

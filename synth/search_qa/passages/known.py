@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from synth.search_qa.passages.spans import Span
+from synth.search_qa.wording.names import named
 
 _WORD = re.compile(r"\w+", re.UNICODE)
 _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
@@ -19,18 +20,6 @@ _SHORTEST = 3  # characters of a name in a script with blanks; two in Chinese
 def fold(text: str) -> str:
     """As names are compared: NFKC, without case, blanks as one."""
     return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
-
-
-def stands(name: str, text: str) -> bool:
-    """Whether a name stands in a text: between borders of words, in Chinese anywhere."""
-    name, text = fold(name), fold(text)
-    if not name:
-        return False
-    left = r"(?<!\w)" if re.match(r"\w", name) and not _HAN.match(name[0]) else ""
-    right = r"(?!\w)" if re.match(r"\w", name[-1]) and not _HAN.match(name[-1]) else ""
-    # A Chinese character beside a Latin name is a border, too.
-    text = _HAN.sub(lambda found: f" {found[0]} ", text) if left or right else text
-    return re.search(left + re.escape(name) + right, " ".join(text.split()) if left or right else text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +108,7 @@ class Known:
                     break
 
     def _instead(self, thing: Thing, language: str, original: str, title: str) -> tuple[str, str] | None:
-        if (
-            language == "en"
-            and thing.description
-            and not (stands(original, thing.description) or stands(title, thing.description))
-        ):
+        if language == "en" and thing.description and not named(thing.description, (original, title)):
             described = thing.description.strip().rstrip(".")
             if 2 <= len(described.split()) <= 12 and not re.search(r"\d", described):
                 return with_article(described), f"{thing.name}, by its description"

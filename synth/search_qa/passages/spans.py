@@ -25,7 +25,7 @@ _DATES_ZH = re.compile(rf"(?<!\d){_YEAR}\s*年(?:\s*\d{{1,2}}\s*月(?:\s*\d{{1,2
 _ABOUT = "more than|less than|fewer than|over|under|about|around|nearly|almost|some|approximately|roughly|at least|at most|up to"
 _NUMBERS = re.compile(
     rf"(?:\b(?:{_ABOUT})\s+)?"
-    r"(?<![\w.,:/#$€£-])(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\w:/-]|[.,]\d|\.\w)",
+    r"(?<!past )(?<!last )(?<!next )(?<![\w.,:/#$€£-])(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?![\w:/-]|[.,]\d|\.\w)",
     re.ASCII | re.IGNORECASE,
 )
 _NUMBERS_ZH = re.compile(

@@ -49,8 +49,8 @@ class ApplyReview(StageConfig):
 
 def setup(config: ApplyReview, inputs: Mapping[str, Any]) -> dict[str, Entry]:
     """The decisions by id, checked against all rows, once a worker. UsageError names the line of what does not fit."""
-    from synth.search_qa.passages.known import stands
     from synth.search_qa.review.table import hidden_names, read_evidence, read_review, text_of
+    from synth.search_qa.wording.names import named
 
     entries, _ = read_review(config.review, config.delimiter, config.by, config.at)
     unseen = dict(entries)
@@ -67,9 +67,8 @@ def setup(config: ApplyReview, inputs: Mapping[str, Any]) -> dict[str, Entry]:
                         f"{entry.place}: the text is not the one of row {entry.id} any more; write changes into edited_text, "
                         "with decision edit"
                     )
-                for name in hidden_names(row["answer"], evidence) if entry.text is not None else ():
-                    if stands(name, entry.text or ""):
-                        raise UsageError(f"{entry.place}: the edited text still names the answer ({name!r})")
+                if entry.text is not None and (found := named(entry.text, hidden_names(row["answer"], evidence))):
+                    raise UsageError(f"{entry.place}: the edited text still names the answer ({found[0]!r})")
     if unseen:
         first = next(iter(unseen.values()))
         more = f", and {len(unseen) - 1} more" if len(unseen) > 1 else ""

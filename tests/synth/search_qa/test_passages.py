@@ -16,7 +16,7 @@ from arcmill.stage import Outcome
 from pipelines.catalogue import get_stage
 from synth.search_qa.passages import spans as found_in
 from synth.search_qa.passages.choose import language_of, paragraphs, passages_of, title_of
-from synth.search_qa.passages.known import Known, stands
+from synth.search_qa.passages.known import Known
 from synth.search_qa.passages.stage import SuggestObfuscations
 
 STAGE = get_stage("suggest-obfuscations")
@@ -89,7 +89,7 @@ def test_bounds_hold_the_number_and_are_round(number: str, low: int, high: int) 
 
 
 def test_versions_paths_and_years_of_other_things_stay() -> None:
-    left = "See 1.2.3, /usr/1967/x, v12, port:8080, $450 and ISBN 978-3-16 of #12, 12:30 and 1967-style."
+    left = "See 1.2.3, /usr/1967/x, v12, port:8080, $450 and ISBN 978-3-16 of #12, 12:30 and 1967-style, in the past 20 years."
     assert list(found_in.numbers(left, "en", 10)) == []
     assert list(found_in.dates("a road of 1967 km, 1967-style, 1967.5", "en", 10)) == []
 
@@ -141,16 +141,6 @@ def test_long_paragraphs_end_at_a_sentence() -> None:
     assert text[start:].startswith(cut) and cut.endswith("here.") and len(cut) <= 100
     assert list(paragraphs("x" * 500, 30, 100)) == []
     assert language_of(document("123 456")) is None and language_of(document("的一是在")) == "zh"
-
-
-def test_names_stand_between_borders() -> None:
-    assert (
-        stands("Mill", "the MILL, old")
-        and not stands("Mill", "Miller")
-        and stands("塔", "高塔是")
-        and not stands(" ", "x")
-    )
-    assert stands("Mill", "在Mill工作") and stands("C++", "is C++ fast") and stands("Ｍill", "mill")
 
 
 def rows_of(dataset: Any) -> list[dict[str, Any]]:
