@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from search_qa_graph import Graph
 from search_qa_plan import NotATree, Plan, Planner, Query, facts_of, key_of, loosened, plan_of
 
-_FEW = 4000  # candidates that are tried before all of them, where a query names no constant
+_FEW = 1500  # candidates that are tried before all of them, where a query names no constant
 _BATCH = 1500  # queries solved together
 
 
