@@ -211,6 +211,10 @@ class Graph:
         found = self.names_held.bearers(folded(name), self._terms, self.first_literal)
         return [number for number in found if any(folded(held) == folded(name) for held in self.names(number))]
 
+    def shares_names(self) -> npt.NDArray[np.bool_]:
+        """Of each node, whether another may carry one of its names; where not, `bearers` of its names gives it alone."""
+        return self.names_held.shared(self._terms, self.first_literal)
+
     def relation_name(self, relation: str, language: str = "en") -> str:
         """Its label in the language, else in English, else in any, else its id."""
         held = self.relation_names.get(relation)

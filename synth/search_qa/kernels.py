@@ -402,9 +402,22 @@ def _listed(order, cycle, graph, plan, memory, limit, cap, work, found):
                 continue
             if price < cost:
                 best, cost = row, price
+        if best < 0 and v != 0:
+            if spans[v, _BOUNDED] and limit > _LAZY:  # the values within its bounds
+                if work.size < top + spans[v, _TO] - spans[v, _FROM]:
+                    wider = np.empty(2 * (top + spans[v, _TO] - spans[v, _FROM]), np.int32)
+                    wider[:top] = work[:top]
+                    work = wider
+                first[v] = top
+                for node in range(spans[v, _FROM], spans[v, _TO]):
+                    counters[1] -= 1
+                    if _holds(v, node, -1, graph, plan, memory):
+                        work[top] = node
+                        top += 1
+                last[v] = top
+                spans[v, _LISTED] = 1
+            continue
         if best < 0:
-            if v != 0:
-                continue
             if limit == _LAZY:
                 return -1, work
             for node in range(size):  # nothing but variables: every node is tried
