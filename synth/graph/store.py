@@ -29,7 +29,7 @@ Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 TYPE_RELATIONS = ("type", "P31", "rdf:type", "http://www.w3.org/1999/02/22-rdf-syntax-ns#type", "instance of")
 MAX_EDGES = 50_000_000
-_BYTES_AN_EDGE = 110  # at the peak of loading (docs/benchmarks.md); what stays is half of it
+_BYTES_AN_EDGE = 200  # at the peak of loading (docs/benchmarks.md)
 _BLOCK = 262_144  # rows that are encoded at once
 
 
