@@ -153,14 +153,17 @@ _THROUGHPUT = (
 def offline(texts: list[str], given: Any) -> float:
     """The prompts through vLLM without a server: its own `bench throughput`, which does not count the start."""
     with tempfile.TemporaryDirectory() as scratch:
-        asked, out = Path(scratch) / "prompts.jsonl", Path(scratch) / "found.json"
-        asked.write_text("".join(json.dumps({"prompt": text}) + "\n" for text in texts), "utf-8")
+        asked, out = Path(scratch) / "prompts.json", Path(scratch) / "found.json"
+        turns = [
+            {"conversations": [{"value": text}, {"value": "an answer whose length is not used"}]} for text in texts
+        ]
+        asked.write_text(json.dumps(turns), "utf-8")  # in the layout of ShareGPT, the one that takes texts of ours
         script = Path(scratch) / "throughput.py"  # a file, since its workers are spawned
         script.write_text(_THROUGHPUT, "utf-8")
         command = [
             given.llm_python or sys.executable, str(script), "--model", given.serve or given.offline,
-            "--dataset-name", "custom", "--dataset-path", str(asked), "--custom-output-len", str(given.tokens),
-            "--num-prompts", str(len(texts)), "--output-json", str(out), *given.serve_args,
+            "--backend", "vllm-chat", "--dataset-name", "sharegpt", "--dataset-path", str(asked),
+            "--output-len", str(given.tokens), "--num-prompts", str(len(texts)), "--output-json", str(out), *given.serve_args,
         ]  # fmt: skip
         subprocess.run(command, check=True, stdout=sys.stderr)
         found = json.loads(out.read_text())
