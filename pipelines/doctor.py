@@ -22,6 +22,7 @@ def examine() -> list[dict[str, Any]]:
         _disk(),
         _gpu(),
         _semantic(),
+        _mcp(),
         _llm_embedded(),
         _llm(),
         _sandbox(),
@@ -114,6 +115,14 @@ def _semantic() -> Check:
     if missing:
         return "semantic", "absent", f"without {', '.join(missing)}", "pip install 'arcmill[semantic]'", False
     return "semantic", "ok", ", ".join(found), "", False
+
+
+def _mcp() -> Check:
+    """What serve-search needs beside the rest."""
+    try:
+        return "mcp", "ok", version("mcp"), "", False
+    except PackageNotFoundError:
+        return "mcp", "absent", "not installed", "pip install 'arcmill[mcp]'", False
 
 
 def _llm_embedded() -> Check:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arcmill.engines.memory import peak_memory, reset_peak_memory
-from arcmill.errors import EngineError
+from arcmill.errors import EngineError, UsageError
 from arcmill.execute import Job, finished_task
 from arcmill.parts import task_record
 from arcmill.progress import Progress
@@ -35,6 +35,9 @@ def _run(job: Job) -> dict[str, Any]:
     reset_peak_memory()
     folder = Path(root) / uuid.uuid4().hex
     folder.mkdir()
+    for name, datasets in job.datasets.items():
+        if len(datasets) > 1:
+            raise UsageError(f"{job.stage.name}: input '{name}' takes one dataset, {len(datasets)} were given")
     single = {name: datasets[0] for name, datasets in job.datasets.items() if datasets}
     try:
         statistics = job.stage.core(single, job.config, folder)

@@ -34,7 +34,19 @@ def rows(tmp_path: Path) -> Path:
 
 def test_help_names_every_stage_and_command() -> None:
     shown = arcmill("--help").stdout
-    for name in (*STAGES, "run", "plan", "stages", "inspect", "why", "verify", "report", "doctor"):
+    for name in (
+        *STAGES,
+        "run",
+        "plan",
+        "stages",
+        "inspect",
+        "why",
+        "verify",
+        "report",
+        "doctor",
+        "search",
+        "serve-search",
+    ):
         assert f"  {name} " in shown
 
 
@@ -53,7 +65,9 @@ def test_a_stage_has_help_with_an_example_and_its_settings(name: str) -> None:
         assert meaning, f"{name}: setting {key} has no meaning"
 
 
-@pytest.mark.parametrize("name", ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor"])
+@pytest.mark.parametrize(
+    "name", ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor", "search", "serve-search"]
+)
 def test_a_command_has_help_with_an_example(name: str) -> None:
     assert "Example:" in (cli.cli.commands[name].help or "")
 
@@ -186,6 +200,8 @@ def test_the_command_line_is_frozen() -> None:
         "verify": ["as_json", "no_checksums", "path"],
         "report": ["output", "recipe", "run_dir"],
         "doctor": ["as_json"],
+        "search": ["as_json", "index", "k", "page", "query", "start"],
+        "serve-search": ["host", "index", "port", "transport"],
     }
     stage = [o for p in cli.stage_command("dedup-exact").params for o in p.opts]
     assert stage == ["--input", "--output", "--config", "--set", "--workers", "--force", "--quiet"]
