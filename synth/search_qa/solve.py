@@ -134,9 +134,16 @@ class Solver:
             raise Undecided(f"more than {allowed:,} nodes looked at")
         return int(found)
 
-    def answers(self, plan: Plan, cap: int, skip: int = -1) -> list[int]:
-        """The answers themselves, sorted; any `cap` of them where there are more. ValueError where no clue is left."""
-        found = self.count(plan, cap, skip)
+    def answers(self, plan: Plan, cap: int, skip: int = -1, avoid: Sequence[int] = ()) -> list[int]:
+        """The answers themselves, sorted; any `cap` of them where there are more. No variable is a node of `avoid`.
+
+        ValueError where no clue is left.
+        """
+        self._marks[list(avoid)] = 0xFFFF0000  # no variable holds there
+        try:
+            found = self.count(plan, cap, skip)
+        finally:
+            self._marks[list(avoid)] = 0
         if found == UNCONSTRAINED:
             raise ValueError("no clue is left")
         return sorted(self._found[:found].tolist())
