@@ -84,12 +84,22 @@ def claimed(said: Mapping[str, Any], relations: Mapping[str, str], terms: Mappin
             ends = [
                 None if clue.get(name) in (None, "") else str(clue[name]).strip() for name in ("at_least", "at_most")
             ]
-            clues.append(Bound(term(clue["variable"]), str(clue.get("kind")), *ends))
+            if (
+                not term(clue["variable"]).is_variable
+                or clue.get("kind") not in ("number", "date")
+                or ends == [None, None]
+            ):
+                raise ValueError(f"{clue!r} is no bound of a variable")
+            clues.append(Bound(term(clue["variable"]), clue["kind"], *ends))
             continue
         words = clue.get("relation")
         names = tuple(map(relation, words if isinstance(words, list) else [words]))
+        if not names:
+            raise ValueError(f"{clue!r} has no relation")
         clues.append(Fact(term(clue.get("subject")), names, term(clue.get("object"))))
-    return Query.from_json(Query(asked, tuple(clues)).to_json())
+    if not asked.is_variable:
+        raise ValueError("a name is asked for")
+    return Query(asked, tuple(clues))
 
 
 def refusal(meant: Query, stated: Query) -> tuple[str, str] | None:
