@@ -27,12 +27,12 @@ class Gathered(SourceFile):
     files: tuple[SourceFile, ...] = ()
 
 
-def gathered(urls: Sequence[str]) -> list[SourceFile]:
-    """One unit of all files that are named, with a digest of them all."""
+def gathered(urls: Sequence[str], beside: str) -> list[SourceFile]:
+    """One unit of all files that are named, with a digest of them all, and of what is read `beside` them."""
     from hashlib import sha256
 
     files = list_files(urls, ())
-    digest = sha256()
+    digest = sha256(beside.encode())
     for file in files:
         try:
             held = file_sha256(*locate(file.path))

@@ -12,6 +12,7 @@ class Groups:
 
     def __init__(self) -> None:
         self._up: dict[int, int] = {}
+        self._joined: set[int] = set()
 
     def root(self, number: int) -> int:
         up = self._up
@@ -21,9 +22,14 @@ class Groups:
         return number
 
     def join(self, left: int, right: int) -> int:
+        self._joined.update((left, right))
         low, high = sorted((self.root(left), self.root(right)))
         self._up[high] = low
         return low
+
+    def __contains__(self, number: int) -> bool:
+        """Whether it was joined with anything."""
+        return number in self._joined
 
     def members(self, numbers: Iterable[int]) -> dict[int, list[int]]:
         """Root -> its members among the numbers, in their order."""

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_stages import COUNT, DROP, FORGET, HALVE, LINES, LOSE, MAKE, MEASURE, DropConfig, MakeConfig
@@ -21,6 +22,8 @@ from arcmill.config import StageConfig
 from arcmill.dataset import Dataset
 from arcmill.errors import EngineError, InputError, UsageError
 from arcmill.execute import execute
+from arcmill.records import Document, documents_to_batch
+from arcmill.stage import Failure, Outcome, Stage
 
 Digest = Callable[[Path | str], str]
 
@@ -149,6 +152,8 @@ RUN = """
 import sys
 from tiny_stages import COUNT, DROP, MAKE, DropConfig, MakeConfig
 from arcmill.execute import execute
+from arcmill.records import Document, documents_to_batch
+from arcmill.stage import Failure, Outcome, Stage
 root, workers = sys.argv[1], int(sys.argv[2])
 execute(MAKE, MakeConfig(splits=8, rows=300, slow=0.03), {}, root + "/a", workers=workers)
 execute(DROP, DropConfig(), {"input": [root + "/a"]}, root + "/b", workers=workers)
@@ -356,3 +361,23 @@ def test_a_stage_may_find_its_units_and_say_what_is_read_of_them(tmp_path: Path)
 
     with pytest.raises(UsageError, match="lies in a folder that is read"):
         execute(replace(LINES, find=folder), StageConfig(), inputs, str(tmp_path / "in" / "out"))
+
+
+def _mixed(split: str, config: StageConfig) -> Any:
+    yield Document("a", "one", "mixed")
+    yield documents_to_batch([Document("b", "two", "mixed"), Document("c", "three", "mixed")])
+    yield {"seen": 3}
+    yield Failure("d", Outcome("unwanted"))
+    yield Document("e", "four", "mixed")
+    yield {"seen": 2}
+
+
+def test_a_core_over_raw_input_yields_rows_batches_and_counts_in_their_order(tmp_path: Path) -> None:
+    stage = Stage(
+        name="mixed", version=1, help="Rows of all forms.", config=StageConfig, writes="Document", engine="datatrove",
+        core=_mixed, splits=lambda _: ["all"],
+    )  # fmt: skip
+    made = execute(stage, StageConfig(), {}, str(tmp_path / "out")).dataset
+    assert [row["id"] for batch in made.batches() for row in batch.to_pylist()] == ["a", "b", "c", "e"]
+    assert (made.counts["in"], made.counts["kept"], made.counts["dropped"]) == (5, 4, 1)
+    assert made.statistics == {"seen": 5}

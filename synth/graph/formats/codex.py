@@ -26,7 +26,7 @@ from synth.graph.formats.reader import Reader, skipped
 _TRIPLES = re.compile(r"(^|/)triples/.*\.txt(\.\w+)?\Z")
 _LABELS = re.compile(r"(?:^|/)(relations|types|entities)/([A-Za-z-]+)/\1\.json(\.\w+)?\Z")
 _TYPES = re.compile(r"(^|/)entity2types\.json(\.\w+)?\Z")
-_WHOLE_BYTES = 1 << 30  # a table of labels is one JSON value, so it is held
+_WHOLE_BYTES = 256 << 20  # a table of labels is one JSON value, so it is held
 
 
 def claim(files: Sequence[SourceFile], limit: int, languages: Collection[str] | None) -> dict[str, Reader]:

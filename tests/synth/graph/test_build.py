@@ -77,6 +77,13 @@ def test_pipes_columns_in_another_order_and_packed_files_are_read(tmp_path: Path
     assert facts(build(tmp_path, {"input": [packed]}, "b", order="rso")) == [("Ada", "uncle", "Ben", "node")]
 
 
+def test_names_of_columns_are_no_fact_and_a_broken_line_hides_no_form(tmp_path: Path) -> None:
+    path = written(tmp_path, "g.tsv", "Head\tRelation\tTail\nbroken\nAda\twrote\tNotes\nhead\trelation\ttail\n")
+    made = build(tmp_path, {"input": [path]})
+    assert [fact[:3] for fact in facts(made)] == [("Ada", "wrote", "Notes"), ("head", "relation", "tail")]
+    assert {row["id"]: row["rule"] for row in ledger(made)} == {"g.tsv:1": "header", "g.tsv:2": "not-a-triple"}
+
+
 def test_what_is_wrong_with_a_fact_is_ledgered(tmp_path: Path) -> None:
     lines = [
         "a\tr\tb", "a\tr\tb", "c\tr\tc", "a\tr", "a\t\tb", "a\tno\tb", "\u00e9\tr\te\u0301x", "e\u0301\tr\t\u00e9x", "x\0\tr\tb",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -81,3 +85,20 @@ def test_a_part_of_it_may_be_asked_for_and_joined_with_files(tmp_path: Path) -> 
     made = execute(STAGE, config, {"input": [str(path)]}, str(tmp_path / "out")).dataset
     sources = Counter(row["source"] for batch in made.batches() for row in batch.to_pylist())
     assert sources["triples"] == 1 and sources["environment"] > 20
+
+
+def test_the_same_bytes_for_any_hash_seed(tmp_path: Path, digest: Callable[[Path], str]) -> None:
+    made = []
+    for seed in ("1", "2"):
+        folder = tmp_path / seed
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        steps = (
+            ["build-graph", "--set", "distributions=[p*]"],
+            ["build-nodes", "--input", str(folder / "build-graph")],
+        )
+        for stage, *more in steps:
+            command = [sys.executable, "-m", "pipelines.cli", stage, *more, "--output", str(folder / stage)]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+        made.append([digest(folder / stage) for stage, *_ in steps])
+    assert made[0] == made[1]
