@@ -196,6 +196,16 @@ class Names:
         first, last = np.searchsorted(hashes, key), np.searchsorted(hashes, key, "right")
         return sorted({int(owner) for owner in owners[first:last]})
 
+    def shared(self, terms: pa.Array, nodes: int) -> npt.NDArray[np.bool_]:
+        """Of each node, whether another may carry one of its names: all of which it is so, and hash collisions."""
+        if self._index is None:
+            self._index = self._indexed(terms, nodes)
+        hashes, owners = self._index
+        found = np.zeros(nodes, bool)
+        alike = (hashes[1:] == hashes[:-1]) & (owners[1:] != owners[:-1])
+        found[owners[1:][alike]] = found[owners[:-1][alike]] = True
+        return found
+
     def _indexed(self, terms: pa.Array, nodes: int) -> tuple[npt.NDArray[np.uint64], Longs]:
         from synth.graph.store import folded
 

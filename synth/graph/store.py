@@ -29,7 +29,7 @@ Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 TYPE_RELATIONS = ("type", "P31", "rdf:type", "http://www.w3.org/1999/02/22-rdf-syntax-ns#type", "instance of")
 MAX_EDGES = 50_000_000
-_BYTES_AN_EDGE = 110  # at the peak of loading (docs/benchmarks.md); what stays is half of it
+_BYTES_AN_EDGE = 200  # at the peak of loading (docs/benchmarks.md)
 _BLOCK = 262_144  # rows that are encoded at once
 
 
@@ -210,6 +210,10 @@ class Graph:
         """The nodes that carry a name or alias, compared as `folded`; a node without names carries its id."""
         found = self.names_held.bearers(folded(name), self._terms, self.first_literal)
         return [number for number in found if any(folded(held) == folded(name) for held in self.names(number))]
+
+    def shares_names(self) -> npt.NDArray[np.bool_]:
+        """Of each node, whether another may carry one of its names; where not, `bearers` of its names gives it alone."""
+        return self.names_held.shared(self._terms, self.first_literal)
 
     def relation_name(self, relation: str, language: str = "en") -> str:
         """Its label in the language, else in English, else in any, else its id."""

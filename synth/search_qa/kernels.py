@@ -229,28 +229,38 @@ def _width(graph, node, backwards, held, first, last):
 
 
 @njit(cache=True, _nrt=False)
-def _spanned(facts, skip, own, child, above, owner, order):
-    """Span a tree from the answer: `own[f]` is the variable above fact f (-1: out of reach, -2: it closes a cycle),
-    `child[f]` the variable below it (-1: a constant), `above[v]` the fact above v. Returns how many variables there are."""
+def _spanned(facts, held, fans, skip, own, child, above, owner, order):
+    """Span a tree from the answer, by the facts that offer the fewest edges first: `own[f]` is the variable above fact f (-1:
+    out of reach, -2: it closes a cycle), `child[f]` the variable below it (-1: a constant), `above[v]` the fact above v.
+    Returns how many variables there are. `order` has each after the one above it."""
     own[:], child[:], above[:], owner[:] = -1, -1, -1, -1
-    order[0], total, at = 0, 1, 0
-    while at < total:
-        v = order[at]
-        at += 1
+    order[0], total = 0, 1
+    while True:
+        best, least = -1, np.inf
         for fact in range(facts.shape[0]):
-            subject, object_ = facts[fact, 0], facts[fact, 1]
-            if fact == skip or own[fact] != -1 or (subject != -1 - v and object_ != -1 - v):
+            if fact == skip or own[fact] != -1:
                 continue
-            other = object_ if subject == -1 - v else subject
-            if other >= 0:
-                own[fact] = v
-            elif other == -1 or above[-1 - other] >= 0:
+            one, other = facts[fact, 0], facts[fact, 1]
+            has_one = one == -1 or (one < 0 and above[-1 - one] >= 0)
+            has_other = other == -1 or (other < 0 and above[-1 - other] >= 0)
+            if has_one and has_other:
                 own[fact] = -2
-            else:
-                own[fact], child[fact], above[-1 - other], owner[-1 - other] = v, -1 - other, fact, v
-                order[total] = -1 - other
-                total += 1
-    return total
+            elif (has_one and other >= 0) or (has_other and one >= 0):
+                own[fact] = -1 - (one if has_one else other)
+            elif has_one or has_other:
+                cost = 0.0
+                for place in range(facts[fact, 2], facts[fact, 3]):
+                    cost += fans[0 if has_one else 1, held[place]]
+                if cost < least:
+                    best, least = fact, cost
+        if best < 0:
+            return total
+        one, other = facts[best, 0], facts[best, 1]
+        if other == -1 or (other < 0 and above[-1 - other] >= 0):
+            one, other = other, one
+        own[best], child[best], above[-1 - other], owner[-1 - other] = -1 - one, -1 - other, best, -1 - one
+        order[total] = -1 - other
+        total += 1
 
 
 @njit(cache=True)
@@ -329,14 +339,16 @@ def _laid_out(facts, bounds, skip, own, child, order, total, placed):
 
 
 @njit(cache=True)
-def solve(starts, relations, others, low, high, facts, held, bounds, skip, cap, budget, marks, touched, work, found):
+def solve(
+    starts, relations, others, low, high, fans, facts, held, bounds, skip, cap, budget, marks, touched, work, found
+):
     """How many answers (at most cap; they are in `found`), -1 where no clue is left, -2 where the budget is spent."""
     clues = facts.shape[0]
     own, child, placed = np.empty(clues, np.int64), np.empty(clues, np.int64), np.empty(clues, np.int64)
     above, owner, order = (
         np.empty(_VARIABLES, np.int64), np.empty(_VARIABLES, np.int64), np.empty(_VARIABLES, np.int64),
     )  # fmt: skip
-    total = _spanned(facts, skip, own, child, above, owner, order)
+    total = _spanned(facts, held, fans, skip, own, child, above, owner, order)
     if clues == 0 or (own.max() == -1 and own.min() == -1):
         return -1
     rows, spans, values = _laid_out(facts, bounds, skip, own, child, order, total, placed)
@@ -390,9 +402,22 @@ def _listed(order, cycle, graph, plan, memory, limit, cap, work, found):
                 continue
             if price < cost:
                 best, cost = row, price
+        if best < 0 and v != 0:
+            if spans[v, _BOUNDED] and limit > _LAZY:  # the values within its bounds
+                if work.size < top + spans[v, _TO] - spans[v, _FROM]:
+                    wider = np.empty(2 * (top + spans[v, _TO] - spans[v, _FROM]), np.int32)
+                    wider[:top] = work[:top]
+                    work = wider
+                first[v] = top
+                for node in range(spans[v, _FROM], spans[v, _TO]):
+                    counters[1] -= 1
+                    if _holds(v, node, -1, graph, plan, memory):
+                        work[top] = node
+                        top += 1
+                last[v] = top
+                spans[v, _LISTED] = 1
+            continue
         if best < 0:
-            if v != 0:
-                continue
             if limit == _LAZY:
                 return -1, work
             for node in range(size):  # nothing but variables: every node is tried

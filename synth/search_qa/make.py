@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from synth.search_qa.stage import SynthSearchQa
 
 _TRIES = 4  # candidates of one answer, before the next is tried
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Maker:
@@ -276,6 +275,8 @@ def _outcome(refused: Refused, level: int, answer: str) -> Outcome:
 
 def _mixed(numbers: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
     """A hash of each number (SplitMix64), by which answers fall to splits and are put in order."""
+    start = (seed * 0x2545F4914F6CDD1D + 1) * 0x9E3779B97F4A7C15 % (1 << 64)
+    mixed = numbers.astype(np.uint64) + np.uint64(start)
     mixed = numbers.astype(np.uint64) + np.uint64((seed * 0x2545F4914F6CDD1D + 1) * int(_MIX) % (1 << 64))
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)

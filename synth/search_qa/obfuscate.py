@@ -38,9 +38,9 @@ def loosened(
     if level >= 2:
         # Before dates: a description may bring one.
         held = grower.deepened(made, grower.limits.max_hops - len(made.facts), True, False, draw, typed=True)
-        if held is None:
+        if held is None and not made.hidden:  # else one is told by other clues already
             raise Refused("nothing-to-obfuscate", "no name could be told by other clues")
-        made = held
+        made = held or made
     if level >= 1:
         made = _ranged(grower, made, level == 1, draw)
     if level >= 3:
@@ -78,7 +78,7 @@ def _widened(grower: Grower, draft: Draft, wider: Draft, hidden: int, draw: rand
             break
     else:
         if ranges and len(draft.facts) < grower.limits.max_hops:
-            wider.bounds[-1:] = [(hidden, term.kind, *ranges[-2 if len(ranges) > 1 else -1])]
+            wider.bounds[-1:] = [(hidden, term.kind, *ranges[len(ranges) // 2])]
             ends = [-1 - number for number in range(len(draft.witness))]
             for end in draw.sample(ends, min(len(ends), 2)):
                 for step in grower.clues(wider, end, draw):

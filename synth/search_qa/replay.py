@@ -12,6 +12,7 @@ from synth.search_qa.prove import Demand, Proof, Refused, prove
 from synth.search_qa.query import CONSTANTS, Query, Term
 from synth.search_qa.solve import Solver, planned
 from synth.search_qa.wording import isomorphic, named, parse
+from synth.search_qa.wording.claims import recorded
 
 KIND = "search-qa"
 
@@ -91,13 +92,18 @@ def _difference(
     for term, number in zip(proof.variables, proof.witness, strict=True):
         if found := named(row.prompt, graph.names(number)):
             return f"{row.id}: name-in-text: {found[0]!r} of {term.value}"
-    if evidence.get("wording") != "template":
+    text = row.prompt
+    if evidence.get("wording") == "rewrite":
+        if (wrong := recorded(row.prompt, evidence)) is not None:
+            return f"{row.id}: {wrong}"
+        text = str(evidence["rewrite"].get("template"))
+    elif evidence.get("wording") != "template":
         return None
     canonical = json.dumps(evidence["query"], sort_keys=True, ensure_ascii=False)
     if row.id != (own := stable_id("search-qa", canonical, language)):
         return f"{row.id}: the id of this query and language is {own}"
     try:
-        same = isomorphic(parse(row.prompt, graph, language), proof.query)
+        same = isomorphic(parse(text, graph, language), proof.query)
     except ValueError as error:
         return f"{row.id}: the text is no question of a template ({error})"
     return None if same else f"{row.id}: the text states another query"

@@ -23,6 +23,7 @@ from synth.search_qa.solve import IntBound, IntFact, Plan, Solver, Undecided
 LOOKS = 8  # edges that are looked at where one is chosen
 _COUNTED = 64  # answers counted where clues are compared
 _HASTY, _HASTY_CYCLE = 200_000, 20_000  # nodes that are looked at for one count, while sampling
+_WAYS = 5  # closed ways that are tried for one answer
 _TELLING = 32  # nodes of more edges are not looked at for twins
 
 
@@ -54,12 +55,13 @@ class Draft:
     bounds: list[IntBound] = field(default_factory=list)
     witness: list[int] = field(default_factory=list)
     depth: list[int] = field(default_factory=list)
+    hidden: int = 0  # names that are told by other clues
 
     def plan(self) -> Plan:
         return Plan(tuple(self.facts), tuple(self.bounds))
 
     def copy(self) -> Draft:
-        return Draft(self.facts.copy(), self.bounds.copy(), self.witness.copy(), self.depth.copy())
+        return Draft(self.facts.copy(), self.bounds.copy(), self.witness.copy(), self.depth.copy(), self.hidden)
 
     def nodes(self) -> set[int]:
         """All nodes that stand in it, so that none is used twice."""
@@ -90,6 +92,7 @@ class Grower:
             (False, self.graph.in_start, self.graph.in_relation, self.graph.in_subject),
         )
         self._clear: dict[int, bool] = {}
+        self._shared = self.graph.shares_names()
 
     # -- a whole question ------------------------------------------------------------------------------------------
 
@@ -147,8 +150,10 @@ class Grower:
         """Whether no other node carries its name."""
         if node not in self._clear:
             graph = self.graph
-            self._clear[node] = graph.is_literal(node) or all(
-                graph.bearers(graph.name(node, language)) == [node] for language in self.languages
+            self._clear[node] = (
+                graph.is_literal(node)
+                or not self._shared[node]
+                or all(graph.bearers(graph.name(node, language)) == [node] for language in self.languages)
             )
         return self._clear[node]
 
@@ -167,6 +172,7 @@ class Grower:
             wider = draft.copy()
             depth = draft.depth[-1 - end] + 1
             hidden = wider.variable(node, depth)
+            wider.hidden += 1
             wider.facts[place] = (subject, relations, hidden) if object_ >= 0 else (hidden, relations, object_)
             if (made := self._described(wider, hidden, room, value, single, typed, draw)) is not None:
                 return made
@@ -262,7 +268,7 @@ class Grower:
         for at in draw.sample(short.tolist(), min(short.size, LOOKS // 2)):
             found.append([beside[owner[at]], int(far[at])])
         draw.shuffle(found)
-        return found
+        return found[:_WAYS]
 
     def _told_apart(self, nodes: list[int], draw: random.Random) -> list[Step] | None:
         """Edges along a closed way; None where the two nodes beside the answer could be one, as their edges are alike."""
@@ -335,6 +341,8 @@ class Grower:
                 found = self.count(draft.plan(), _COUNTED) if turn else 2
                 draft.facts.pop()
                 rank = found, 0 if value and turn == 0 else self._dullness(step.other)
+                if found == 1 and turn and not self._are_needed(draft, step):
+                    rank = 1, 2
                 if best is None or rank < best[:2]:
                     best = *rank, step
                 if rank == (1, 0):
@@ -358,6 +366,13 @@ class Grower:
     def _is_needed(self, draft: Draft, place: int) -> bool:
         counted = self.count(draft.plan(), 2, place)
         return counted == -1 or counted > 1
+
+    def _are_needed(self, draft: Draft, step: Step) -> bool:
+        """Whether all clues are still needed where one more is added."""
+        draft.add(-1, step, step.other)
+        needed = all(self._is_needed(draft, place) for place in range(len(draft.facts) - 1))
+        draft.facts.pop()
+        return needed
 
     def clues(
         self, draft: Draft, end: int, draw: random.Random, looks: int = LOOKS, value: bool = False, far: bool = True

@@ -113,6 +113,9 @@ class Solver:
         self._touched = np.empty(size, np.int32)
         self._work = np.empty(1 << 16, np.int32)
         self._found = np.empty(1 << 10, np.int32)
+        self._fans = np.stack(
+            [_fans(graph.out_start, graph.out_relation, graph), _fans(graph.in_start, graph.in_relation, graph)]
+        )
         self._ranges = {
             "number": (graph.first_number, graph.first_date), "date": (graph.first_date, graph.size),
         }  # fmt: skip
@@ -127,7 +130,7 @@ class Solver:
         if self._found.size < cap:
             self._found = np.empty(cap, np.int32)
         found = solve(
-            self.graph.starts, self.graph.edge_relations, self.graph.edge_others, self.graph.low, self.graph.high,
+            self.graph.starts, self.graph.edge_relations, self.graph.edge_others, self.graph.low, self.graph.high, self._fans,
             facts, relations, bounds, skip, cap, allowed, self._marks, self._touched, self._work, self._found,
         )  # fmt: skip
         if found == -2:
@@ -175,6 +178,21 @@ class Solver:
             np.array(relations, np.int32),
             np.array(bounds, np.float64).reshape(-1, 5),
         )
+
+
+def _fans(starts: npt.NDArray[np.int64], relation: npt.NDArray[np.int32], graph: Graph) -> npt.NDArray[np.float64]:
+    """Of each relation: how many edges of it an edge has beside it at its node, itself counted, in the mean."""
+    found = np.zeros(max(len(graph.relations), 1))
+    if not relation.size:
+        return found
+    fresh = np.ones(relation.size, bool)
+    fresh[1:] = relation[1:] != relation[:-1]
+    fresh[starts[:-1][starts[:-1] < relation.size]] = True
+    places = np.flatnonzero(fresh)
+    runs = np.diff(np.append(places, relation.size)).astype(np.float64)
+    squares = np.bincount(relation[places], runs * runs, found.size)
+    edges: npt.NDArray[np.float64] = np.maximum(np.bincount(relation[places], runs, found.size), 1)
+    return squares / edges
 
 
 def answers(graph: Graph, query: Query, cap: int = 1000) -> list[int]:

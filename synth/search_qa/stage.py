@@ -28,7 +28,7 @@ class SynthSearchQa(StageConfig):
         "cannot have (no dates or numbers, no relations alike) are left out"
     )  # fmt: skip
     shapes: dict[Literal["chain", "tree", "cycle"], float] = Field(
-        {"chain": 1.0, "tree": 3.0, "cycle": 1.0}, min_length=1, description="shape -> weight: chain (one way from one constant "
+        {"chain": 1.0, "tree": 4.0, "cycle": 0.5}, min_length=1, description="shape -> weight: chain (one way from one constant "
         "to the answer), tree (clues that meet), cycle (variables on a closed way). A chain becomes a tree where obfuscation "
         "gives it branches"
     )  # fmt: skip

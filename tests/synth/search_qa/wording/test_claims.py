@@ -8,32 +8,16 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from perfect_reader import stated
 from random_queries import hostile_graph, random_query
 
-from synth.search_qa.query import Bound, Query
+from synth.search_qa.query import node
 from synth.search_qa.wording import isomorphic
 from synth.search_qa.wording.claims import claimed, refusal
 from synth.search_qa.wording.lexicon import speech
 from synth.search_qa.wording.lists import Lists
 
 GRAPH: Any = hostile_graph()
-
-
-def stated(query: Query, lists: Lists) -> dict[str, Any]:
-    """As a reader who errs in nothing writes it."""
-    names = {term: name for name, term in lists.terms.items()}
-    words = {relation: word for word, relation in lists.relations.items()}
-    clues: list[dict[str, Any]] = []
-    for clue in query.clues:
-        if isinstance(clue, Bound):
-            ends = {"at_least": clue.low, "at_most": clue.high}
-            clues.append(
-                {"variable": clue.variable.value, "kind": clue.kind, **{k: v for k, v in ends.items() if v is not None}}
-            )
-        else:
-            subject, thing = (term.value if term.is_variable else names[term] for term in clue.terms)
-            clues.append({"subject": subject, "relation": [words[name] for name in clue.relations], "object": thing})
-    return {"asked": query.answer.value, "clues": clues}
 
 
 def spoilt(said: dict[str, Any], kind: str, lists: Lists, draw: random.Random) -> dict[str, Any]:
@@ -96,7 +80,5 @@ def test_the_query_is_accepted_and_spoilt_clues_are_refused() -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_statement_is_refused(said: dict[str, Any]) -> None:
-    from synth.search_qa.query import node
-
     with pytest.raises(ValueError):
         claimed(said, {"r": "r"}, {"Kismet": node("1")})
