@@ -277,7 +277,6 @@ def _mixed(numbers: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
     """A hash of each number (SplitMix64), by which answers fall to splits and are put in order."""
     start = (seed * 0x2545F4914F6CDD1D + 1) * 0x9E3779B97F4A7C15 % (1 << 64)
     mixed = numbers.astype(np.uint64) + np.uint64(start)
-    mixed = numbers.astype(np.uint64) + np.uint64((seed * 0x2545F4914F6CDD1D + 1) * int(_MIX) % (1 << 64))
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return mixed ^ (mixed >> np.uint64(31))
