@@ -63,6 +63,7 @@ STAGES = {
         "Make multi-hop search questions from a knowledge graph, each with the proof that its answer is the only one.",
     ),
     "extract-problems": Listed("synth.problems.extract", "Ask a language model for questions that documents answer, and keep those whose answer stands there."),
+    "rewrite-questions": Listed("synth.search_qa.wording.rewrite", "Rewrite template questions in natural words, and refuse what no longer says the same."),
     "select-prompts": Listed("synth.problems.select", "Drop the prompts with the shortest responses, which teach least."),
     "synth-reasoning": Listed("synth.reasoning.stage", "Ask a model for solutions of problems, several samples each, with the reasoning apart from the answer."),
     "reject-samples": Listed("synth.rejection.stage", "Keep the samples that are well formed, verified right, well judged, and keep to the tool protocol."),

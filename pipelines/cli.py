@@ -374,9 +374,13 @@ def why(run_dir: str, document_id: str, as_json: bool) -> None:
 @cli.command()
 @click.argument("path")
 @click.option("--no-checksums", is_flag=True, help="Skip reading every file for its checksum.")
+@click.option(
+    "--graph", "graphs", multiple=True, metavar="PATH",
+    help="Edge or Node dataset on which search questions are proved again, where it is not beside them. Repeatable.",
+)  # fmt: skip
 @json_option
-def verify(path: str, no_checksums: bool, as_json: bool) -> None:
-    """Check a dataset or a run: manifest, checksums, schema, conservation.
+def verify(path: str, no_checksums: bool, graphs: tuple[str, ...], as_json: bool) -> None:
+    """Check a dataset or a run: manifest, checksums, schema, conservation, and the evidence of synthetic rows.
 
     \b
     Example:
@@ -384,7 +388,7 @@ def verify(path: str, no_checksums: bool, as_json: bool) -> None:
     """
     from pipelines.verify import render, verify_path
 
-    found = verify_path(path, checksums=not no_checksums)
+    found = verify_path(path, checksums=not no_checksums, graphs=graphs)
     say(found, as_json, render)
     if not found["ok"]:
         raise SystemExit(3)

@@ -1,9 +1,13 @@
-"""`arcmill verify`: manifest, checksums, schema, conservation and evidence of a dataset, or of every dataset of a run."""
+"""`arcmill verify`: manifest, checksums, schema, conservation and evidence of a dataset, or of every dataset of a run.
+
+Search questions are proved again on their graph, which is found by its fingerprint: beside the dataset, or among `graphs`.
+"""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,7 +18,7 @@ from arcmill.storage import locate
 _SHOWN = 20  # rows whose evidence does not hold that are named
 
 
-def verify_path(path: str, checksums: bool = True) -> dict[str, Any]:
+def verify_path(path: str, checksums: bool = True, graphs: Sequence[str] = ()) -> dict[str, Any]:
     """What was checked and what is wrong: `{"ok": bool, "datasets": [{path, rows, files, problems}]}`."""
     filesystem, root = locate(path)
     if filesystem.exists(f"{root}/{MANIFEST}"):
@@ -26,22 +30,26 @@ def verify_path(path: str, checksums: bool = True) -> dict[str, Any]:
         folders = []
     if not folders:
         raise InputError(f"{path}: neither a dataset nor a run that holds one")
-    datasets = [_verify(folder, checksums) for folder in folders]
+    beside = path if folders != [path] else f"{path.rstrip('/')}/.."
+    questions = _Questions(beside, graphs)
+    datasets = [_verify(folder, checksums, questions) for folder in folders]
     return {"ok": not any(dataset["problems"] for dataset in datasets), "datasets": datasets}
 
 
-def _verify(folder: str, checksums: bool) -> dict[str, Any]:
+def _verify(folder: str, checksums: bool, questions: _Questions) -> dict[str, Any]:
     try:
         dataset = Dataset.open(folder)
         problems = list(dataset.problems(checksums))
     except InputError as error:
         return {"path": folder, "record": None, "rows": None, "files": 0, "problems": [str(error)]}
-    replayed: Counter[str] = Counter()
+    replayed, unproved = Counter[str](), Counter[str]()
     if dataset.record == "Conversation" and not problems:
         problems += _replay(dataset, replayed)
+    if dataset.record == "Problem" and not problems:
+        problems += questions.replay(dataset, replayed, unproved)
     return {
         "path": folder, "record": dataset.record, "rows": dataset.rows, "files": len(dataset.manifest["files"]),
-        "replayed": dict(sorted(replayed.items())), "problems": problems,
+        "replayed": dict(sorted(replayed.items())), "not_replayed": dict(sorted(unproved.items())), "problems": problems,
     }  # fmt: skip
 
 
@@ -58,9 +66,83 @@ def _replay(dataset: Dataset, replayed: Counter[str]) -> list[str]:
                     replayed[verifier] += 1
                 if problem is not None:
                     problems.append(problem)
-    if len(problems) > _SHOWN:
-        problems[_SHOWN:] = [f"and {len(problems) - _SHOWN} more rows"]
-    return problems
+    return _few(problems)
+
+
+class _Questions:
+    """The graphs of search questions: each is loaded when the first question of it comes, and one is kept."""
+
+    def __init__(self, beside: str, graphs: Sequence[str]) -> None:
+        self._beside, self._graphs = beside, graphs
+        self._found: Mapping[str, Dataset] | None = None
+        self._solvers: dict[tuple[str, ...], Any] = {}
+
+    def replay(self, dataset: Dataset, replayed: Counter[str], unproved: Counter[str]) -> list[str]:
+        """Prove every search question of a dataset again; those whose graph is not at hand are counted in `unproved`."""
+        from arcmill.records import batch_to_rows
+        from synth.search_qa.replay import KIND, evidence_of, graph_of, replay
+
+        problems: list[str] = []
+        for batch in dataset.batches():
+            for row in batch_to_rows("Problem", batch):
+                if (evidence := evidence_of(row)) is None:
+                    if row.domain == "search" and row.evidence and f'"{KIND}"' in row.evidence:
+                        problems.append(f"{row.id}: evidence is no JSON")
+                    continue
+                marks = graph_of(evidence)
+                if not marks:
+                    problems.append(f"{row.id}: evidence names no graph")
+                    continue
+                solver = self._solver(marks)
+                if solver is None:
+                    known = self._known()
+                    lacks = next(mark for mark in marks if mark not in known)
+                    unproved[f"{KIND} (no dataset with fingerprint {lacks[:12]} here; name it with --graph)"] += 1
+                    continue
+                replayed[KIND] += 1
+                if (problem := replay(row, evidence, solver)) is not None:
+                    problems.append(problem)
+        return _few(problems)
+
+    def _solver(self, marks: tuple[str, ...]) -> Any:
+        if marks not in self._solvers:
+            known = self._known()
+            held = [known[mark] for mark in marks if mark in known]
+            if len(held) < len(marks):
+                return None
+            from synth.graph.store import Graph
+            from synth.search_qa.solve import Solver
+
+            self._solvers.clear()
+            by = {record: [dataset for dataset in held if dataset.record == record] for record in ("Edge", "Node")}
+            rows = sum(dataset.rows for dataset in by["Edge"])
+            self._solvers[marks] = Solver(Graph.load(by["Edge"], by["Node"], max_edges=max(rows, 1)))
+        return self._solvers[marks]
+
+    def _known(self) -> Mapping[str, Dataset]:
+        """Edge and Node datasets at hand, by fingerprint."""
+        if self._found is None:
+            found: dict[str, Dataset] = {}
+            for folder in self._graphs:
+                named = Dataset.open(folder)
+                if named.record not in ("Edge", "Node"):
+                    raise InputError(f"--graph {folder}: holds {named.record}, a graph is of Edge and Node")
+                found[named.fingerprint] = named
+            filesystem, root = locate(self._beside)
+            for entry in sorted(filesystem.ls(root, detail=False)) if filesystem.isdir(root) else ():
+                if filesystem.exists(f"{entry}/{MANIFEST}"):
+                    try:
+                        dataset = Dataset.open(f"{self._beside.rstrip('/')}/{entry.rstrip('/').rpartition('/')[2]}")
+                    except InputError:  # it is told as a dataset of the run
+                        continue
+                    if dataset.record in ("Edge", "Node"):
+                        found.setdefault(dataset.fingerprint, dataset)
+            self._found = found
+        return self._found
+
+
+def _few(problems: list[str]) -> list[str]:
+    return problems if len(problems) <= _SHOWN else [*problems[:_SHOWN], f"and {len(problems) - _SHOWN} more rows"]
 
 
 def render(found: dict[str, Any]) -> str:
@@ -73,5 +155,7 @@ def render(found: dict[str, Any]) -> str:
         )
         if dataset.get("replayed"):
             lines[-1] += "; verified again: " + ", ".join(f"{n} {kind}" for kind, n in dataset["replayed"].items())
+        if dataset.get("not_replayed"):
+            lines[-1] += "; NOT proved: " + ", ".join(f"{n} {kind}" for kind, n in dataset["not_replayed"].items())
         lines.extend(f"          {problem}" for problem in dataset["problems"])
     return "\n".join(lines)

@@ -29,7 +29,7 @@ class FakeGraph:
         self.relations = list(relations)
         self.type_relations = [self.relations.index(relation) for relation in type_relations]
         self._classes, self._instances = frozenset(classes), [0]
-        self.size = len(self._terms)
+        self.size, self.first_literal = len(self._terms), len(nodes)
         self.fingerprints = ["fake"]
 
     def index(self, term: Term) -> int | None:

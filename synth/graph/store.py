@@ -66,11 +66,12 @@ class Graph:
     @classmethod
     def load(
         cls, edges: Sequence[Dataset], nodes: Sequence[Dataset] = (), *, max_edges: int = MAX_EDGES,
-        type_relations: Sequence[str] = TYPE_RELATIONS,
+        type_relations: Sequence[str] = TYPE_RELATIONS, self_loops: bool = False,
     ) -> Graph:  # fmt: skip
         """Read Edge datasets (and Node datasets, for names, types and members).
 
-        Redirects and members are applied; a duplicate edge counts once; self-loops are left out. Raises UsageError where
+        Redirects and members are applied; a duplicate edge counts once; self-loops are left out, unless
+        they are asked for. Raises UsageError where
         there are more than `max_edges`, before anything is read, and InputError for rows that are no edges.
         """
         total = sum(dataset.rows for dataset in edges)
@@ -84,7 +85,7 @@ class Graph:
                 raise UsageError(f"{dataset.url} holds {dataset.record}, a graph is read from {record}")
         raw = _read(edges)
         said = read_names(raw.said, nodes)
-        graph = cls._built(raw, said.redirects, [d.fingerprint for d in [*edges, *nodes]])
+        graph = cls._built(raw, said.redirects, [d.fingerprint for d in [*edges, *nodes]], self_loops)
         graph._type_relations = [
             graph.relation_numbers[name] for name in type_relations if name in graph.relation_numbers
         ]
@@ -98,7 +99,7 @@ class Graph:
         return graph
 
     @classmethod
-    def _built(cls, raw: _Raw, redirects: Mapping[str, str], fingerprints: list[str]) -> Graph:
+    def _built(cls, raw: _Raw, redirects: Mapping[str, str], fingerprints: list[str], self_loops: bool) -> Graph:
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -107,7 +108,7 @@ class Graph:
         ids = EdgeIds.of(raw.ids)
         del raw.subjects, raw.objects, raw.relations, raw.ids
         total = subject.size
-        keep = np.flatnonzero(subject != object_)
+        keep = np.arange(total) if self_loops else np.flatnonzero(subject != object_)
         loops = total - keep.size
         order = keep[np.lexsort((object_[keep], relation[keep], subject[keep]))]
         subject, relation, object_ = subject[order], relation[order], object_[order]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from synth.search_qa.stage import SynthSearchQa
 
 _TRIES = 4  # candidates of one answer, before the next is tried
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Maker:
@@ -45,7 +44,7 @@ class Maker:
             config.max_branching,
             config.hub_degree,
         )
-        self.grower = Grower(self.solver, limits, usable, is_type)
+        self.grower = Grower(self.solver, limits, usable, is_type, config.languages)
         self.demand = Demand(config.cap, config.hub_degree)
         self.vague = self._vague(usable & ~is_type)
         self.levels = self._levels(usable)
@@ -137,26 +136,35 @@ class Maker:
         order = own[np.argsort(keys[keys % np.uint64(total) == number], kind="stable")].tolist()
         share = config.questions // total + (number < config.questions % total)
         left, made, counts = share * config.attempts, 0, Counter[str]()
-        held = _Held(config)
+        held, levels, shapes = _Held(config), _Mix(self.levels), _Mix(config.shapes)
         turn = 0
         while made < share and left > 0 and order and turn < _TRIES * config.max_per_answer:
             again = []
             for answer in order:
                 if made == share or left == 0:
                     break
-                left -= 1
                 identifier = stable_id("search-qa-candidate", graph.term(answer).value, str(config.seed), str(turn))
                 draw = random.Random(f"{config.seed} {turn} {identifier}")
+                if not turn and not self.grower.is_distinct(answer):
+                    counts["answers_like_others"] += 1
+                    refused = Refused("not-unique", "no edge of it tells it from another")
+                    yield Failure(
+                        identifier, Outcome(refused.rule, detail=f"{graph.term(answer).value}: {refused.detail}")
+                    )
+                    continue
+                left -= 1
                 language = config.languages[made % len(config.languages)]
-                level = draw.choices(list(self.levels), list(self.levels.values()))[0]
+                level, shape = levels.next(draw), shapes.next(draw)
                 try:
-                    problem = self._question(answer, level, language, draw, held)
+                    problem = self._question(answer, level, shape, language, draw, held)
                 except Refused as refused:
                     counts[f"refused_at_level_{level}"] += 1
                     yield Failure(identifier, _outcome(refused, level, graph.term(answer).value))
                     again.append(answer)
                     continue
                 made += 1
+                levels.made[level] += 1
+                shapes.made[shape] += 1
                 counts[f"questions_at_level_{level}"] += 1
                 if held.answers[answer] < config.max_per_answer:
                     again.append(answer)
@@ -168,9 +176,10 @@ class Maker:
         counts["answers_possible"] = own.size
         yield counts
 
-    def _question(self, answer: int, level: int, language: str, draw: random.Random, held: _Held) -> Problem:
+    def _question(
+        self, answer: int, level: int, shape: str, language: str, draw: random.Random, held: _Held
+    ) -> Problem:
         config = self.config
-        shape = draw.choices(list(config.shapes), list(config.shapes.values()))[0]
         hops = draw.randint(config.min_hops, config.max_hops)
         try:
             draft = self.grower.base(answer, shape, max(hops - (level >= 2), 1), level >= 1, draw)
@@ -208,6 +217,23 @@ def unnamed(graph: Graph, proof: Proof, text: str) -> None:
     for term, number in zip(proof.variables, proof.witness, strict=True):
         if found := named(text, graph.names(number)):
             raise Refused("name-in-text", f"{found[0]!r} of {term.value}")
+
+
+class _Mix:
+    """Draws kinds so that the share of each among what was made comes near its weight, and one that fails does not stop all."""
+
+    def __init__(self, weights: Mapping[Any, float]) -> None:
+        self.weights = {kind: weight for kind, weight in weights.items() if weight}
+        self.made, self.tried = Counter[Any](), Counter[Any]()
+
+    def next(self, draw: random.Random) -> Any:
+        """The kind that is farthest behind; a try counts as a tenth of a success."""
+        found = min(
+            self.weights,
+            key=lambda kind: ((self.made[kind] + 0.1 * self.tried[kind]) / self.weights[kind], draw.random()),
+        )
+        self.tried[found] += 1
+        return found
 
 
 class _Held:
@@ -249,7 +275,8 @@ def _outcome(refused: Refused, level: int, answer: str) -> Outcome:
 
 def _mixed(numbers: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.uint64]:
     """A hash of each number (SplitMix64), by which answers fall to splits and are put in order."""
-    mixed = numbers.astype(np.uint64) + np.uint64((seed * 0x2545F4914F6CDD1D + 1) % (1 << 64)) * _MIX
+    start = (seed * 0x2545F4914F6CDD1D + 1) * 0x9E3779B97F4A7C15 % (1 << 64)
+    mixed = numbers.astype(np.uint64) + np.uint64(start)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     return mixed ^ (mixed >> np.uint64(31))

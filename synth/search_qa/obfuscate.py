@@ -18,7 +18,6 @@ from synth.graph.literals import year_of
 from synth.graph.store import Graph
 from synth.search_qa.prove import Refused
 from synth.search_qa.sample import Draft, Grower
-from synth.search_qa.solve import Solver
 
 _YEARS = (
     (0, 20),
@@ -45,7 +44,7 @@ def loosened(
     if level >= 1:
         made = _ranged(grower, made, level == 1, draw)
     if level >= 3:
-        made = _vague(grower.solver, made, vague, draw)
+        made = _vague(grower, made, vague, draw)
     return made
 
 
@@ -59,18 +58,40 @@ def _ranged(grower: Grower, draft: Draft, must: bool, draw: random.Random) -> Dr
         wider = made.copy()
         hidden = wider.variable(object_, made.depth[-1 - subject] + 1)
         wider.facts[place] = (subject, relations, hidden)
-        term = graph.term(object_)
-        for low, high in _ranges(term.kind, term.value, draw):
-            wider.bounds = [*made.bounds, (hidden, term.kind, low, high)]
-            plan = wider.plan()
-            if grower.solver.count(plan, 2) == 1 and grower.solver.count(plan, 2, plan.clues - 1) > 1:
-                break
-        else:
-            raise Refused("not-unique", f"{term.value} is needed exactly")
+        wider = _widened(grower, made, wider, hidden, draw)
         made, found = wider, True
     if must and not found:
         raise Refused("nothing-to-obfuscate", "no clue is a date or a number")
     return made
+
+
+def _widened(grower: Grower, draft: Draft, wider: Draft, hidden: int, draw: random.Random) -> Draft:
+    """The widest range that leaves one answer; else a narrower one with one clue more."""
+    term = grower.graph.term(wider.witness[-1 - hidden])
+    ranges = _ranges(term.kind, term.value, draw)
+    for low, high in ranges:
+        wider.bounds = [*draft.bounds, (hidden, term.kind, low, high)]
+        plan = wider.plan()
+        if grower.count(plan, 2) == 1:
+            if grower.count(plan, 2, plan.clues - 1) > 1:
+                return wider
+            break
+    else:
+        if ranges and len(draft.facts) < grower.limits.max_hops:
+            wider.bounds[-1:] = [(hidden, term.kind, *ranges[-2 if len(ranges) > 1 else -1])]
+            ends = [-1 - number for number in range(len(draft.witness))]
+            for end in draw.sample(ends, min(len(ends), 2)):
+                for step in grower.clues(wider, end, draw):
+                    made = wider.copy()
+                    made.add(end, step, step.other)
+                    if grower.count(made.plan(), 2) == 1 and _all_needed(grower, made):
+                        return made
+    raise Refused("not-unique", f"{term.value} is needed exactly")
+
+
+def _all_needed(grower: Grower, draft: Draft) -> bool:
+    plan = draft.plan()
+    return all(grower.count(plan, 2, clue) != 1 for clue in reversed(range(plan.clues)))
 
 
 def _ranges(kind: str, value: str, draw: random.Random) -> list[tuple[str | None, str | None]]:
@@ -114,9 +135,9 @@ def _around(value: str, draw: random.Random) -> list[tuple[str | None, str | Non
 # -- vague relations -----------------------------------------------------------------------------------------------
 
 
-def _vague(solver: Solver, draft: Draft, groups: Mapping[int, Sequence[int]], draw: random.Random) -> Draft:
+def _vague(grower: Grower, draft: Draft, groups: Mapping[int, Sequence[int]], draw: random.Random) -> Draft:
     """The rarest relation that has others like it, as one of them."""
-    graph = solver.graph
+    graph = grower.graph
     sizes = np.bincount(graph.out_relation, minlength=len(graph.relations))
     places = [place for place, fact in enumerate(draft.facts) if groups.get(fact[1][0])]
     draw.shuffle(places)
@@ -130,7 +151,7 @@ def _vague(solver: Solver, draft: Draft, groups: Mapping[int, Sequence[int]], dr
         for number in range(min(len(others), 3), 0, -1):
             made = draft.copy()
             made.facts[place] = (subject, tuple(sorted({relations[0], *others[:number]})), object_)
-            if solver.count(made.plan(), 2) == 1:
+            if grower.count(made.plan(), 2) == 1:
                 return made
     raise Refused("not-unique", "no relation can be vague")
 

@@ -8,20 +8,22 @@ the query, so no shortcut arises.
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from synth.search_qa.prove import Refused
-from synth.search_qa.solve import IntBound, IntFact, Plan, Solver
+from synth.search_qa.solve import IntBound, IntFact, Plan, Solver, Undecided
 
 LOOKS = 8  # edges that are looked at where one is chosen
 _COUNTED = 64  # answers counted where clues are compared
+_HASTY, _HASTY_CYCLE = 200_000, 20_000  # nodes that are looked at for one count, while sampling
+_TELLING = 32  # nodes of more edges are not looked at for twins
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +80,16 @@ class Grower:
     """Grows questions about the nodes of one graph. `usable` says of each relation whether it may be used."""
 
     def __init__(
-        self, solver: Solver, limits: Limits, usable: npt.NDArray[np.bool_], is_type: npt.NDArray[np.bool_]
-    ) -> None:
+        self, solver: Solver, limits: Limits, usable: npt.NDArray[np.bool_], is_type: npt.NDArray[np.bool_],
+        languages: Sequence[str] = ("en",),
+    ) -> None:  # fmt: skip
         self.solver, self.graph, self.limits = solver, solver.graph, limits
-        self.usable, self.is_type = usable, is_type
+        self.usable, self.is_type, self.languages = usable, is_type, languages
+        self.sides = (
+            (True, self.graph.out_start, self.graph.out_relation, self.graph.out_object),
+            (False, self.graph.in_start, self.graph.in_relation, self.graph.in_subject),
+        )
+        self._clear: dict[int, bool] = {}
 
     # -- a whole question ------------------------------------------------------------------------------------------
 
@@ -94,20 +102,55 @@ class Grower:
         draft.variable(answer, 0)
         if shape == "cycle":
             self._circle(draft, draw)
-        elif shape == "chain":
-            self._chain(draft, draw)
-        if shape != "chain":
+        elif shape == "tree" or not self._chain(draft, draw):
+            shape = "tree"
             self._narrow(draft, value, draw)
             self._thin(draft)
-        if shape == "cycle" and not _is_cyclic(draft):
-            raise Refused("no-cycle", "the clues that close the cycle are not needed")
         misses = 0
         while len(draft.facts) < hops and misses < 3:
-            grown = self.deepened(draft, hops - len(draft.facts), value, shape == "chain", draw)
+            lacks = value and not self._has_value(draft)
+            room = (self.limits.max_hops if lacks else hops) - len(draft.facts)
+            grown = self.deepened(draft, room, lacks, shape == "chain" and not lacks, draw)
             misses, draft = (misses + 1, draft) if grown is None else (0, grown)
         if len(draft.facts) < min(hops, self.limits.min_hops):
             raise Refused("too-few-hops", "no clue could be put farther away", len(draft.facts), self.limits.min_hops)
+        if value and not self._has_value(draft):
+            draft = self.deepened(draft, self.limits.max_hops - len(draft.facts), True, False, draw) or draft
         return draft
+
+    def count(self, plan: Plan, cap: int, skip: int = -1) -> int:
+        """Answers of a plan, at most `cap`; where that takes long, `cap`: what is sampled is proved again without haste."""
+        cyclic = sum(subject < 0 and object_ < 0 for subject, _, object_ in plan.facts) > len({
+            end for subject, _, object_ in plan.facts for end in (subject, object_) if end < 0
+        }) - 1  # fmt: skip
+        try:
+            return self.solver.count(plan, cap, skip, _HASTY_CYCLE if cyclic else _HASTY)
+        except Undecided:
+            return cap
+
+    def is_distinct(self, node: int) -> bool:
+        """Whether all its edges together tell a node from every other; if not, no clue farther away can do it either."""
+        if self.graph.degree(node) > _TELLING:
+            return True
+        facts: list[IntFact] = []
+        for forward, start, relation, far in self.sides:
+            for at in range(int(start[node]), int(start[node + 1])):
+                if self.usable[relation[at]]:
+                    other, number = int(far[at]), (int(relation[at]),)
+                    facts.append((-1, number, other) if forward else (other, number, -1))
+        return bool(facts) and self.count(Plan(tuple(facts)), 2) == 1
+
+    def _has_value(self, draft: Draft) -> bool:
+        return any(object_ >= self.graph.first_number for _, _, object_ in draft.facts)
+
+    def _is_clear(self, node: int) -> bool:
+        """Whether no other node carries its name."""
+        if node not in self._clear:
+            graph = self.graph
+            self._clear[node] = graph.is_literal(node) or all(
+                graph.bearers(graph.name(node, language)) == [node] for language in self.languages
+            )
+        return self._clear[node]
 
     def deepened(
         self, draft: Draft, room: int, value: bool, single: bool, draw: random.Random, typed: bool = False
@@ -118,7 +161,7 @@ class Grower:
         """
         places = [place for place, fact in enumerate(draft.facts) if self._can_hide(draft, fact)]
         draw.shuffle(places)
-        for place in places[:3]:
+        for place in places:
             subject, relations, object_ = draft.facts[place]
             end, node = (subject, object_) if object_ >= 0 else (object_, subject)
             wider = draft.copy()
@@ -143,14 +186,15 @@ class Grower:
     def _described(
         self, draft: Draft, hidden: int, room: int, value: bool, single: bool, typed: bool, draw: random.Random
     ) -> Draft | None:
-        options = list(self._steps(draft, hidden, value, draw))
+        options = list(self.clues(draft, hidden, draw, LOOKS, value))
         if typed:
             options = [*self._classes(draft, hidden, draw), *options]
         best: tuple[int, Draft] | None = None
-        for step in options[:LOOKS]:
+        options = sorted(options[:LOOKS], key=lambda step: not (value or typed) and self._dullness(step.other))
+        for step in options:
             made = draft.copy()
             made.add(hidden, step, step.other)
-            left = self.solver.count(made.plan(), _COUNTED)
+            left = self.count(made.plan(), _COUNTED)
             if left == 1:
                 if self._is_needed(made, len(made.facts) - 1):
                     return made
@@ -159,10 +203,10 @@ class Grower:
         if single or room < 2 or best is None:
             return None
         first = best[1].facts[-1]
-        for step in options[:LOOKS]:
+        for step in options:
             made = best[1].copy()
             made.add(hidden, step, step.other)
-            if made.facts[-1] == first or self.solver.count(made.plan(), 2) != 1:
+            if made.facts[-1] == first or self.count(made.plan(), 2) != 1:
                 continue
             if all(self._is_needed(made, len(made.facts) - back) for back in (1, 2)):
                 return made
@@ -170,58 +214,93 @@ class Grower:
 
     # -- beginnings ------------------------------------------------------------------------------------------------
 
-    def _chain(self, draft: Draft, draw: random.Random) -> None:
-        for step in self._steps(draft, -1, False, draw, LOOKS * 2):
+    def _chain(self, draft: Draft, draw: random.Random) -> bool:
+        """Begin with a single clue that leaves one answer, if there is one."""
+        steps = list(self.clues(draft, -1, draw, LOOKS * 2))
+        for step in sorted(steps, key=lambda step: self._dullness(step.other)):
             draft.add(-1, step, step.other)
-            if not self.graph.is_literal(step.other) and self.solver.count(draft.plan(), 2) == 1:
-                return
+            if not self.graph.is_literal(step.other) and self.count(draft.plan(), 2) == 1:
+                return True
             draft.facts.pop()
-        raise Refused("not-unique", "no single clue leaves one answer")
+        return False
 
     def _circle(self, draft: Draft, draw: random.Random) -> None:
-        """Facts of three or four edges that lead from the answer back to it."""
+        """Facts of three or four edges that lead from the answer back to it, and clues that pin them down."""
         answer = draft.witness[0]
-        around = self._around(answer)
-        for _ in range(LOOKS):
-            first = next(
-                (s for s in self._steps(draft, -1, False, draw, 2, far=False) if self._can_bridge(s.other)), None
-            )
-            if first is None:
+        for way in self._ways_around(answer, draw):
+            steps = self._told_apart([answer, *way, answer], draw)
+            if steps is None:
                 continue
-            if draw.random() < 0.3:
-                way = [first.other]
-            else:
-                second = [
-                    s
-                    for s in self._random_steps(first.other, draw, 3)
-                    if s.other != answer and self._can_bridge(s.other)
-                ]
-                if not second:
-                    continue
-                way = [first.other, second[0].other]
-            shared = np.intersect1d(self._around(way[-1]), around).tolist()
-            met = [node for node in shared if node not in (*way, answer) and self._can_bridge(node)]
-            if not met:
-                continue
-            way.append(draw.choice(met))
             ends = [-1, *(draft.variable(node, 0) for node in way), -1]
-            nodes = [answer, *way, answer]
-            for (one, other), (end, far) in zip(itertools.pairwise(nodes), itertools.pairwise(ends), strict=True):
-                step = draw.choice(self._between(one, other))
-                draft.add(end, step, far)
-            half = len(nodes) // 2
-            draft.depth = [0, *(min(place, len(nodes) - 1 - place) for place in range(1, len(nodes) - 1))]
-            assert max(draft.depth) <= half
-            return
-        raise Refused("no-cycle", "no closed way of three or four edges was found")
+            for (one, other), step in zip(pairwise(ends), steps, strict=True):
+                draft.add(one, step, other)
+            draft.depth = [0, *(min(place, len(way) + 1 - place) for place in range(1, len(way) + 1))]
+            if self._pinned(draft, draw):
+                return
+            draft.facts.clear()
+            del draft.witness[1:], draft.depth[1:]
+        raise Refused("no-cycle", "no closed way of three or four edges was found that is needed")
+
+    def _ways_around(self, answer: int, draw: random.Random) -> list[list[int]]:
+        """Some closed ways by a node: the two or three other nodes of each."""
+        beside = [node for node in np.unique(self._around(answer)).tolist() if self._can_bridge(node)]
+        beside = draw.sample(beside, min(len(beside), 2 * LOOKS))
+        if len(beside) < 2:
+            return []
+        around = [np.unique(self._around(node)) for node in beside]
+        far, owner = np.concatenate(around), np.repeat(np.arange(len(beside)), [nodes.size for nodes in around])
+        place = {node: number for number, node in enumerate(beside)}
+        order = np.argsort(far, kind="stable")
+        far, owner = far[order], owner[order]
+        twice = np.flatnonzero((far[1:] == far[:-1]) & (far[1:] != answer))
+        found = list[list[int]]()
+        for at in draw.sample(twice.tolist(), min(twice.size, LOOKS)):
+            node = int(far[at])
+            if node not in place and self._can_bridge(node):
+                found.append([beside[owner[at]], node, beside[owner[at + 1]]])
+        short = np.flatnonzero(np.isin(far, beside))
+        for at in draw.sample(short.tolist(), min(short.size, LOOKS // 2)):
+            found.append([beside[owner[at]], int(far[at])])
+        draw.shuffle(found)
+        return found
+
+    def _told_apart(self, nodes: list[int], draw: random.Random) -> list[Step] | None:
+        """Edges along a closed way; None where the two nodes beside the answer could be one, as their edges are alike."""
+        for _ in range(3):
+            steps = [draw.choice(self._between(one, other)) for one, other in pairwise(nodes)]
+            back = [(step.relation, not step.forward) for step in reversed(steps)]
+            if len(steps) == 3 or [(step.relation, step.forward) for step in steps[:2]] != back[:2]:
+                return steps
+        return None
+
+    def _pinned(self, draft: Draft, draw: random.Random) -> bool:
+        """Add clues to a cycle until one answer is left, for which all its facts are needed."""
+        around = len(draft.facts)
+        ends = sorted((-1 - number for number in range(len(draft.witness))), key=lambda end: -draft.depth[-1 - end])
+        left = _COUNTED + 1
+        for turn in range(3):
+            # The far side first: what only the answer has, has no need of the cycle. Then what the far side has not.
+            best: tuple[int, Step, int] | None = None
+            for end in ([ends[0]], [-1], ends[1:])[turn]:
+                for step in self.clues(draft, end, draw, LOOKS if turn == 1 else 3):
+                    draft.add(end, step, step.other)
+                    found = self.count(draft.plan(), _COUNTED)
+                    if found == 1 and all(self._is_needed(draft, place) for place in range(around)):
+                        self._thin(draft)
+                        return True
+                    draft.facts.pop()
+                    if 1 < found < left and (best is None or found < best[0]):
+                        best = found, step, end
+            if best is None:
+                return False
+            left, step, end = best
+            draft.add(end, step, step.other)
+        return False
 
     def _around(self, node: int) -> npt.NDArray[np.int32]:
         """The nodes beside a node, by usable relations."""
-        graph = self.graph
         found = []
-        for start, relation, other in (
-            (graph.out_start, graph.out_relation, graph.out_object), (graph.in_start, graph.in_relation, graph.in_subject),
-        ):  # fmt: skip
+        for _, start, relation, other in self.sides:
             held = slice(int(start[node]), int(start[node + 1]))
             found.append(other[held][self.usable[relation[held]] & ~self.is_type[relation[held]]])
         around: npt.NDArray[np.int32] = np.concatenate(found)
@@ -229,16 +308,17 @@ class Grower:
 
     def _between(self, one: int, other: int) -> list[Step]:
         """The usable edges between two nodes."""
-        graph, found = self.graph, list[Step]()
-        for forward, start, relation, far in (
-            (True, graph.out_start, graph.out_relation, graph.out_object),
-            (False, graph.in_start, graph.in_relation, graph.in_subject),
-        ):
+        found = list[Step]()
+        for forward, start, relation, far in self.sides:
             held = slice(int(start[one]), int(start[one + 1]))
             for number in relation[held][far[held] == other].tolist():
                 if self.usable[number] and not self.is_type[number]:
                     found.append(Step(number, forward, other))
         return found
+
+    def _dullness(self, node: int) -> int:
+        """0 where a constant could be told by clues of its own, else 1."""
+        return 0 if not self.graph.is_literal(node) and 2 < self.graph.degree(node) <= self.limits.max_degree else 1
 
     def _can_bridge(self, node: int) -> bool:
         return not self.graph.is_literal(node) and 1 < self.graph.degree(node) <= self.limits.max_degree
@@ -246,35 +326,26 @@ class Grower:
     # -- clues -----------------------------------------------------------------------------------------------------
 
     def _narrow(self, draft: Draft, value: bool, draw: random.Random) -> None:
-        """Add clues with constants until one answer is left."""
-        room = self.limits.max_hops - len(draft.facts)
-        left = 1 << 30
-        for turn in range(min(room, 5)):
-            best: tuple[int, Step, int] | None = None
-            ends = [-1 - number for number in range(len(draft.witness))]
-            end = draw.choice(ends) if turn == 0 and len(ends) > 1 else -1
-            for _ in range(2):
-                looks = LOOKS if turn else 1
-                for step in self._steps(draft, end, value and turn == 0, draw, looks):
-                    draft.add(end, step, step.other)
-                    found = self.solver.count(draft.plan(), _COUNTED if turn else 2)
-                    draft.facts.pop()
-                    if found < left and (best is None or found < best[0]):
-                        best = found, step, end
-                        if found == 1:
-                            break
-                if best is not None:
+        """Add clues with constants to the answer until it is the only one. The first is drawn, the others are the best seen."""
+        left = _COUNTED + 1
+        for turn in range(min(self.limits.max_hops, 5)):
+            best: tuple[int, int, Step] | None = None
+            for step in self.clues(draft, -1, draw, LOOKS if turn else 3, value and turn == 0):
+                draft.add(-1, step, step.other)
+                found = self.count(draft.plan(), _COUNTED) if turn else 2
+                draft.facts.pop()
+                rank = found, 0 if value and turn == 0 else self._dullness(step.other)
+                if best is None or rank < best[:2]:
+                    best = *rank, step
+                if rank == (1, 0):
                     break
-                end = draw.choice(ends)
-            if best is None:
+            if best is None or (turn and best[0] >= left):
                 break
-            left, step, end = best
-            draft.add(end, step, step.other)
-            if turn == 0:
-                left = min(_COUNTED + 1, left if left == 1 else _COUNTED + 1)
+            left, step = best[0] if turn else _COUNTED + 1, best[2]
+            draft.add(-1, step, step.other)
             if left == 1:
                 return
-        raise Refused("not-unique", "clues nearby do not narrow it to one answer", min(left, _COUNTED), 1)
+        raise Refused("not-unique", "clues nearby do not narrow it to one answer", left, 1)
 
     def _thin(self, draft: Draft) -> None:
         """Drop clues that are not needed, the last first."""
@@ -285,11 +356,11 @@ class Grower:
                     draft.facts = kept
 
     def _is_needed(self, draft: Draft, place: int) -> bool:
-        counted = self.solver.count(draft.plan(), 2, place)
+        counted = self.count(draft.plan(), 2, place)
         return counted == -1 or counted > 1
 
-    def _steps(
-        self, draft: Draft, end: int, value: bool, draw: random.Random, looks: int = LOOKS, far: bool = True
+    def clues(
+        self, draft: Draft, end: int, draw: random.Random, looks: int = LOOKS, value: bool = False, far: bool = True
     ) -> Iterator[Step]:
         """Edges of the node that a variable stands for, to nodes that are as far from the answer as the query says."""
         node, depth = draft.witness[-1 - end], draft.depth[-1 - end] + 1
@@ -299,7 +370,9 @@ class Grower:
             steps = [*self._values(node, draw), *steps]
         found = 0
         for step in dict.fromkeys(steps):
-            if step.other in used or found >= looks:
+            if found >= looks:
+                break
+            if step.other in used or not self._is_clear(step.other):
                 continue
             if far and self._offered(step) > self.limits.max_branching:
                 continue
@@ -369,7 +442,3 @@ def _connected(facts: Sequence[IntFact], variables: int) -> bool:
                 reached |= ends
                 grew = True
     return len(reached) == variables
-
-
-def _is_cyclic(draft: Draft) -> bool:
-    return sum(subject < 0 and object_ < 0 for subject, _, object_ in draft.facts) >= len(draft.witness)

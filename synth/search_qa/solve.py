@@ -117,25 +117,33 @@ class Solver:
             "number": (graph.first_number, graph.first_date), "date": (graph.first_date, graph.size),
         }  # fmt: skip
 
-    def count(self, plan: Plan, cap: int, skip: int = -1) -> int:
+    def count(self, plan: Plan, cap: int, skip: int = -1, budget: int | None = None) -> int:
         """Answers, at most `cap`, of a plan that lacks clue `skip`; UNCONSTRAINED where no clue is left.
 
-        Raises Undecided.
+        Raises Undecided after `budget` nodes, if that is less than the solver's.
         """
+        allowed = self.budget if budget is None else min(self.budget, budget)
         facts, relations, bounds = self._arrays(plan)
         if self._found.size < cap:
             self._found = np.empty(cap, np.int32)
         found = solve(
             self.graph.starts, self.graph.edge_relations, self.graph.edge_others, self.graph.low, self.graph.high,
-            facts, relations, bounds, skip, cap, self.budget, self._marks, self._touched, self._work, self._found,
+            facts, relations, bounds, skip, cap, allowed, self._marks, self._touched, self._work, self._found,
         )  # fmt: skip
         if found == -2:
-            raise Undecided(f"more than {self.budget:,} nodes looked at")
+            raise Undecided(f"more than {allowed:,} nodes looked at")
         return int(found)
 
-    def answers(self, plan: Plan, cap: int, skip: int = -1) -> list[int]:
-        """The answers themselves, sorted; any `cap` of them where there are more. ValueError where no clue is left."""
-        found = self.count(plan, cap, skip)
+    def answers(self, plan: Plan, cap: int, skip: int = -1, avoid: Sequence[int] = ()) -> list[int]:
+        """The answers themselves, sorted; any `cap` of them where there are more. No variable is a node of `avoid`.
+
+        ValueError where no clue is left.
+        """
+        self._marks[list(avoid)] = 0xFFFF0000  # no variable holds there
+        try:
+            found = self.count(plan, cap, skip)
+        finally:
+            self._marks[list(avoid)] = 0
         if found == UNCONSTRAINED:
             raise ValueError("no clue is left")
         return sorted(self._found[:found].tolist())

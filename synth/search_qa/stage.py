@@ -13,7 +13,7 @@ from arcmill.stage import Stage
 if TYPE_CHECKING:
     from synth.search_qa.make import Maker
 
-UNIT = 250  # questions a split
+UNIT = 100  # questions a split
 
 
 class SynthSearchQa(StageConfig):
@@ -54,7 +54,7 @@ class SynthSearchQa(StageConfig):
     cap: int = Field(1000, ge=2, le=1_000_000, description="answers counted without a clue, at most")
     budget: int = Field(4_000_000, ge=1000, description="nodes that the proof of one query may look at")
     max_per_answer: int = Field(1, ge=1, description="questions with the same answer")
-    max_per_anchor: int = Field(25, ge=1, description="questions of a split (250) that name the same node or value")
+    max_per_anchor: int = Field(10, ge=1, description="questions of a split (100) that name the same node or value")
     max_shared: float = Field(
         0.5, ge=0, le=1, description="share of a question's edges that another of its split may have"
     )

@@ -1,9 +1,11 @@
 """Phrases for relations and nouns for what they join, by language; and which of them a graph's relations may be said with.
 
-`lexicons/LANGUAGE/relations.tsv`: keys (ids and labels of a relation), noun for its subjects and for its objects, its role (the
-noun for "the object is the … of the subject"), phrases from subject to object, and from object to subject; several are parted
-by |, and {} is where the other thing stands (at the end where a phrase has none). `nouns.tsv`: a noun as it is asked for, as it
-stands for something hidden, and as it is taken up again. Nouns are help for the reader: they are no clue of a query.
+`lexicons/LANGUAGE/relations.tsv`: keys (ids and labels of a relation), noun for its subjects and for its objects, its role
+(the noun for "the object is the … of the subject"), phrases from subject to object, and from object to subject; several are
+parted by |, {} is where the other thing stands (at the end where a phrase has none). ~ begins a phrase that reads well only with
+a name or a letter ("the genre “Drama”", not "the genre something"), ? one only with the noun of a hidden thing ("carries a tag
+that …"). `nouns.tsv`: a noun as it is asked for, as it stands for something hidden, and as it is taken up again. Nouns are help
+for the reader: they are no clue of a query.
 """
 
 from __future__ import annotations
@@ -24,7 +26,16 @@ if TYPE_CHECKING:
 
 LANGUAGES = ("en", "zh")
 FOLDER = Path(__file__).parent / "lexicons"
-Phrase = tuple[str, str]  # before and after the other thing
+
+
+class Phrase(NamedTuple):
+    """What stands before and after the other thing; `only`: told, with a name or a letter; noun; or empty."""
+
+    before: str
+    after: str
+    only: str = ""
+
+
 _KEPT = 100_000  # names that are remembered, of a graph and language
 
 
@@ -72,8 +83,9 @@ def _rows(name: str, language: str) -> list[list[str]]:
 def _phrases(cell: str, language: str) -> tuple[Phrase, ...]:
     made = []
     for phrase in cell.split("|"):
-        before, _, after = phrase.partition("{}")
-        made.append((f"{before} " if language == "en" else before, after))
+        before, _, after = phrase.lstrip("~?").partition("{}")
+        only = {"~": "told", "?": "noun"}.get(phrase[0], "")
+        made.append(Phrase(f"{before} " if language == "en" else before, after, only))
     return tuple(made)
 
 
@@ -82,12 +94,15 @@ _TAKEN = {
     "en": frozenset("a an the and or who that is in from through no than of someone something".split()),
     "zh": frozenset("的是某而且并由被或此该哪这那后一个在从到于为"),
 }
-_PLAIN = {"en": re.compile(r"[a-z]{2,}(?:[ -][a-z]{2,})*\Z"), "zh": re.compile(r"[\u4e00-\u9fff]{2,12}\Z")}
+_PLAIN = {
+    "en": re.compile(r"[A-Za-z]{2,}(?:[ -][A-Za-z]{2,})*\Z"),
+    "zh": re.compile(r"(?:[A-Za-z]{2,} ?)?[\u4e00-\u9fff]{1,12}\Z"),
+}
 
 
 class Speech:
-    """How one graph's relations are said and heard in a language. No two meanings share a phrase: what two relations of the graph
-    would be said with, neither is; and what has no phrase is said by its role or its label in quotation marks."""
+    """How one graph's relations are said and heard in a language. No two meanings share a phrase: what two relations of the
+    graph would be said with, neither is; and what has no phrase is said by its role or its label in quotation marks."""
 
     def __init__(self, graph: Graph, language: str) -> None:
         if language not in LANGUAGES:
@@ -113,18 +128,18 @@ class Speech:
 
     def _phrases(self) -> None:
         said = Counter(
-            phrase
+            phrase[:2]
             for entry in self._entries.values()
             if entry is not None
             for phrase in (*entry.forward, *entry.inverse)
         )
         self.said: dict[tuple[str, bool], list[Phrase]] = {}
-        self.heard: dict[Phrase, tuple[str, bool]] = {}
+        self.heard: dict[tuple[str, str], tuple[str, bool]] = {}
         for relation, entry in self._entries.items():
             for forward, phrases in ((True, entry.forward), (False, entry.inverse)) if entry else ():
-                own = [phrase for phrase in phrases if said[phrase] == 1]
+                own = [phrase for phrase in phrases if said[phrase[:2]] == 1]
                 self.said[relation, forward] = own
-                self.heard.update(dict.fromkeys(own, (relation, forward)))
+                self.heard.update((phrase[:2], (relation, forward)) for phrase in own)
         self.ends = sorted({after for _, after in self.heard}, key=lambda end: (-len(end), end))
 
     def _roles(self) -> None:
@@ -140,19 +155,23 @@ class Speech:
             label = label if shared[label] == 1 or (label == relation and shared[label] == 2) else relation
             self.labels[label] = self.called[relation] = relation
             self.called[relation] = quoted(label)
-            if entry is not None and roles[entry.role] == 1 and not self._is_taken(entry.role):
+            if entry is not None and roles[entry.role] == 1 and not self._is_taken(entry.role, relation):
                 self.roles[entry.role] = relation
                 self.called[relation] = entry.role
 
-    def _is_taken(self, role: str) -> bool:
-        return any(phrase in self.heard for forward in (True, False) for phrase in self.generic(role, forward))
+    def _is_taken(self, role: str, relation: str) -> bool:
+        """Whether a phrase that means something else says what the role would be said with."""
+        return any(
+            self.heard.get(self.generic(role, forward)[:2], (relation, forward)) != (relation, forward)
+            for forward in (True, False)
+        )
 
-    def generic(self, called: str, forward: bool) -> list[Phrase]:
-        """Ways to say that the object is the `called` of the subject."""
+    def generic(self, called: str, forward: bool) -> Phrase:
+        """To say that the object is the `called` of the subject."""
         if self.language == "en":
             article = an(called)
-            return [(f"has as {called} ", "")] if forward else [(f"is {article} {called} of ", "")]
-        return [(f"的{called}是", "")] if forward else [("是", f"的{called}")]
+            return Phrase(f"has as {called} ", "") if forward else Phrase(f"is {article} {called} of ", "")
+        return Phrase(f"的{called}是", "") if forward else Phrase("是", f"的{called}")
 
     def called_together(self, relations: tuple[str, ...]) -> str:
         """The roles of several relations, in a form that is heard as the same ones."""
@@ -184,15 +203,12 @@ class Speech:
         if not _PLAIN[self.language].match(label):
             return False
         if self.language == "en":
-            if not _TAKEN["en"].isdisjoint(label.replace("-", " ").split()):
+            if not _TAKEN["en"].isdisjoint(label.lower().replace("-", " ").split()):
                 return False
         elif not _TAKEN["zh"].isdisjoint(label):
             return False
-        return not any(
-            held.startswith(form) or form.startswith(held)
-            for noun in self.nouns
-            for form, held in ((noun.hidden, hidden_class(label, self.language)), (noun.question, asked_class(label, self.language)))
-        )  # fmt: skip
+        hidden, asked = hidden_class(label, self.language), asked_class(label, self.language)
+        return not any(_overlap(noun.hidden, hidden) or _overlap(noun.question, asked) for noun in self.nouns)
 
     def nodes(self, name: str, classes: bool = False) -> tuple[Term, ...]:
         """The nodes of a name, or those that something is an instance of; by their letters where there are such, else by the
@@ -232,6 +248,10 @@ class Speech:
 
     def _has_instances(self, number: int) -> bool:
         return self._class_number is not None and len(self.graph.subjects(number, self._class_number)) > 0
+
+
+def _overlap(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def an(word: str) -> str:

@@ -139,37 +139,41 @@ class _Teller:
 
     def _part(self, clue: Clue, term: Term) -> _Part:
         if isinstance(clue, Bound):
-            return _Part(self._around(("is ", "") if self.english else ("是", ""), bounds(clue, self.speech.language)))
+            return _Part(
+                self._around(
+                    Phrase("is ", "") if self.english else Phrase("是", ""), bounds(clue, self.speech.language)
+                )
+            )
         if self.speech.is_class(clue) and clue.subject == term:
             label = self._class(clue.object)
             return _Part(f"is {hidden_class(label, 'en')}" if self.english else f"是一个{label}")
         forward = clue.subject == term
         other = clue.object if forward else clue.subject
-        phrase = self._phrase(clue.relations, forward)
-        if not other.is_variable:
-            return _Part(self._around(phrase, self._constant(other)))
-        if other in self.letters:
-            return _Part(self._around(phrase, self.letters[other]))
-        head, back = self._head(other, clue, forward)
-        words = self._around(phrase, head)
+        if not other.is_variable or other in self.letters:
+            name = self.letters[other] if other.is_variable else self._constant(other)
+            return _Part(self._around(self._phrase(clue.relations, forward, "told"), name))
+        head, back, kind = self._head(other, clue, forward)
+        words = self._around(self._phrase(clue.relations, forward, kind), head)
         if rest := self._parts(other):
             said = self._joined(rest)
             return _Part(f"{words} {back} {said}" if self.english else f"{words}，而{back}{said}", True)
         return _Part(words)
 
-    def _head(self, term: Term, came: Fact, forward: bool) -> tuple[str, str]:
-        """What a hidden thing is called, and how it is taken up again."""
+    def _head(self, term: Term, came: Fact, forward: bool) -> tuple[str, str, str]:
+        """What a hidden thing is called, how it is taken up again, and what it is called by: a noun, or what it is."""
         after = "that" if self.english else "后者"
         for clue in self.near[term]:
             if isinstance(clue, Fact) and self.speech.is_class(clue) and clue not in self.told:
                 self.told.add(clue)
-                return hidden_class(self._class(clue.object), self.speech.language), after
+                return hidden_class(self._class(clue.object), self.speech.language), after, "kind"
         for clue in self.near[term]:
             if isinstance(clue, Bound) and clue not in self.told:
                 self.told.add(clue)
-                return bounds(clue, self.speech.language, forward and self.speech.years(came.relations)), after
+                return bounds(clue, self.speech.language, forward and self.speech.years(came.relations)), after, "kind"
         noun = self.speech.noun(came.relations, subject=not forward)
-        return noun.hidden, noun.back
+        if noun == nouns(self.speech.language)["thing"]:
+            noun = self._noun(term)
+        return noun.hidden, noun.back, "noun"
 
     # --- clues with letters
 
@@ -183,7 +187,7 @@ class _Teller:
             if clue not in self.told and isinstance(clue, Fact):  # a fact of constants
                 self.told.add(clue)
                 subject = self._constant(clue.subject)
-                words = self._around(self._phrase(clue.relations, True), self._constant(clue.object))
+                words = self._around(self._phrase(clue.relations, True, "told"), self._constant(clue.object))
                 sentences.append(f"{subject} {words}." if self.english else f"{subject}{words}。")
         question, letter = self._noun(self.query.answer).question, self.letters[self.query.answer]
         if self.draw.random() < 0.5:
@@ -219,14 +223,15 @@ class _Teller:
 
     # --- words
 
-    def _phrase(self, relations: tuple[str, ...], forward: bool) -> Phrase:
-        if len(set(relations)) == 1 and (phrases := self.speech.said.get((relations[0], forward))):
-            return self.draw.choice(phrases)
-        called = self.speech.called_together(tuple(sorted(set(relations))))
-        return self.draw.choice(self.speech.generic(called, forward))
+    def _phrase(self, relations: tuple[str, ...], forward: bool, other: str) -> Phrase:
+        if len(set(relations)) == 1:
+            phrases = self.speech.said.get((relations[0], forward), ())
+            if fit := [phrase for phrase in phrases if phrase.only in ("", other)]:
+                return self.draw.choice(fit)
+        return self.speech.generic(self.speech.called_together(tuple(sorted(set(relations)))), forward)
 
     def _noun(self, term: Term) -> Noun:
-        """What is asked for: by the first fact whose end has a noun."""
+        """What it is called: by the first fact whose end has a noun."""
         anything = nouns(self.speech.language)["thing"]
         for fact in self._facts(term):
             if not self.speech.is_class(fact):
@@ -247,7 +252,7 @@ class _Teller:
         return label if self.plain and self.speech.is_plain(label) else quoted(label)
 
     def _around(self, phrase: Phrase, words: str) -> str:
-        return f"{phrase[0]}{words}{phrase[1]}"
+        return f"{phrase.before}{words}{phrase.after}"
 
     def _joined(self, parts: Iterable[_Part]) -> str:
         words = [part.words for part in parts]

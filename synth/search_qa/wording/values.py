@@ -58,7 +58,7 @@ def bounds(bound: Bound, language: str, years: bool = False) -> str:
             return f"a number from {low} through {high}"
         if low is None or high is None:
             return f"不小于{low}的某个数" if high is None else f"不大于{high}的某个数"
-        return f"从{low}到{high}（含两端）的某个数"
+        return f"{low}至{high}（含两端）之间的某个数"
     time = _TIMES[language][years]
     if low is not None and low == high:
         return f"{time}in {_bare(low)}" if language == "en" else f"{low}内{time}"
@@ -71,7 +71,7 @@ def bounds(bound: Bound, language: str, years: bool = False) -> str:
         return f"{time}from {low} through {high}"
     if low is None or high is None:
         return f"不早于{low}{time}" if high is None else f"不晚于{high}{time}"
-    return f"从{low}到{high}{time}"
+    return f"{low}至{high}之间{time}"
 
 
 _BOUNDS = {
@@ -88,11 +88,11 @@ _BOUNDS = {
     "zh": (
         (re.compile(r"不小于(.+)的某个数\Z"), "number", "low"),
         (re.compile(r"不大于(.+)的某个数\Z"), "number", "high"),
-        (re.compile(r"从(.+)到(.+)（含两端）的某个数\Z"), "number", "both"),
+        (re.compile(r"(.+)至(.+)（含两端）之间的某个数\Z"), "number", "both"),
         (re.compile(r"(\d{3}0)年代的某个(?:日期|年份)\Z"), "date", "decade"),
         (re.compile(r"不早于(.+)的某个(?:日期|年份)\Z"), "date", "low"),
         (re.compile(r"不晚于(.+)的某个(?:日期|年份)\Z"), "date", "high"),
-        (re.compile(r"从(.+)到(.+)的某个(?:日期|年份)\Z"), "date", "both"),
+        (re.compile(r"(.+)至(.+)之间的某个(?:日期|年份)\Z"), "date", "both"),
         (re.compile(r"(.+)内的某个(?:日期|年份)\Z"), "date", "same"),
     ),
 }  # fmt: skip

@@ -1,0 +1,114 @@
+"""Search questions, proved again on their graph: what `arcmill verify` does with such a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from arcmill.records import Problem, stable_id
+from synth.graph.store import Graph
+from synth.search_qa.prove import Demand, Proof, Refused, prove
+from synth.search_qa.query import CONSTANTS, Query, Term
+from synth.search_qa.solve import Solver, planned
+from synth.search_qa.wording import isomorphic, named, parse
+from synth.search_qa.wording.claims import recorded
+
+KIND = "search-qa"
+
+
+def evidence_of(row: Problem) -> dict[str, Any] | None:
+    """The evidence of a search question; None of any other row."""
+    try:
+        found = json.loads(row.evidence) if row.evidence else None
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.get("kind") == KIND else None
+
+
+def graph_of(evidence: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fingerprints of the datasets that the question's graph was loaded from."""
+    held = evidence.get("graph")
+    return tuple(str(mark) for mark in held) if isinstance(held, list) else ()
+
+
+def replay(row: Problem, evidence: Mapping[str, Any], solver: Solver) -> str | None:
+    """What does not hold of a row, or None: the proof is made anew, its figures compared, and the text read back."""
+    graph, language = solver.graph, str(evidence.get("language"))
+    try:
+        query = Query.from_json(evidence.get("query"))
+        plan, variables = planned(graph, query)
+        witness = _witness(evidence.get("witness"), variables, graph)
+        recorded = evidence.get("proof")
+        if not isinstance(recorded, dict):
+            raise ValueError("there is no proof")
+        cap, hub = recorded.get("cap"), recorded.get("hub_degree")
+        if type(cap) is not int or cap < 2 or not (hub is None or type(hub) is int):
+            raise ValueError("the proof names neither cap nor hub_degree as numbers")
+        proof = prove(solver, plan, witness, Demand(cap, hub), language, (query, variables))
+        return _difference(row, evidence, proof, graph, language)
+    except Refused as refused:
+        return f"{row.id}: {refused}"
+    except ValueError as error:
+        return f"{row.id}: {error}"
+
+
+def _witness(value: Any, variables: list[Term], graph: Graph) -> list[int]:
+    if not isinstance(value, dict) or set(value) != {term.value for term in variables}:
+        raise ValueError("the witness does not say what each variable of the query is")
+    found = []
+    for variable in variables:
+        told = value[variable.value]
+        if not isinstance(told, dict) or len(told) != 1 or not set(told) <= set(CONSTANTS):
+            raise ValueError(f"the witness of {variable.value} is no constant")
+        ((kind, held),) = told.items()
+        number = graph.index(Term(kind, str(held)))
+        if number is None:
+            raise ValueError(f"the graph does not hold {held!r}, the witness of {variable.value}")
+        found.append(number)
+    return found
+
+
+def _difference(
+    row: Problem, evidence: Mapping[str, Any], proof: Proof, graph: Graph, language: str
+) -> str | None:  # fmt: skip
+    for name, value in proof.evidence(graph).items():
+        held = evidence.get(name)
+        if held != value and isinstance(held, dict) and isinstance(value, dict):
+            name, held, value = next(
+                (f"{name}.{key}", held.get(key), value.get(key))
+                for key in sorted({*held, *value}) if held.get(key) != value.get(key)
+            )  # fmt: skip
+        if held != value:
+            return f"{row.id}: {name} is {_short(value)} now, {_short(held)} is recorded"
+    answer = graph.name(proof.witness[0], language)
+    if row.answer != answer:
+        return f"{row.id}: the answer is {answer!r}, the row says {row.answer!r}"
+    others = [name for name in graph.names(proof.witness[0]) if name != answer]
+    if evidence.get("aliases") != others:
+        return (
+            f"{row.id}: aliases of the answer are {_short(others)} now, {_short(evidence.get('aliases'))} is recorded"
+        )
+    for term, number in zip(proof.variables, proof.witness, strict=True):
+        if found := named(row.prompt, graph.names(number)):
+            return f"{row.id}: name-in-text: {found[0]!r} of {term.value}"
+    text = row.prompt
+    if evidence.get("wording") == "rewrite":
+        if (wrong := recorded(row.prompt, evidence)) is not None:
+            return f"{row.id}: {wrong}"
+        text = str(evidence["rewrite"].get("template"))
+    elif evidence.get("wording") != "template":
+        return None
+    canonical = json.dumps(evidence["query"], sort_keys=True, ensure_ascii=False)
+    if row.id != (own := stable_id("search-qa", canonical, language)):
+        return f"{row.id}: the id of this query and language is {own}"
+    try:
+        same = isomorphic(parse(text, graph, language), proof.query)
+    except ValueError as error:
+        return f"{row.id}: the text is no question of a template ({error})"
+    return None if same else f"{row.id}: the text states another query"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:79] + "…"
