@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -49,6 +50,10 @@ def _edges(batches: Iterator[pa.RecordBatch], config: StageConfig) -> Iterator[p
     yield from _made("Edge", batches)
 
 
+def _any(record: str, batches: Iterator[pa.RecordBatch], config: StageConfig) -> Iterator[pa.RecordBatch]:
+    yield from _made(record, batches)
+
+
 def _made(record: str, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         yield rows_to_batch(record, [_row(record, document.text) for document in batch_to_documents(batch)])
@@ -67,6 +72,6 @@ def dataset_of(record: str, rows: Sequence[Any], folder: str, parts: int = 1) ->
     documents = execute(GIVE, Given(rows=texts, parts=parts), {}, f"{folder}-documents").dataset.url
     stage = Stage(
         name=f"make-{record.lower()}", version=1, help="Rows of a record.", config=StageConfig, makes=True, writes=record,
-        engine="datatrove", reads={"input": "Document"}, core=CORES[record],
+        engine="datatrove", reads={"input": "Document"}, core=CORES.get(record) or partial(_any, record),
     )  # fmt: skip
     return execute(stage, StageConfig(), {"input": [documents]}, folder).dataset.url

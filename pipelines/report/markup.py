@@ -21,7 +21,9 @@ class Html(str):
 
 
 Child = Union["Html", str, int, None, "list[Html]"]
-_VOID = frozenset({"meta", "rect", "line"})  # closed in the tag itself, as SVG needs it
+_VOID = frozenset(
+    {"meta", "rect", "line", "input", "path", "circle", "ellipse", "polygon"}
+)  # closed in the tag itself, as SVG needs it
 
 
 def h(name: str, /, *children: Child, **attributes: object) -> Html:
@@ -29,7 +31,7 @@ def h(name: str, /, *children: Child, **attributes: object) -> Html:
     pairs = []
     for key, value in attributes.items():
         if value is not None and value is not False:
-            shown = "" if value is True else f'="{html.escape(_plain(str(value)))}"'
+            shown = "" if value is True else f'="{html.escape(plain(str(value)))}"'
             pairs.append(f" {'class' if key == 'cls' else key.rstrip('_').replace('_', '-')}{shown}")
     opening = f"<{name}{''.join(pairs)}"
     return Html(f"{opening}/>") if name in _VOID else Html(f"{opening}>{join(*children)}</{name}>")
@@ -58,7 +60,8 @@ def short(text: object, characters: int = 80) -> str:
     return text if len(text) <= characters else text[: characters - 1] + "…"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Text with the characters that would hide or reorder it by name, for attributes and drawings; not escaped."""
     return _HIDDEN.sub(lambda match: _name(match[0]), text)
 
 

@@ -14,6 +14,7 @@ from pipelines.report.gather import Facts
 from pipelines.report.markup import Html, h, join, number
 from pipelines.report.reasons import errors, reasons
 from pipelines.report.record import settings, times
+from pipelines.report.search_qa import search_qa
 from pipelines.report.sections import name
 from pipelines.report.synthesis import synthesis
 
@@ -26,6 +27,7 @@ _PARTS = (
     ("errors", "Errors"),
     ("code", "Source code"),
     ("synthesis", "Synthesis"),
+    ("search-qa", "Search questions"),
     ("documents", "What is left"),
     ("tokens", "Tokens"),
     ("canaries", "Canaries"),
@@ -43,6 +45,7 @@ def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
         "errors": errors(facts),
         "code": code(facts),
         "synthesis": synthesis(facts),
+        "search-qa": search_qa(facts),
         "documents": documents(facts),
         "tokens": tokens(facts),
         "canaries": canaries(facts),

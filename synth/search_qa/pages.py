@@ -119,8 +119,9 @@ def _search(hop: Hop, language: str, config: LinkPages, state: Linking) -> list[
 
     ends = [state.names(hop.subject), state.names(hop.object)]
     relation = state.graph.relation_name(hop.relations[0], language)
-    # Any page may hold a 3: beside a number stands a word of what it counts.
-    counted = words(relation) if hop.object.kind == "number" else []
+    # Any page may hold a 3: beside a number stands a word of what it counts, in the language of the page.
+    told = [relation, *(state.graph.relation_name(hop.relations[0], other) for other in ("en", "zh"))]
+    counted = [word for text in dict.fromkeys(told) for word in words(text)] if hop.object.kind == "number" else []
 
     def says(text: str) -> bool:
         page = PageText(text)

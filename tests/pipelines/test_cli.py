@@ -66,7 +66,8 @@ def test_a_stage_has_help_with_an_example_and_its_settings(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor", "search", "serve-search"]
+    "name",
+    ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor", "search", "serve-search", "review"],
 )
 def test_a_command_has_help_with_an_example(name: str) -> None:
     assert "Example:" in (cli.cli.commands[name].help or "")
@@ -202,6 +203,12 @@ def test_the_command_line_is_frozen() -> None:
         "doctor": ["as_json"],
         "search": ["as_json", "index", "k", "page", "query", "start"],
         "serve-search": ["host", "index", "port", "transport"],
+        "review": [],
+    }
+    reviewing = {name: sorted(p.name or "" for p in one.params) for name, one in cli.review.commands.items()}
+    assert reviewing == {
+        "export": ["again", "dataset", "html", "limit", "output", "seed"],
+        "import": ["at", "by", "dataset", "delimiter", "file", "force", "keep_undecided", "output", "quiet", "workers"],
     }
     stage = [o for p in cli.stage_command("dedup-exact").params for o in p.opts]
     assert stage == ["--input", "--output", "--config", "--set", "--workers", "--force", "--quiet"]
