@@ -15,6 +15,7 @@ loading it, and questions a second on it.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import resource
@@ -59,6 +60,7 @@ def main() -> None:
         parser.error("--graph or --synthetic")
     core = min(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {core})
+    gc.set_threshold(50_000, 20, 20)  # as in the workers of a stage
     if given.synthetic:
         with tempfile.TemporaryDirectory() as folder:
             # Made in another process: its memory is not that of loading.
