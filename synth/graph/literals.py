@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 NAN = float("nan")
 _DATE = re.compile(r"([+-]?\d{1,9})(?:-(\d{1,2})(?:-(\d{1,2})(?:T.*)?)?)?\Z", re.ASCII)
@@ -47,6 +48,7 @@ def year_of(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
+@lru_cache(maxsize=1 << 14)
 def bound_values(kind: str, low: str | None, high: str | None) -> tuple[float, float]:
     """The closed interval that a bound allows: a value lies within it where all of it does. ValueError for an end that is
     no number or date."""

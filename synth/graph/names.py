@@ -30,6 +30,9 @@ class Said:
     texts: list[str] = field(default_factory=list)
     redirects: dict[str, str] = field(default_factory=dict)
     types: dict[str, list[str]] = field(default_factory=dict)
+    elsewhere: list[str] = field(
+        default_factory=list
+    )  # names of what is no node of the graph: of its relations above all
 
     def add(self, identifier: str, rank: int, language: str | None, text: str) -> None:
         if text.strip():
@@ -47,6 +50,7 @@ class Said:
             return Names.empty(len(terms))
         keys = pa.array([f"0{self.redirects.get(name, name)}" for name in self.ids], pa.large_string())
         found = np.asarray(pc.fill_null(pc.index_in(keys, value_set=terms.slice(0, nodes)), -1), np.int64)
+        self.elsewhere = [self.texts[at] for at in np.flatnonzero(found < 0).tolist() if self.ranks[at] != _DESCRIPTION]
         texts = pa.array(self.texts, pa.large_string())
         ranks = np.array(self.ranks, np.int8)
         tags = pa.array(self.languages, pa.string()).dictionary_encode()

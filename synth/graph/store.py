@@ -56,6 +56,7 @@ class Graph:
         self.first_literal, self.first_number, self.first_date = (self._place(tag) for tag in "123")
         self.low, self.high = self._values()
         self.names_held = Names.empty(self.size)
+        self.names_elsewhere: frozenset[str] = frozenset()  # folded names of relations, and of what has no edge
         self.relation_names: dict[str, dict[str, str]] = {}
         self.self_loops = self.duplicates = 0
         self._types: dict[int, list[int]] = {}
@@ -95,6 +96,7 @@ class Graph:
                 held = graph.numbers([Term("node", said.redirects.get(name, name)) for name in classes])
                 graph._types[int(number)] = [int(found) for found in held if found >= 0]
         graph.names_held = said.arranged(graph._terms, graph.first_literal)
+        graph.names_elsewhere = frozenset(map(folded, said.elsewhere))
         graph.relation_names = said.of_relations(graph.relation_numbers)
         return graph
 

@@ -7,7 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from synth.graph.store import Graph
+import numpy as np
+import numpy.typing as npt
+
+from synth.graph.store import Graph, folded
 from synth.search_qa.query import Query, Term
 from synth.search_qa.solve import Plan, Solver, Undecided, stated, without
 
@@ -110,12 +113,22 @@ def prove(
     except Undecided as error:
         raise Refused("proof-too-large", str(error)) from None
     for anchor in sorted(constants):
-        if not graph.is_literal(anchor) and (own := graph.bearers(graph.name(anchor, language))) != [anchor]:
-            raise Refused("ambiguous-name", f"{graph.name(anchor, language)!r} names {len(own)} nodes", len(own), 1)
+        if not means_one(graph, anchor, language):
+            raise Refused("ambiguous-name", f"{graph.name(anchor, language)!r} names something else too")
     return Proof(
         query, variables, list(witness), shape(plan), counts, shortcuts, edges,
         difficulty(graph, plan, witness, counts, near), demand,
     )  # fmt: skip
+
+
+def means_one(graph: Graph, node: int, language: str, shared: npt.NDArray[np.bool_] | None = None) -> bool:
+    """Whether the name of a constant is of no other node and of no relation. `shared`: the graph's `shares_names`."""
+    if graph.is_literal(node):
+        return True
+    name = graph.name(node, language)
+    if graph.names_elsewhere and folded(name) in graph.names_elsewhere:
+        return False
+    return (shared is not None and not shared[node]) or graph.bearers(name) == [node]
 
 
 def distances(plan: Plan) -> dict[int, int]:

@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from synth.search_qa.prove import Refused
+from synth.search_qa.prove import Refused, means_one
 from synth.search_qa.solve import IntBound, IntFact, Plan, Solver, Undecided
 
-LOOKS = 8  # edges that are looked at where one is chosen
+LOOKS = 6  # edges that are looked at where one is chosen
 _COUNTED = 64  # answers counted where clues are compared
 _HASTY, _HASTY_CYCLE = 200_000, 20_000  # nodes that are looked at for one count, while sampling
 _WAYS = 5  # closed ways that are tried for one answer
@@ -149,12 +149,7 @@ class Grower:
     def _is_clear(self, node: int) -> bool:
         """Whether no other node carries its name."""
         if node not in self._clear:
-            graph = self.graph
-            self._clear[node] = (
-                graph.is_literal(node)
-                or not self._shared[node]
-                or all(graph.bearers(graph.name(node, language)) == [node] for language in self.languages)
-            )
+            self._clear[node] = all(means_one(self.graph, node, language, self._shared) for language in self.languages)
         return self._clear[node]
 
     def deepened(

@@ -113,6 +113,7 @@ class Solver:
         self._touched = np.empty(size, np.int32)
         self._work = np.empty(1 << 16, np.int32)
         self._found = np.empty(1 << 10, np.int32)
+        self._last: tuple[Plan, Any] | None = None
         self._fans = np.stack(
             [_fans(graph.out_start, graph.out_relation, graph), _fans(graph.in_start, graph.in_relation, graph)]
         )
@@ -126,7 +127,9 @@ class Solver:
         Raises Undecided after `budget` nodes, if that is less than the solver's.
         """
         allowed = self.budget if budget is None else min(self.budget, budget)
-        facts, relations, bounds = self._arrays(plan)
+        if self._last is None or self._last[0] != plan:  # a plan is mostly counted several times
+            self._last = plan, self._arrays(plan)
+        facts, relations, bounds = self._last[1]
         if self._found.size < cap:
             self._found = np.empty(cap, np.int32)
         found = solve(
