@@ -197,7 +197,7 @@ class Names:
             self._index = self._indexed(terms, nodes)
         hashes, owners = self._index
         key = _hash(name)
-        first, last = np.searchsorted(hashes, key), np.searchsorted(hashes, key, "right")
+        first, last = hashes.searchsorted(key), hashes.searchsorted(key, "right")
         return sorted({int(owner) for owner in owners[first:last]})
 
     def shared(self, terms: pa.Array, nodes: int) -> npt.NDArray[np.bool_]:

@@ -251,7 +251,7 @@ class Graph:
         first, last = int(self.out_start[subject]), int(self.out_start[subject + 1])
         held = self.out_relation[first:last]
         return self.out_object[
-            first + int(np.searchsorted(held, relation)) : first + int(np.searchsorted(held, relation, "right"))
+            first + int(held.searchsorted(relation)) : first + int(held.searchsorted(relation, "right"))
         ]
 
     def subjects(self, object_: int, relation: int) -> Ints:
@@ -259,7 +259,7 @@ class Graph:
         first, last = int(self.in_start[object_]), int(self.in_start[object_ + 1])
         held = self.in_relation[first:last]
         return self.in_subject[
-            first + int(np.searchsorted(held, relation)) : first + int(np.searchsorted(held, relation, "right"))
+            first + int(held.searchsorted(relation)) : first + int(held.searchsorted(relation, "right"))
         ]
 
     def edge_ids(self, subject: int, relations: Iterable[str], object_: int) -> list[str]:
@@ -270,9 +270,9 @@ class Graph:
                 continue
             first = int(self.out_start[subject])
             held = self.out_relation[first : int(self.out_start[subject + 1])]
-            start = first + int(np.searchsorted(held, number))
-            end = first + int(np.searchsorted(held, number, "right"))
-            at = start + int(np.searchsorted(self.out_object[start:end], object_))
+            start = first + int(held.searchsorted(number))
+            end = first + int(held.searchsorted(number, "right"))
+            at = start + int(self.out_object[start:end].searchsorted(object_))
             if at < end and self.out_object[at] == object_:
                 found.append(self._ids[at])
         return found

@@ -24,6 +24,8 @@ from synth.search_qa.query import Bound, Fact, Query, Term, variable
 UNCONSTRAINED = -1  # a count where no clue is left
 MAX_VARIABLES = 16  # bits of a mark that say yes; as many say no
 BUDGET = 4_000_000  # nodes that one query may look at: about 0.1 s
+_ANY_DEGREE = int(np.iinfo(np.int64).max)
+_NO_FACTS, _NO_BOUNDS = np.empty((0, 4), np.int32), np.empty((0, 5))
 
 
 class Undecided(Exception):
@@ -159,7 +161,7 @@ class Solver:
 
         Nodes of more than `hub_degree` edges are not passed through. Raises Undecided.
         """
-        hub = np.iinfo(np.int64).max if hub_degree is None else hub_degree
+        hub = _ANY_DEGREE if hub_degree is None else hub_degree
         found = distance(
             self.graph.starts, self.graph.edge_others, one, other, below, hub, self.budget, self._marks, self._touched
         )
@@ -177,9 +179,9 @@ class Solver:
             (variable, *bound_values(kind, low, high), *self._ranges[kind]) for variable, kind, low, high in plan.bounds
         ]
         return (
-            np.array(rows, np.int32).reshape(-1, 4),
+            np.array(rows, np.int32) if rows else _NO_FACTS,
             np.array(relations, np.int32),
-            np.array(bounds, np.float64).reshape(-1, 5),
+            np.array(bounds, np.float64) if bounds else _NO_BOUNDS,
         )
 
 
