@@ -205,6 +205,8 @@ class Grower:
             return None
         first = best[1].facts[-1]
         for step in options:
+            if self._is_told(best[1], hidden, step):
+                continue
             made = best[1].copy()
             made.add(hidden, step, step.other)
             if made.facts[-1] == first or self.count(made.plan(), 2) != 1:
@@ -382,6 +384,8 @@ class Grower:
         for step in dict.fromkeys(steps):
             if found >= looks:
                 break
+            if self._is_told(draft, end, step):
+                continue
             if step.other in used or not self._is_clear(step.other):
                 continue
             if far and self._offered(step) > self.limits.max_branching:
@@ -390,6 +394,17 @@ class Grower:
                 continue
             found += 1
             yield step
+
+    def _is_told(self, draft: Draft, end: int, step: Step) -> bool:
+        """Whether another value of the relation is a clue already: a second year of one film (of two that share a name, mostly)
+        reads as a contradiction."""
+        first = self.graph.first_number
+        if not step.forward or step.other < first:
+            return False
+        held = (
+            object_ for subject, relations, object_ in draft.facts if (subject, relations) == (end, (step.relation,))
+        )
+        return any((object_ if object_ >= 0 else draft.witness[-1 - object_]) >= first for object_ in held)
 
     def _random_steps(self, node: int, draw: random.Random, looks: int) -> list[Step]:
         graph = self.graph

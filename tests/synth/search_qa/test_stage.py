@@ -266,3 +266,22 @@ def test_a_hash_seed_changes_nothing(questions: Path, tmp_path: Path) -> None:
         )  # fmt: skip
         digests.add(hashlib.sha256((out / "manifest.json").read_bytes()).hexdigest())
     assert len(digests) == 1
+
+
+def test_no_thing_has_two_years_in_one_question(tmp_path: Path) -> None:
+    again = [
+        edge(row.subject, row.relation, str(int(row.object) + 7), row.kind) for row in films() if row.kind == "date"
+    ]
+    assert len(again) > 50
+    dataset = made(tmp_path, [*films(), *again], questions=100, levels={"0": 1, "1": 1})
+    seen = 0
+    for row, evidence in problems(dataset):
+        clues = evidence["query"]["clues"]
+        dates = {clue["variable"] for clue in clues if "variable" in clue and clue["kind"] == "date"}
+        ends = [
+            (clue["subject"], *clue["relations"]) for clue in clues
+            if "subject" in clue and ("date" in clue["object"] or clue["object"] in (dates if isinstance(clue["object"], str) else ()))
+        ]  # fmt: skip
+        assert len(set(ends)) == len(ends), row.prompt
+        seen += len(ends)
+    assert seen > 20
