@@ -21,7 +21,7 @@ from synth.search_qa.prove import Demand, Proof, Refused, prove
 from synth.search_qa.query import Term
 from synth.search_qa.sample import Grower, Limits
 from synth.search_qa.solve import Solver, Undecided
-from synth.search_qa.wording import named, say
+from synth.search_qa.wording import revealed, say
 
 if TYPE_CHECKING:
     from synth.search_qa.stage import SynthSearchQa
@@ -215,7 +215,7 @@ class Maker:
 def unnamed(graph: Graph, proof: Proof, text: str) -> None:
     """Refuse a text in which the answer or a hidden thing is named."""
     for term, number in zip(proof.variables, proof.witness, strict=True):
-        if found := named(text, graph.names(number)):
+        if found := revealed(text, graph.names(number)):
             raise Refused("name-in-text", f"{found[0]!r} of {term.value}")
 
 

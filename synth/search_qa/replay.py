@@ -11,7 +11,7 @@ from synth.graph.store import Graph
 from synth.search_qa.prove import Demand, Proof, Refused, prove
 from synth.search_qa.query import CONSTANTS, Query, Term
 from synth.search_qa.solve import Solver, planned
-from synth.search_qa.wording import isomorphic, named, parse
+from synth.search_qa.wording import isomorphic, parse, revealed
 from synth.search_qa.wording.claims import recorded
 
 KIND = "search-qa"
@@ -90,7 +90,7 @@ def _difference(
             f"{row.id}: aliases of the answer are {_short(others)} now, {_short(evidence.get('aliases'))} is recorded"
         )
     for term, number in zip(proof.variables, proof.witness, strict=True):
-        if found := named(row.prompt, graph.names(number)):
+        if found := revealed(row.prompt, graph.names(number)):
             return f"{row.id}: name-in-text: {found[0]!r} of {term.value}"
     text = row.prompt
     if evidence.get("wording") == "rewrite":

@@ -44,6 +44,13 @@ def named(text: str, names: Iterable[str]) -> list[str]:
     return found
 
 
+def revealed(text: str, names: Iterable[str]) -> list[str]:
+    """As `named`, but short names in any case: what must not stand in a question must not do so as the letter of a clue either."""
+    held = list(names)
+    folded = {name.casefold(): name for name in held if len(name) <= _SHORT}
+    return named(text, held) or [folded[name] for name in named(text.casefold(), folded)]
+
+
 class _Letters(NamedTuple):
     """Letters, digits and marks alone, and places between them: where a name may begin or end; the same but for those within
     dense scripts; and where a space parts words."""

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from synth.search_qa.wording import named
+from synth.search_qa.wording import named, revealed
 from synth.search_qa.wording.names import _any_letters, _plain_letters
 
 
@@ -69,3 +69,10 @@ def test_ascii_is_read_as_all_else_is() -> None:
     for _ in range(3000):
         text = "".join(draw.choice("aB3 -'.\n\t\x1f\x00_") for _ in range(draw.randrange(12)))
         assert _plain_letters(text) == _any_letters(text), repr(text)
+
+
+def test_short_names_are_revealed_in_any_case() -> None:
+    text = "F wrote It. Who is F?"
+    assert named(text, ["f", "it", "It"]) == ["It"]
+    assert revealed(text, ["f", "Ada"]) == ["f"] and revealed(text, ["it"]) == ["it"]
+    assert revealed(text, ["w", "ro", "Ada"]) == []
