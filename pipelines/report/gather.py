@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from arcmill.dataset import COUNTS, METRICS
-from arcmill.errors import InputError
+from arcmill.errors import InputError, UsageError
 from arcmill.storage import read_json
 from pipelines.lineage import DAMAGED, DONE, Run, Step
 from pipelines.report.departures import Departures, fill_texts, read_departures
@@ -175,6 +175,16 @@ def _step(step: Step) -> StepFacts:
     return facts
 
 
+def _tries(step: Step) -> bool:
+    """Whether its ledger holds tries of its own making, of which most fail, and not rows that it was given."""
+    from pipelines.catalogue import get_stage
+
+    try:
+        return get_stage(step.stage).splits is not None and any(edge.step is not None for edge in step.inputs)
+    except (UsageError, ImportError):  # made by another version of arcmill
+        return False
+
+
 def _warnings(facts: StepFacts) -> list[Finding]:
     step, found = facts.step, []
 
@@ -219,7 +229,9 @@ def _warnings(facts: StepFacts) -> list[Finding]:
         )
     if step.state == DONE and facts.counts["in"] and not facts.rows and step.record != "Model":
         warn("nothing came out: every row left.", severe=True)
-    elif facts.main and facts.counts["in"] >= _FEW and 2 * facts.counts["kept"] < facts.counts["in"]:
+    elif (
+        facts.main and not _tries(step) and facts.counts["in"] >= _FEW and 2 * facts.counts["kept"] < facts.counts["in"]
+    ):
         most = facts.departures.rules[0] if facts.departures is not None and facts.departures.rules else None
         by = f"; {most.rows:,} rows went by {most.rule}" if most is not None else ""
         warn(f"kept only {100 * facts.counts['kept'] / facts.counts['in']:.1f} % of its input{by}. Was that meant?")
