@@ -123,9 +123,14 @@ class Grower:
 
     def count(self, plan: Plan, cap: int, skip: int = -1) -> int:
         """Answers of a plan, at most `cap`; where that takes long, `cap`: what is sampled is proved again without haste."""
-        cyclic = sum(subject < 0 and object_ < 0 for subject, _, object_ in plan.facts) > len({
-            end for subject, _, object_ in plan.facts for end in (subject, object_) if end < 0
-        }) - 1  # fmt: skip
+        joined, ends = 0, set[int]()
+        for subject, _, object_ in plan.facts:
+            if subject < 0:
+                ends.add(subject)
+                joined += object_ < 0
+            if object_ < 0:
+                ends.add(object_)
+        cyclic = joined > len(ends) - 1
         try:
             return self.solver.count(plan, cap, skip, _HASTY_CYCLE if cyclic else _HASTY)
         except Undecided:

@@ -170,16 +170,16 @@ class Solver:
         return int(found)
 
     def _arrays(self, plan: Plan) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-        rows, relations = list[tuple[int, int, int, int]](), list[int]()
+        rows, relations = list[int](), list[int]()
         for subject, held, object_ in plan.facts:
             first = len(relations)
             relations.extend(held)
-            rows.append((subject, object_, first, len(relations)))
+            rows.extend((subject, object_, first, len(relations)))
         bounds: list[Any] = [
             (variable, *bound_values(kind, low, high), *self._ranges[kind]) for variable, kind, low, high in plan.bounds
         ]
         return (
-            np.array(rows, np.int32) if rows else _NO_FACTS,
+            np.array(rows, np.int32).reshape(-1, 4) if rows else _NO_FACTS,
             np.array(relations, np.int32),
             np.array(bounds, np.float64) if bounds else _NO_BOUNDS,
         )

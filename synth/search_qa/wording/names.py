@@ -48,7 +48,8 @@ def revealed(text: str, names: Iterable[str]) -> list[str]:
     """As `named`, but short names in any case: what must not stand in a question must not do so as the letter of a clue either."""
     held = list(names)
     folded = {name.casefold(): name for name in held if len(name) <= _SHORT}
-    return named(text, held) or [folded[name] for name in named(text.casefold(), folded)]
+    found = named(text, held)
+    return [folded[name] for name in named(text.casefold(), folded)] if folded and not found else found
 
 
 class _Letters(NamedTuple):
@@ -82,6 +83,7 @@ def _stands(name: _Letters, text: _Letters, ends: frozenset[int]) -> bool:
     return False
 
 
+@lru_cache(maxsize=16)  # one text is asked about several things, one after the other
 def _letters(text: str) -> _Letters:
     text = text if text.isascii() else text.translate(_QUOTES)
     return _plain_letters(text) if text.isascii() else _any_letters(text)
