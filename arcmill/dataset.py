@@ -164,6 +164,8 @@ class Dataset:
         counts = self.counts
         if counts["in"] != counts["kept"] + counts["dropped"] + counts["merged"] + counts["errored"]:
             yield f"counts: in {counts['in']} is not kept + dropped + merged + errored"
+        if self.record != "Model" and rows["part-"] not in (counts["created"], counts["kept"] + counts["created"]):
+            yield f"counts: kept {counts['kept']}, created {counts['created']}; the parts hold {rows['part-']} rows"
         for name, number in outcomes.items():
             if counts.get(name, 0) != number:
                 yield f"counts: {name} is {counts.get(name)}, the ledger holds {number}"
