@@ -107,7 +107,7 @@ def test_a_name_with_a_soft_hyphen_in_its_sentence_is_borne_out() -> None:
     said = BUILT.replace("Ilse Vandermoor", "Ilse Vander\u00admoor")
     document = Document("doc-3", TEXT.replace(BUILT, said), "manuals")
     _, made = drive(document, reply({**GOOD, "sentence": said, "object": "Ilse Vander\u00admoor"}))
-    assert (made.rows[0].object, made.rows[0].sentence) == ("Ilse Vandermoor", said)
+    assert (made.rows[0].object, made.rows[0].sentence) == ("person:Ilse Vandermoor", said)
 
 
 def test_a_schema_of_relations_keeps_others_out() -> None:
