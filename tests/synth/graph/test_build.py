@@ -272,6 +272,18 @@ def test_nothing_to_build_of_is_said(tmp_path: Path) -> None:
     assert facts(loops) == [] and loops.counts["dropped"] == 1 and loops.statistics["edges"] == 0
 
 
+def test_links_in_a_folder_are_not_followed_and_that_is_said(tmp_path: Path) -> None:
+    path = written(tmp_path, "g.tsv", "a\tr\tb\n")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/g.tsv").symlink_to(path)
+    for given in ("links", "links/*"):
+        with pytest.raises(
+            InputError, match=r"1 symbolic link such as g\.tsv not followed, since .* name each file itself"
+        ):
+            build(tmp_path, {"input": [tmp_path / given]})
+    assert len(facts(build(tmp_path, {"input": [tmp_path / "links/g.tsv"]}))) == 1
+
+
 def test_files_of_no_known_form_beside_others_are_ledgered(tmp_path: Path) -> None:
     for file, text in (("a.tsv", "a\tr\tb\n"), ("LICENSE", "a\tr\tc\n"), ("notes.md", "Some words.\n")):
         written(tmp_path, f"in/{file}", text)
