@@ -1,10 +1,10 @@
 """Phrases for relations and nouns for what they join, by language; and which of them a graph's relations may be said with.
 
 `lexicons/LANGUAGE/relations.tsv`: keys (ids and labels of a relation), noun for its subjects and for its objects, its role
-(the noun for "the object is the … of the subject"), phrases from subject to object, and from object to subject; several are
-parted by |, {} is where the other thing stands (at the end where a phrase has none). ~ begins a phrase that reads well only with
-a name or a letter ("the genre “Drama”", not "the genre something"), ? one only with the noun of a hidden thing ("carries a tag
-that …"). `nouns.tsv`: a noun as it is asked for, as it stands for something hidden, and as it is taken up again. Nouns are help
+(the noun for "the object is the … of the subject"), the ways it reads (`both`: a symmetric relation, whose phrases say the same
+from either end; else `one`), phrases from subject to object, and from object to subject; several are parted by |, {} is where the
+other thing stands (at the end where a phrase has none). ~ begins a phrase that reads well only with a name or a letter ("the
+genre “Drama”", not "the genre something"), ? one only with the noun of a hidden thing ("carries a tag that …"). `nouns.tsv`: a noun as it is asked for, as it stands for something hidden, and as it is taken up again. Nouns are help
 for the reader: they are no clue of a query.
 """
 
@@ -46,6 +46,7 @@ class Entry:
     subject: str
     object: str
     role: str
+    is_symmetric: bool
     forward: tuple[Phrase, ...]
     inverse: tuple[Phrase, ...]
 
@@ -62,11 +63,23 @@ class Noun(NamedTuple):
 def entries(language: str) -> dict[str, Entry]:
     """Key (folded) -> entry."""
     found: dict[str, Entry] = {}
-    for keys, subject, thing, role, forward, inverse in _rows("relations", language):
-        entry = Entry(subject, thing, role, _phrases(forward, language), _phrases(inverse, language))
+    for keys, subject, thing, role, ways, forward, inverse in _rows("relations", language):
+        entry = Entry(subject, thing, role, ways == "both", _phrases(forward, language), _phrases(inverse, language))
         for key in keys.split("|"):
             found.setdefault(key.casefold(), entry)
     return found
+
+
+def symmetric(relation: str, graph: Graph) -> bool:
+    """Whether what is said of a relation reads the same in both directions ("is a brother or sister of")."""
+    held = _entry(relation, graph, LANGUAGES[0])  # every language marks the same
+    return held is not None and held.is_symmetric
+
+
+def _entry(relation: str, graph: Graph, language: str) -> Entry | None:
+    """Found by its id, else by its English label."""
+    known = entries(language)
+    return known.get(relation.casefold()) or known.get(graph.relation_name(relation, "en").casefold())
 
 
 @cache
@@ -113,11 +126,7 @@ class Speech:
         self._classes: dict[Term, bool] = {}
         self._nodes: dict[tuple[str, bool], tuple[Term, ...]] = {}
         self._names: dict[tuple[Term, bool], str] = {}
-        known = entries(language)
-        labels = {relation: graph.relation_name(relation, "en").casefold() for relation in graph.relations}
-        self._entries: dict[str, Entry | None] = {
-            relation: known.get(relation.casefold()) or known.get(labels[relation]) for relation in graph.relations
-        }
+        self._entries = {relation: _entry(relation, graph, language) for relation in graph.relations}
         self._phrases()
         self._roles()
         held = [entry for entry in self._entries.values() if entry is not None]

@@ -14,7 +14,7 @@ from random_queries import hostile_graph, random_query
 
 from synth.search_qa.query import Bound, Clue, Fact, Query, Term, node
 from synth.search_qa.wording import LANGUAGES, isomorphic, parse, say
-from synth.search_qa.wording.lexicon import entries, nouns
+from synth.search_qa.wording.lexicon import entries, nouns, symmetric
 from synth.search_qa.wording.quoting import masked, quoted
 
 X, Y, Z = (Term("variable", name) for name in ("?x", "?y", "?z"))
@@ -164,6 +164,22 @@ def test_no_phrase_of_the_lexicon_holds_words_that_join_clauses(language: str) -
         if language == "zh":
             assert "的" not in entry.role and "是" not in entry.role
     assert entries("en").keys() == entries("zh").keys() and nouns("en").keys() == nouns("zh").keys()
+
+
+def test_symmetric_relations_are_marked_alike_in_all_languages() -> None:
+    marked = {
+        language: {key for key, entry in entries(language).items() if entry.is_symmetric} for language in LANGUAGES
+    }
+    assert marked["en"] == marked["zh"]
+    assert {"p26", "p47", "p3373", "p451", "p530", "p1327", "neighbor"} <= marked["en"]
+    for language in LANGUAGES:  # an end of a symmetric relation is as the other
+        assert all(entries(language)[key].subject == entries(language)[key].object for key in marked[language])
+
+
+def test_a_symmetric_relation_is_known_by_its_id_or_its_label() -> None:
+    graph = FakeGraph({}, {"P26": "spouse", "r1": "Sibling", "P40": "child", "r2": "colour of hat"}, type_relations=[])
+    found = [relation for relation in graph.relations if symmetric(relation, graph)]  # type: ignore[arg-type]
+    assert found == ["P26", "r1"]
 
 
 @pytest.mark.parametrize("name", ["", "a", "“", "”", "”””", "“”‘’«»「」『』〔〕", "a”\n“b", "\ue000"])
