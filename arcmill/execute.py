@@ -78,11 +78,13 @@ def identify(stage: Stage, config: StageConfig, inputs: Inputs) -> tuple[dict[st
     if stage.identity is not None and not files:
         entries.append({"name": "environment", "fingerprint": stage.identity(config)})
     models: dict[str, str] = {}
-    for path in stage.model_files(config) if stage.model_files else ():
+    held = stage.model_files(config) if stage.model_files else []
+    for path in held:
         filesystem, full = locate(path)
         if not filesystem.isfile(full):
-            raise UsageError(f"{stage.name}: model file {path} does not exist")
-        name = os.path.basename(full)  # a model's folder may hold two config.json
+            raise UsageError(f"{stage.name}: file {path} does not exist")
+        # By its base name, but where the stage names it: a model's folder may hold two config.json.
+        name = held[path] if isinstance(held, Mapping) else os.path.basename(full)
         models["/".join(full.split("/")[-2:]) if name in models else name] = file_sha256(filesystem, full)
     identity = {
         "stage": stage.name, "stage_version": stage.version, "config": config.identity(), "inputs": entries,

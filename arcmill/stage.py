@@ -122,7 +122,8 @@ class Stage:
     find: Callable[[Sequence[str], Any], list[SourceFile]] | None = None
     splits: Callable[[Any], list[str]] | None = None  # (config) -> names of the units of work, without an input
     identity: Callable[[Any], str] | None = None  # (config) -> digest of what the splits hold
-    model_files: Callable[[Any], list[str]] | None = None  # (config) -> files whose digests decide the output
+    # (config) -> files whose digests decide the output; a mapping names them, where their own names say nothing
+    model_files: Callable[[Any], Sequence[str] | Mapping[str, str]] | None = None
     width: Callable[[Any], int] | None = None  # (config) -> dimensions, where it writes Embedding
     layout: Callable[[Any], pa.Schema] | None = None  # (config) -> the columns, where it writes Export
     example: str = ""

@@ -499,7 +499,7 @@ def review() -> None:
     \b
     Example:
       arcmill review export suggested --output review.csv --html review.html
-      arcmill review import review.csv --input suggested --output reviewed --by 'A. Name'
+      arcmill review import review.csv --input suggested --output reviewed --by 'A. Name' --at 2026-11-22
     """
 
 

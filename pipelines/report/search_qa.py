@@ -15,7 +15,7 @@ from pipelines.report.gather import Facts, StepFacts
 from pipelines.report.markup import Child, Html, decimal, h, join, number, share, short, visible
 from pipelines.report.reading import groups, spread
 from pipelines.report.sections import fold, name, section, table
-from pipelines.report.subgraph import draw, legend, named, vertices_and_lines
+from pipelines.report.subgraph import called, draw, legend, named, vertices_and_lines
 
 MAKES = "synth-search-qa"
 STAGES = (
@@ -272,7 +272,7 @@ def _clue(
     def told(end: Any) -> Html:
         if not isinstance(end, str):
             return name(named(end, names), 80)
-        what = "the answer" if end == evidence["query"]["answer"] else end
+        what = called(end, evidence["query"], evidence["witness"])
         return join(h("i", what), " (", name(named(evidence["witness"][end], names), 80), ")")
 
     count = counts[place] if place < len(counts) else None

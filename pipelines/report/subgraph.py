@@ -38,6 +38,13 @@ class Line:
     label: str
 
 
+def called(variable: str, query: Mapping[str, Any], witness: Mapping[str, Any]) -> str:
+    """What a variable is called here; letters would be taken for those of the question's text, which are others."""
+    if variable == query["answer"]:
+        return "the answer"
+    return f"hidden thing {sorted({*witness, variable} - {query['answer']}).index(variable) + 1}"
+
+
 def vertices_and_lines(
     query: Mapping[str, Any], witness: Mapping[str, Any], names: Mapping[str, str], notes: Sequence[str]
 ) -> tuple[list[Vertex], list[Line]]:
@@ -57,7 +64,7 @@ def vertices_and_lines(
         if isinstance(end, str):
             held = witness.get(end)
             role = "answer" if end == query["answer"] else "hidden"
-            note = ("the answer" if role == "answer" else f"hidden, {end}") + within.get(end, "")
+            note = called(end, query, witness) + within.get(end, "")
             vertices.setdefault(end, Vertex(end, named(held, names) if held else end, role, note))
             return end
         key = "=" + "=".join(next(iter(end.items())))

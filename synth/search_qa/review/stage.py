@@ -26,7 +26,7 @@ class ApplyReview(StageConfig):
 
     review: str = Field(description="the filled-in table: a CSV file, or the JSON that the form saves")
     by: str | None = Field(
-        None, min_length=1, description="who decided, for rows that do not say; null: each row must say it"
+        None, pattern=r"\S", description="who decided, for rows that do not say; null: each row must say it"
     )
     at: str | None = Field(None, description="when, for rows that do not say (ISO 8601); null: each row must say it")
     undecided: Literal["drop", "keep"] = Field(
@@ -116,7 +116,7 @@ STAGE = Stage(
     name="apply-review",
     version=1,
     help="Take back a review: keep what people accepted or edited, with who and when; ledger what they refused.",
-    example="arcmill review import review.csv --input suggested --output reviewed --by 'A. Name'\n"
+    example="arcmill review import review.csv --input suggested --output reviewed --by 'A. Name' --at 2026-11-22\n"
     "arcmill apply-review --input suggested --output reviewed --set review=review.csv",
     config=ApplyReview,
     reads={"input": "Problem"},
@@ -124,5 +124,5 @@ STAGE = Stage(
     engine="datatrove",
     core=core,
     setup=setup,
-    model_files=lambda config: [config.review],
+    model_files=lambda config: {config.review: "review"},
 )
