@@ -132,7 +132,6 @@ class Dataset:
         )  # fmt: skip
         if expected != self.fingerprint:
             yield f"{MANIFEST}: fingerprint is {self.fingerprint[:12]}, its own fields give {expected[:12]}"
-        rows = {"part-": 0, "ledger": 0}
         outcomes = dict.fromkeys(("dropped", "merged", "errored"), 0)
         for file in self.manifest["files"]:
             path = self.file(file["path"])
@@ -157,13 +156,14 @@ class Dataset:
                     yield f"{file['path']}: schema differs from {'the ledger' if ledger else self.record}"
                 if parquet.metadata.num_rows != file["rows"]:
                     yield f"{file['path']}: {parquet.metadata.num_rows} rows, the manifest says {file['rows']}"
-                rows[file["path"][:6].rstrip("/") if ledger else "part-"] += parquet.metadata.num_rows
                 if ledger:
                     for value in parquet.read(columns=["outcome"], use_threads=False).column(0).to_pylist():
                         outcomes[value] = outcomes.get(value, 0) + 1
         counts = self.counts
         if counts["in"] != counts["kept"] + counts["dropped"] + counts["merged"] + counts["errored"]:
             yield f"counts: in {counts['in']} is not kept + dropped + merged + errored"
+        if self.record != "Model" and self.rows not in (counts["created"], counts["kept"] + counts["created"]):
+            yield f"counts: kept {counts['kept']}, created {counts['created']}; the parts hold {self.rows} rows"
         for name, number in outcomes.items():
             if counts.get(name, 0) != number:
                 yield f"counts: {name} is {counts.get(name)}, the ledger holds {number}"

@@ -45,7 +45,7 @@ def _verify(folder: str, checksums: bool, questions: _Questions) -> dict[str, An
     replayed, unproved = Counter[str](), Counter[str]()
     if dataset.record == "Conversation" and not problems:
         problems += _replay(dataset, replayed)
-    if dataset.record == "Problem" and not problems:
+    if dataset.record in ("Problem", "AgentTask") and not problems:
         problems += questions.replay(dataset, replayed, unproved)
     return {
         "path": folder, "record": dataset.record, "rows": dataset.rows, "files": len(dataset.manifest["files"]),
@@ -80,14 +80,15 @@ class _Questions:
     def replay(self, dataset: Dataset, replayed: Counter[str], unproved: Counter[str]) -> list[str]:
         """Prove every search question of a dataset again; those whose graph is not at hand are counted in `unproved`."""
         from arcmill.records import batch_to_rows
-        from synth.search_qa.replay import KIND, evidence_of, graph_of, replay
+        from synth.search_qa.replay import KIND, evidence_of, graph_of, lacks_evidence, replay
 
         problems: list[str] = []
+        made_here = dataset.manifest["stage"] in ("synth-search-qa", "make-search-tasks")
         for batch in dataset.batches():
-            for row in batch_to_rows("Problem", batch):
+            for row in batch_to_rows(dataset.record, batch):
                 if (evidence := evidence_of(row)) is None:
-                    if row.domain == "search" and row.evidence and f'"{KIND}"' in row.evidence:
-                        problems.append(f"{row.id}: evidence is no JSON")
+                    if made_here or lacks_evidence(row):
+                        problems.append(f"{row.id}: has no evidence of a search question")
                     continue
                 marks = graph_of(evidence)
                 if not marks:
@@ -102,6 +103,7 @@ class _Questions:
                 replayed[KIND] += 1
                 if (problem := replay(row, evidence, solver)) is not None:
                     problems.append(problem)
+        problems += [f"NOT proved: {number} {what}" for what, number in sorted(unproved.items())]
         return _few(problems)
 
     def _solver(self, marks: tuple[str, ...]) -> Any:
@@ -155,7 +157,5 @@ def render(found: dict[str, Any]) -> str:
         )
         if dataset.get("replayed"):
             lines[-1] += "; verified again: " + ", ".join(f"{n} {kind}" for kind, n in dataset["replayed"].items())
-        if dataset.get("not_replayed"):
-            lines[-1] += "; NOT proved: " + ", ".join(f"{n} {kind}" for kind, n in dataset["not_replayed"].items())
         lines.extend(f"          {problem}" for problem in dataset["problems"])
     return "\n".join(lines)

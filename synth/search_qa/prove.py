@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ import numpy.typing as npt
 from synth.graph.store import Graph, folded
 from synth.search_qa.query import Query, Term
 from synth.search_qa.solve import Plan, Solver, Undecided, stated, without
+from synth.search_qa.wording.lexicon import symmetric
+
+_MOST_TURNED = 6  # facts whose directions are tried in all ways
 
 
 class Refused(Exception):
@@ -42,6 +46,7 @@ class Proof:
     without: list[int]
     shortcuts: list[dict[str, Any]]
     edges: list[str]
+    both_ways: list[str]  # relations that were also followed against their direction
     difficulty: dict[str, Any]
     demand: Demand
 
@@ -53,7 +58,7 @@ class Proof:
             "answer": _told(graph, answer),
             "proof": {
                 "answers": 1, "without": self.without, "cap": self.demand.cap, "shortcuts": self.shortcuts,
-                "hub_degree": self.demand.hub_degree,
+                "hub_degree": self.demand.hub_degree, "both_ways": self.both_ways,
             },
             "witness": {
                 term.value: _told(graph, number) for term, number in zip(self.variables, self.witness, strict=True)
@@ -99,6 +104,7 @@ def prove(
             raise Refused(
                 "not-unique", f"{'no' if not number else 'another' if number == 1 else 'a second'} answer", number, 1
             )
+        both_ways = _hold_both_ways(solver, plan, witness[0])
         counts = list(without(solver, plan, demand.cap))
         for clue, counted in enumerate(counts):
             if counted == 1 or counted == 0:
@@ -116,9 +122,29 @@ def prove(
         if not means_one(graph, anchor, language):
             raise Refused("ambiguous-name", f"{graph.name(anchor, language)!r} names something else too")
     return Proof(
-        query, variables, list(witness), shape(plan), counts, shortcuts, edges,
+        query, variables, list(witness), shape(plan), counts, shortcuts, edges, both_ways,
         difficulty(graph, plan, witness, counts, near), demand,
     )  # fmt: skip
+
+
+def _hold_both_ways(solver: Solver, plan: Plan, answer: int) -> list[str]:
+    """Relations of the plan whose words read the same from either end, such as a border. Graphs often hold one direction alone, so
+    the answer must be the only one whichever way each of their facts is taken; what is needed stays needed, since answers are
+    only added. Raises Refused."""
+    graph = solver.graph
+    even = {number for _, held, _ in plan.facts for number in held if symmetric(graph.relations[number], graph)}
+    if not even:
+        return []
+    ways = [
+        [fact, (fact[2], turned, fact[0])] if (turned := tuple(n for n in fact[1] if n in even)) else [fact]
+        for fact in plan.facts
+    ]
+    if sum(len(way) > 1 for way in ways) > _MOST_TURNED:
+        raise Refused("proof-too-large", f"more than {_MOST_TURNED} facts that read both ways")
+    for facts in product(*ways):
+        if set(solver.answers(Plan(facts, plan.bounds, plan.places), 2)) - {answer}:
+            raise Refused("not-unique", "another answer where a relation is read from its other end", 1, 1)
+    return sorted(graph.relations[number] for number in even)
 
 
 def means_one(graph: Graph, node: int, language: str, shared: npt.NDArray[np.bool_] | None = None) -> bool:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from arcmill.records import Problem, stable_id
+from arcmill.records import AgentTask, Problem, stable_id
 from synth.graph.store import Graph
+from synth.search_qa.naming import with_bare
 from synth.search_qa.prove import Demand, Proof, Refused, prove
 from synth.search_qa.query import CONSTANTS, Query, Term
 from synth.search_qa.solve import Solver, planned
@@ -17,13 +18,29 @@ from synth.search_qa.wording.claims import recorded
 KIND = "search-qa"
 
 
-def evidence_of(row: Problem) -> dict[str, Any] | None:
-    """The evidence of a search question; None of any other row."""
+def evidence_of(row: Problem | AgentTask) -> dict[str, Any] | None:
+    """The evidence of a search question, or of the one that a task is about; None of any other row."""
+    found = _held(row)
+    return found if found is not None and found.get("kind") == KIND else None
+
+
+def lacks_evidence(row: Problem | AgentTask) -> bool:
+    """Whether a row should have such evidence and has not: a question of search that is no passage for people to read."""
+    if not isinstance(row, Problem) or row.domain != "search":
+        return False
+    return (_held(row) or {}).get("kind") not in (KIND, "passage-qa")
+
+
+def _held(row: Problem | AgentTask) -> dict[str, Any] | None:
     try:
-        found = json.loads(row.evidence) if row.evidence else None
+        if isinstance(row, AgentTask):
+            goal = json.loads(row.goal) if row.goal else None
+            found = goal.get("evidence") if isinstance(goal, dict) else None
+        else:
+            found = json.loads(row.evidence) if row.evidence else None
     except ValueError:
         return None
-    return found if isinstance(found, dict) and found.get("kind") == KIND else None
+    return found if isinstance(found, dict) else None
 
 
 def graph_of(evidence: Mapping[str, Any]) -> tuple[str, ...]:
@@ -32,25 +49,38 @@ def graph_of(evidence: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(mark) for mark in held) if isinstance(held, list) else ()
 
 
-def replay(row: Problem, evidence: Mapping[str, Any], solver: Solver) -> str | None:
-    """What does not hold of a row, or None: the proof is made anew, its figures compared, and the text read back."""
+def replay(row: Problem | AgentTask, evidence: Mapping[str, Any], solver: Solver) -> str | None:
+    """What does not hold of a row, or None: the proof is made anew, its figures compared, and the text read back.
+
+    Of a task the text is an instruction with a question in it: there the proof, its figures and the answers are compared.
+    """
     graph, language = solver.graph, str(evidence.get("language"))
     try:
-        query = Query.from_json(evidence.get("query"))
-        plan, variables = planned(graph, query)
-        witness = _witness(evidence.get("witness"), variables, graph)
-        recorded = evidence.get("proof")
-        if not isinstance(recorded, dict):
-            raise ValueError("there is no proof")
-        cap, hub = recorded.get("cap"), recorded.get("hub_degree")
-        if type(cap) is not int or cap < 2 or not (hub is None or type(hub) is int):
-            raise ValueError("the proof names neither cap nor hub_degree as numbers")
-        proof = prove(solver, plan, witness, Demand(cap, hub), language, (query, variables))
-        return _difference(row, evidence, proof, graph, language)
+        proof = _proved(evidence, solver, language)
     except Refused as refused:
         return f"{row.id}: {refused}"
     except ValueError as error:
         return f"{row.id}: {error}"
+    if (wrong := _figures(row.id, evidence, proof, graph)) is not None:
+        return wrong
+    return (
+        _of_task(row, proof, graph)
+        if isinstance(row, AgentTask)
+        else _of_question(row, evidence, proof, graph, language)
+    )
+
+
+def _proved(evidence: Mapping[str, Any], solver: Solver, language: str) -> Proof:
+    query = Query.from_json(evidence.get("query"))
+    plan, variables = planned(solver.graph, query)
+    witness = _witness(evidence.get("witness"), variables, solver.graph)
+    held = evidence.get("proof")
+    if not isinstance(held, dict):
+        raise ValueError("there is no proof")
+    cap, hub = held.get("cap"), held.get("hub_degree")
+    if type(cap) is not int or cap < 2 or not (hub is None or type(hub) is int):
+        raise ValueError("the proof names neither cap nor hub_degree as numbers")
+    return prove(solver, plan, witness, Demand(cap, hub), language, (query, variables))
 
 
 def _witness(value: Any, variables: list[Term], graph: Graph) -> list[int]:
@@ -69,9 +99,7 @@ def _witness(value: Any, variables: list[Term], graph: Graph) -> list[int]:
     return found
 
 
-def _difference(
-    row: Problem, evidence: Mapping[str, Any], proof: Proof, graph: Graph, language: str
-) -> str | None:  # fmt: skip
+def _figures(identifier: str, evidence: Mapping[str, Any], proof: Proof, graph: Graph) -> str | None:
     for name, value in proof.evidence(graph).items():
         held = evidence.get(name)
         if held != value and isinstance(held, dict) and isinstance(value, dict):
@@ -80,7 +108,30 @@ def _difference(
                 for key in sorted({*held, *value}) if held.get(key) != value.get(key)
             )  # fmt: skip
         if held != value:
-            return f"{row.id}: {name} is {_short(value)} now, {_short(held)} is recorded"
+            return f"{identifier}: {name} is {_short(value)} now, {_short(held)} is recorded"
+    level, query = evidence.get("level"), proof.query
+    vague, bounds = any(len(fact.relations) > 1 for fact in query.facts), len(query.facts) < len(query.clues)
+    if level not in (0, 1, 2, 3) or (vague and level != 3) or (bounds and level == 0) or (level == 1 and not bounds):
+        return (
+            f"{identifier}: level {_short(level)} is recorded; the query has {'a' if vague else 'no'} vague relation and "
+            + ("bounds" if bounds else "no bounds")
+        )
+    return None
+
+
+def _of_task(row: AgentTask, proof: Proof, graph: Graph) -> str | None:
+    goal = json.loads(row.goal or "")
+    known = with_bare(graph.names(proof.witness[0]))
+    answers = [goal.get("answer"), *(goal.get("aliases") or ())]
+    wrong = next((answer for answer in answers if answer not in known), None)
+    return None if wrong is None else f"{row.id}: {_short(wrong)} is no name of the answer, {_short(known[0])}"
+
+
+def _of_question(row: Problem, evidence: Mapping[str, Any], proof: Proof, graph: Graph, language: str) -> str | None:
+    if row.answer_type != "exact":
+        return f"{row.id}: answer_type is {row.answer_type!r}, a search question's is 'exact'"
+    if row.pass_rate is not None and not 0 <= row.pass_rate <= 1:
+        return f"{row.id}: pass_rate {row.pass_rate} is no share"
     answer = graph.name(proof.witness[0], language)
     if row.answer != answer:
         return f"{row.id}: the answer is {answer!r}, the row says {row.answer!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,21 @@ def test_counts_that_do_not_add_up_are_found(dataset: Dataset) -> None:
     values["counts"]["kept"] -= 1
     manifest.write_text(json.dumps(values))
     assert "counts: in 400 is not kept + dropped + merged + errored" in list(Dataset.open(dataset.url).problems())
+
+
+def test_a_part_without_some_of_its_rows_is_found(dataset: Dataset) -> None:
+    import pyarrow.parquet as pq
+
+    part, manifest = Path(dataset.file("part-00000.parquet")), Path(dataset.file("manifest.json"))
+    pq.write_table(pq.read_table(part).slice(1), part)
+    values = json.loads(manifest.read_text())
+    entry = next(file for file in values["files"] if file["path"] == part.name)
+    entry.update(rows=entry["rows"] - 1, bytes=part.stat().st_size, sha256=sha256(part.read_bytes()).hexdigest())
+    manifest.write_text(json.dumps(values))
+    kept = dataset.counts["kept"]
+    assert list(Dataset.open(dataset.url).problems()) == [
+        f"counts: kept {kept}, created 0; the parts hold {kept - 1} rows"
+    ]
 
 
 @pytest.mark.parametrize(

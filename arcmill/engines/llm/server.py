@@ -39,7 +39,7 @@ _CAUSES = (
     (r"No available memory for the cache|larger than the available KV cache|KV cache is needed", "no memory for the cache: "
      "lower llm.max_model_len, or raise llm.gpu_memory_utilization"),
     (r"[Aa]ddress already in use|Errno 98", "the port is in use"),
-    (r"No module named", "a package is missing"),
+    (r"No module named", "a package is missing: `pip install 'arcmill[llm]'`, or vllm by llm.python"),
     (r"LocalEntryNotFoundError|OfflineModeIsEnabled|couldn't connect to|is not a local folder|Repo id must be", "the model "
      "is not on this machine, and the hub cannot be reached: give a local folder as model"),
     (r"unrecognized arguments|invalid choice|the following arguments are required", "an argument that it does not take"),

@@ -16,12 +16,12 @@ from arcmill.config import StageConfig
 from arcmill.dataset import Dataset
 from arcmill.errors import InputError
 from arcmill.execute import execute
-from arcmill.records import Problem, batch_to_rows
+from arcmill.records import AgentTask, Problem, batch_to_rows
 from arcmill.stage import Stage
 from pipelines.verify import render, verify_path
 from synth.graph.store import Graph
 from synth.search_qa.prove import Demand, Refused, prove, shape
-from synth.search_qa.query import Query
+from synth.search_qa.query import Query, Term
 from synth.search_qa.replay import evidence_of, replay
 from synth.search_qa.solve import Plan, Solver, planned
 from synth.search_qa.stage import STAGE, SynthSearchQa
@@ -126,9 +126,10 @@ def test_verify_finds_the_graph_or_says_that_nothing_was_proved(
     wrong = [changed(row, _shift) if place < 30 else row for place, row in enumerate(rows)]
     lone = rewritten([*wrong, Problem("other", "1 + 1", "math", "x", answer="2")], tmp_path / "a" / "lone")
     found = verify_path(lone)["datasets"][0]
-    assert found["replayed"] == {} and not found["problems"]
+    assert found["replayed"] == {}
     ((label, number),) = found["not_replayed"].items()
-    assert number == len(rows) and "--graph" in label and "NOT proved" in render({"datasets": [found]})
+    assert number == len(rows) and "--graph" in label and found["problems"] == [f"NOT proved: {number} {label}"]
+    assert "NOT proved" in render({"datasets": [found]})
     found = verify_path(lone, graphs=[str(run / "graph")])["datasets"][0]
     assert found["replayed"] == {"search-qa": len(rows)} and len(found["problems"]) == 21
     assert found["problems"][-1] == "and 10 more rows"
@@ -137,7 +138,36 @@ def test_verify_finds_the_graph_or_says_that_nothing_was_proved(
     shutil.copytree(run / "graph", tmp_path / "a" / "beside")
     assert verify_path(str(tmp_path / "a"))["ok"] is False
     broken = rewritten([replace(rows[0], evidence=(rows[0].evidence or "")[:-5])], tmp_path / "broken")
-    assert "evidence is no JSON" in verify_path(broken)["datasets"][0]["problems"][0]
+    assert "has no evidence of a search question" in verify_path(broken)["datasets"][0]["problems"][0]
+    for number, spoiled in enumerate((None, "{}", '{"kind": "other"}')):
+        bare = rewritten([replace(rows[0], evidence=spoiled)], tmp_path / f"bare{number}")
+        assert f"{rows[0].id}: has no evidence" in verify_path(bare)["datasets"][0]["problems"][0]
+    passage = rewritten([replace(rows[0], evidence='{"kind": "passage-qa"}')], tmp_path / "passage")
+    assert verify_path(passage)["ok"]
+
+
+def task_of(row: Problem) -> AgentTask:
+    goal = {"answer": row.answer, "aliases": [], "evidence": json.loads(row.evidence or "")}
+    return AgentTask("t", f"Find: {row.prompt}", "search:x", "multi", [], json.dumps(goal))
+
+
+def test_tasks_are_proved_too(held: tuple[Rows, Solver]) -> None:
+    rows, solver = held
+    task = task_of(rows[0])
+    evidence = evidence_of(task)
+    assert evidence is not None and replay(task, evidence, solver) is None
+    other = task_of(replace(rows[0], answer="No One"))
+    assert "is no name of the answer" in (replay(other, evidence, solver) or "")
+    worse = changed(rows[0], _shift)
+    assert "proof.without is" in (replay(task_of(worse), json.loads(worse.evidence or ""), solver) or "")
+
+
+def test_a_row_with_other_fields_than_a_search_question_is_named(held: tuple[Rows, Solver]) -> None:
+    rows, solver = held
+    assert "answer_type is 'code'" in (said(replace(rows[0], answer_type="code"), solver) or "")
+    assert "pass_rate 7.0" in (said(replace(rows[0], pass_rate=7.0), solver) or "")
+    plain = next(row for row in rows if json.loads(row.evidence or "")["level"] == 0)
+    assert "level 1 is recorded" in (said(changed(plain, lambda e: e.update(level=1)), solver) or "")
 
 
 # -- the rules, one by one ------------------------------------------------------------------------------------------
@@ -205,3 +235,34 @@ def test_shapes() -> None:
     assert shape(Plan(((-1, (0,), -2),), ((-2, "date", "1960", None),))) == "chain"
     assert shape(Plan(((-1, (0,), 4), (-1, (0,), 5)))) == "tree"
     assert shape(Plan(((-1, (0,), -2), (-2, (0,), -3), (-3, (1,), -1), (-3, (0,), 5)))) == "cycle"
+
+
+@pytest.mark.parametrize(("relation", "holds"), [("borders", False), ("P47", False), ("has_tags", True)])
+def test_what_reads_the_same_both_ways_is_proved_both_ways(relation: str, holds: bool, tmp_path: Path) -> None:
+    ways = [("x", "south"), ("x", "east"), ("south", "y"), ("east", "y"), ("z", "south"), ("w", "east")]
+    graph = Graph.load([store([edge(one, relation, other) for one, other in ways], tmp_path / "graph")])
+    clues = [{"subject": "?x", "relations": [relation], "object": {"node": end}} for end in ("south", "east")]
+    query = Query.from_json({"answer": "?x", "clues": clues})
+    plan, variables = planned(graph, query)
+    solver = Solver(graph)
+    assert solver.answers(plan, 5) == [graph.index(Term("node", "x"))]  # along the edges there is one
+
+    def proved() -> list[str]:
+        return prove(solver, plan, solver.answers(plan, 5), Demand(), "en", (query, variables)).both_ways
+
+    if holds:
+        assert proved() == []
+    else:
+        with pytest.raises(Refused, match="not-unique: another answer where a relation is read from its other end"):
+            proved()
+
+
+def test_the_relations_read_both_ways_are_recorded(tmp_path: Path) -> None:
+    ways = [("x", "south"), ("x", "east"), ("z", "south"), ("w", "east")]
+    graph = Graph.load([store([edge(one, "borders", other) for one, other in ways], tmp_path / "graph")])
+    clues = [{"subject": "?x", "relations": ["borders"], "object": {"node": end}} for end in ("south", "east")]
+    query = Query.from_json({"answer": "?x", "clues": clues})
+    plan, variables = planned(graph, query)
+    solver = Solver(graph)
+    proof = prove(solver, plan, solver.answers(plan, 5), Demand(), "en", (query, variables))
+    assert proof.evidence(graph)["proof"]["both_ways"] == ["borders"]
