@@ -197,8 +197,8 @@ class Speech:
         return nouns(self.language)[found.pop() if len(found) == 1 else "thing"]
 
     def years(self, relations: tuple[str, ...]) -> bool:
-        """Whether what the relations point to are years."""
-        return all(self._end(relation, subject=False) == "year" for relation in relations)
+        """Whether a date that the relations point to is the year of something."""
+        return all(entry is not None and entry.object == "year" for entry in map(self._entries.get, relations))
 
     def _end(self, relation: str, subject: bool) -> str:
         """The noun for an end of a relation, where what the graph holds there is of its kind."""

@@ -136,6 +136,10 @@ def test_a_noun_stands_only_for_what_is_of_its_kind() -> None:
         texts = {say(years, graph, "en", random.Random(seed)) for seed in range(20)}  # type: ignore[arg-type]
         assert all(words in text for text in texts if not text.startswith("Name "))
         assert any("a year" in text for text in texts) == (kinds == {"date"})
+        bound = query(
+            Fact(X, ("release_year",), Y), Bound(Y, "date", "1990", "1999")
+        )  # whatever else the relation leads to
+        assert "in a year in the 1990s" in say(bound, graph, "en", random.Random(1))  # type: ignore[arg-type]
 
 
 def test_phrases_that_misled_a_reader_are_gone() -> None:
