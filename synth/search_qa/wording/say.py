@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from synth.search_qa.query import Bound, Clue, Fact, Query, Term
+from synth.search_qa.wording.clear import Before, is_clear, named_before
 from synth.search_qa.wording.lexicon import Noun, Phrase, Speech, asked_class, hidden_class, nouns, speech
 from synth.search_qa.wording.parse import parse
 from synth.search_qa.wording.quoting import quoted
@@ -58,14 +59,14 @@ class _Teller:
                 self.near[term].append(clue)
         self.letters: dict[Term, str] = {}
         self.told: set[Clue] = set()
-        self.namesakes: dict[Term, int] = {}  # of a thing in a sentence: those before it that carry a noun of its own
+        self.before: dict[Term, Before] = {}  # in a sentence
 
     def text(self) -> str:
         """The question."""
         rooms = NESTED if self.draw.random() < 0.8 else NESTED - 1
         if len([fact for fact in self.query.facts if not self.speech.is_class(fact)]) <= rooms and self._is_chain():
-            self.namesakes = self._counted()
-            if self._is_clear():
+            self.before = named_before(self.query.answer, self.near, self._is_leaf, self.speech)
+            if is_clear(self.before, self.near, self.speech):
                 return self._sentence()
         return self._clues()
 
@@ -101,49 +102,6 @@ class _Teller:
             term != self.query.answer and len(facts) == 1 and len(self.near[term]) <= 2
             and facts[0].subject.is_variable and facts[0].object.is_variable and facts[0].subject != facts[0].object
         )  # fmt: skip
-
-    def _counted(self) -> dict[Term, int]:
-        """Of each thing of a chain that has clauses, how many things are named before it by a noun that it has too."""
-        found, before, seen, way = {}, list[frozenset[str]](), set[Term](), [self.query.answer]
-        for term in way:  # what is named before it: those whose clauses it stands in, and what stands there with it
-            seen.add(term)
-            own = self._carried(term)
-            found[term] = sum(not own.isdisjoint(other) for other in before)
-            before.append(own)
-            others = {other for fact in self._facts(term) for other in fact.terms if other.is_variable} - seen
-            before.extend(self._carried(other) for other in others if self._is_leaf(other))
-            way.extend(other for other in others if not self._is_leaf(other))
-            seen |= others
-        return found
-
-    def _carried(self, term: Term) -> frozenset[str]:
-        """The nouns and classes that a reader may take a thing by."""
-        facts = self._facts(term)
-        classes = {self.speech.name(fact.object, classes=True) for fact in facts if self.speech.is_class(fact)}
-        called = {
-            self.speech.noun(fact.relations, subject=fact.subject == term)
-            for fact in facts
-            if not self.speech.is_class(fact)
-        }
-        anything = nouns(self.speech.language)["thing"]
-        called = called - {anything} or (set() if classes else {anything})
-        return frozenset(
-            classes | {noun.hidden.split(" ", 1)[-1] if self.english else noun.back[1:] for noun in called}
-        )
-
-    def _is_clear(self) -> bool:
-        """Whether a reader can tell which thing each clause of a sentence is about. "A package that requires a package that … and
-        …" leaves open whose the last clause is; and of three 软件包, 后者 and 该软件包 tell no one apart."""
-        for term, count in self.namesakes.items():
-            if count and (self._clauses_of(term) > 1 or (count > 1 and not self.english)):
-                return False
-        return True
-
-    def _clauses_of(self, term: Term) -> int:
-        """The clauses about a hidden thing, after the one that it is named in and what it is named by."""
-        clues = self.near[term]
-        by_kind = any(isinstance(clue, Bound) or self.speech.is_class(clue) for clue in clues)
-        return len(clues) - 1 - by_kind
 
     def _facts(self, term: Term) -> list[Fact]:
         return [clue for clue in self.near[term] if isinstance(clue, Fact)]
@@ -219,7 +177,9 @@ class _Teller:
         noun = self.speech.noun(came.relations, subject=not forward)
         if noun == nouns(self.speech.language)["thing"]:
             noun = self._noun(term)
-        return noun.hidden, after if self.namesakes.get(term) and not self.english else noun.back, "noun"
+        if not self.english and term in self.before and self.before[term].same:
+            return noun.hidden, after, "noun"
+        return noun.hidden, noun.back, "noun"
 
     # --- clues with letters
 

@@ -123,6 +123,17 @@ def test_things_of_one_noun_that_a_sentence_cannot_tell_apart_have_letters(first
     assert all("B" in masked(text)[0] for text in packages("zh", *beside))
 
 
+def test_a_clause_that_may_be_about_a_place_or_its_country_has_a_letter() -> None:
+    graph = FakeGraph(
+        {"1": ["Kismet"], "2": ["Ilse"]}, {"P131": "r", "P17": "country", "P30": "continent", "P37": "s", "odd": "o"}
+    )
+    clauses = (Fact(X, ("P17",), Y), Fact(Y, ("P37",), node("1")), Fact(Y, ("P30",), node("2")))
+    for number, lettered in ((2, False), (3, True)):
+        for seed in range(20):
+            text = say(query(*clauses[:number]), graph, "en", random.Random(seed))  # type: ignore[arg-type]
+            assert (re.search(r"\bB\b", text) is not None) == lettered, text
+
+
 def test_a_noun_stands_only_for_what_is_of_its_kind() -> None:
     asked = query(
         Fact(X, ("directed_by",), node("3")), Fact(X, ("release_year",), Y), Fact(node("1"), ("release_year",), Y)
