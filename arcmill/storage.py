@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -132,6 +132,9 @@ def file_sha256(filesystem: AbstractFileSystem, path: str) -> str:
 def list_files(urls: Sequence[str], accepts: tuple[str, ...]) -> list[SourceFile]:
     """Files named by paths, folders (searched for the suffixes) and globs, in order of their names.
 
+    Symbolic links that a search meets are not followed: in a folder that others filled, one may lead to any file of this
+    machine. A link that is itself named is.
+
     Raises InputError where a path does not exist or a folder holds nothing of the kind.
     """
     found: dict[str, SourceFile] = {}
@@ -162,16 +165,30 @@ def _expand(
                 if info["type"] == "directory":
                     files.update(_search(filesystem, name, accepts))
             if not files:
-                raise InputError(f"input {url}: the glob matches no file")
+                raise InputError(f"input {url}: the glob matches no file{_links(matches)}")
         elif filesystem.isdir(path):
             root, files = path.rstrip("/"), _search(filesystem, path, accepts)
             if not files:
-                raise InputError(f"input {url}: the folder holds none of {', '.join(accepts) or 'the files asked for'}")
+                raise InputError(
+                    f"input {url}: the folder holds none of {', '.join(accepts) or 'the files asked for'}"
+                    f"{_links(filesystem.find(path, detail=True))}"
+                )
         else:
             root, files = path.rpartition("/")[0], {path: filesystem.size(path) or 0}
     except OSError as error:
         raise InputError(f"input {url}: cannot be read ({error.strerror or error})") from None
     return {name[len(root) :].lstrip("/"): (name, size) for name, size in files.items()}
+
+
+def _links(entries: Mapping[str, Any]) -> str:
+    """What is to be said of symbolic links among what was found."""
+    links = [name for name, info in entries.items() if info.get("islink")]
+    if not links:
+        return ""
+    return (
+        f"; {len(links)} symbolic link{'s' if len(links) > 1 else ''} such as {os.path.basename(min(links))} not followed, "
+        "since a link may lead out of a folder that others filled: name each file itself, or the folder where they lie"
+    )
 
 
 def _search(filesystem: AbstractFileSystem, folder: str, accepts: tuple[str, ...]) -> dict[str, int]:

@@ -138,7 +138,7 @@ def core(unit: SourceFile | str, config: BuildGraph, edges: list[Dataset]) -> It
 
 STAGE = Stage(
     name="build-graph",
-    version=1,
+    version=2,
     help="Build a knowledge graph of triples, N-Triples, Wikidata, MetaQA, CoDEx, tables, extracted edges or installed packages.",
     example="arcmill build-graph --input MetaQA/ --output graph",
     config=BuildGraph,

@@ -97,7 +97,7 @@ def core(document: Document, config: ExtractGraph, template: Template) -> Genera
 
 STAGE = Stage(
     name="extract-graph",
-    version=1,
+    version=2,
     help="Ask a language model for the facts that documents state, and keep those whose sentence stands there.",
     example="arcmill extract-graph --input pages --output facts --set relations.founded_by='who founded it'",
     config=ExtractGraph,

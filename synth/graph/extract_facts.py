@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from arcmill.generation import Made
 from arcmill.records import EDGE_KINDS, Document, Edge, stable_id
 from arcmill.replies import json_objects
-from synth.graph.facts import Refused, date, name, number
+from synth.graph.facts import Refused, date, name, number, shown
 
 if TYPE_CHECKING:
     from synth.graph.extract import ExtractGraph
@@ -100,7 +100,8 @@ def _edges(fact: Any, document: Document, start: int, passage: str, config: Extr
     sentence = passage[found[0] : found[1]]
     if len(sentence) > config.max_sentence_characters:
         raise _No("sentence-too-long")
-    if not stands(subject, sentence) or not stands(value, sentence):
+    read = shown(sentence)  # as names are read: a soft hyphen stands in neither
+    if not stands(subject, read) or not stands(value, read):
         raise _No("not-named-in-sentence")
     kind = fact.get("kind") if fact.get("kind") in EDGE_KINDS else "node"
     if folded(subject) == folded(value):

@@ -15,6 +15,19 @@ _NUMBER = re.compile(r"[+-]?(?:\d{1,30}|\d{1,3}(?:,\d{3}){1,9})?(?:\.\d{1,30})?(
 _DATE = re.compile(r"([+-]?\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ][\d:.]{2,20}(?:Z|[+-]\d\d:?\d\d)?)?(?:Z|[+-]\d\d:\d\d)?)?)?\Z", re.ASCII)  # fmt: skip
 _YEAR = re.compile(r"(?:1[0-9]|20)\d\d\Z", re.ASCII)
 _LEADING_ZERO = re.compile(r"[+-]?0\d")
+# Format characters (category Cf, Unicode 16) that show nothing: bidi controls turn a display round, the others make two
+# names of what reads as one. Those that are seen (U+0600 and its like) or lay out a script (U+13430 on) are names' own.
+_HIDDEN = re.compile(
+    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]+"
+)
+_JOINERS = re.compile("[\u200c\u200d]+")
+# What is seen: no control, no blank, and no letter, mark or symbol that shows nothing (fillers, selectors of a variant).
+_SEEN = re.compile(
+    "[^\\s\x01-\x1f\x7f-\x9f\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
+_VIRAMA = 9  # canonical combining class
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -53,22 +66,42 @@ def dropped(rule: str, where: str, detail: str) -> Failure:
 
 
 def name(text: str, limit: int) -> str:
-    """A name in its canonical form: NFC, one space between words. Refused where it is empty, too long or no Unicode."""
+    """A name in its canonical form: NFC, one space between words, nothing that hides or turns it (`shown`). Refused where
+    nothing of it is seen, it is too long or no Unicode."""
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError as error:
             raise Refused("lone-surrogate", f"character {error.start} is half of a surrogate pair") from None
+        text = shown(text)
         if len(text) <= 4 * limit:
             text = unicodedata.normalize("NFC", text)
     if "\0" in text:
         raise Refused("nul-bytes", "the name holds NUL characters")
     made = " ".join(text.split())
-    if not made:
+    if _SEEN.search(made) is None:
         raise Refused("empty-name", "a subject, relation or object is empty")
     if len(made) > limit:
         raise Refused("too-long", f"{len(made)} characters; max_characters is {limit}")
     return made
+
+
+def shown(text: str) -> str:
+    """A text without format characters, such as those that turn its display round (Unicode annex 9), or show nothing.
+
+    Joiners (U+200C, U+200D) stay where a script or an emoji needs them: after a virama, and between letters, marks and
+    symbols beyond ASCII; one of several.
+    """
+    text = _HIDDEN.sub("", text)
+    return _JOINERS.sub(_joined, text)
+
+
+def _joined(found: re.Match[str]) -> str:
+    before, after = found.string[: found.start()][-1:], found.string[found.end() :][:1]
+    if before and unicodedata.combining(before) == _VIRAMA:
+        return found[0][0]
+    sides = [bool(side) and not side.isascii() and unicodedata.category(side)[0] in "LMS" for side in (before, after)]
+    return found[0][0] if all(sides) else ""
 
 
 def number(text: str, padded: bool = False) -> str | None:

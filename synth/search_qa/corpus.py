@@ -55,10 +55,11 @@ def splits(config: WritePages) -> list[str]:
 
 
 def setup(config: WritePages, inputs: dict[str, Any]) -> Corpus:
-    """The graph, once a worker."""
-    from synth.graph.store import Graph
+    """The graph, once a worker. InputError where it has no edges, UsageError where the nodes are another graph's."""
+    from synth.graph.given import given_graph, refuse_empty
 
-    graph = Graph.load(inputs["edges"], inputs.get("nodes", ()), max_edges=config.max_edges)
+    graph = given_graph(inputs["edges"], inputs.get("nodes", ()), max_edges=config.max_edges)
+    refuse_empty(graph, inputs["edges"])
     nodes: dict[str, list[int]] = {name: [] for name in splits(config)}
     for number in range(graph.first_literal):
         bucket = int(stable_id("write-pages", graph.term(number).value)[:8], 16) % config.splits

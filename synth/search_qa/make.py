@@ -15,6 +15,7 @@ from arcmill.dataset import Dataset
 from arcmill.errors import UsageError
 from arcmill.records import Problem, stable_id
 from arcmill.stage import Failure, Outcome
+from synth.graph.given import given_graph, refuse_empty
 from synth.graph.store import Graph
 from synth.search_qa.obfuscate import alike, loosened
 from synth.search_qa.prove import Demand, Proof, Refused, prove
@@ -53,8 +54,10 @@ class Maker:
 
     @classmethod
     def of(cls, config: SynthSearchQa, edges: Sequence[Dataset], nodes: Sequence[Dataset]) -> Maker:
-        """Load the graph. Raises UsageError where settings name what it lacks."""
-        graph = Graph.load(edges, nodes, max_edges=config.max_edges, type_relations=config.type_relations)
+        """Load the graph. InputError where it has no edges, UsageError where settings name what it lacks, or the nodes are
+        another graph's."""
+        graph = given_graph(edges, nodes, max_edges=config.max_edges, type_relations=config.type_relations)
+        refuse_empty(graph, edges)
         return cls(config, graph)
 
     # -- what the graph allows -------------------------------------------------------------------------------------

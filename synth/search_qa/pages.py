@@ -57,9 +57,9 @@ class Linking:
 def setup(config: LinkPages, inputs: dict[str, Any]) -> Linking:
     """The index, the graph, and where the edges that questions hold were read."""
     from arcmill.search import SearchIndex
-    from synth.graph.store import Graph
+    from synth.graph.given import given_graph
 
-    graph = Graph.load(inputs["edges"], inputs.get("nodes", ()), max_edges=config.max_edges)
+    graph = given_graph(inputs["edges"], inputs.get("nodes", ()), max_edges=config.max_edges)
     index = SearchIndex.open(inputs["index"])
     documents: dict[str, str] = {}
     for dataset in inputs["edges"]:

@@ -77,6 +77,8 @@ def _types(file: SourceFile, seen: set[str], languages: Collection[str] | None) 
         else:
             for kind in types:
                 yield Fact(subject, TYPE, kind, "node", None, row)
+            if not types:
+                yield dropped("no-fact", f"{file.name}:{row}", f"{subject}: no type")
 
 
 def _labels(file: SourceFile, language: str) -> Iterator[Read]:
@@ -94,6 +96,8 @@ def _labels(file: SourceFile, language: str) -> Iterator[Read]:
             yield Fact(subject, "label", label, "text", language, row)
         if isinstance(description, str) and description.strip():
             yield Fact(subject, "description", description, "text", language, row)
+        elif not label.strip():
+            yield dropped("no-fact", f"{file.name}:{row}", f"{subject}: neither a name nor a description")
 
 
 def _whole(file: SourceFile) -> dict[str, Any] | Failure:

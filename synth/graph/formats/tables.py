@@ -12,7 +12,7 @@ from arcmill.tables.config import TableConfig
 from arcmill.tables.read import read as read_rows
 from arcmill.tables.values import Refused, kind_of, listed, read_string
 from synth.graph.build import BuildGraph, Column, TableOf
-from synth.graph.facts import AUTO, TYPE, Fact, Read, errored
+from synth.graph.facts import AUTO, TYPE, Fact, Read, dropped, errored
 
 _FANNED = 10_000  # values of one cell: more is no list of facts
 
@@ -80,7 +80,7 @@ class _Rows:
                      Fact(f"type:{table.type}", "label", table.type, "text", None, number)]  # fmt: skip
         for relation, column in self.columns.items():
             made += self._facts(row, subject, relation, column, number, where)
-        return made
+        return made or [dropped("no-fact", where, f"{subject}: no column that `tables` name holds anything")]
 
     def _facts(
         self, row: Mapping[str, Any], subject: str, relation: str, column: Column, line: int, where: str

@@ -13,6 +13,7 @@ from synth.graph.facts import Fact, Read, date, dropped, errored, number
 from synth.graph.formats.lines import text_lines
 
 _ENTITY = re.compile(r'\s*\[?\s*\{.*"(?:id|entity)"\s*:\s*"[QPL]\d+"')
+_KEY = re.compile(r"[QPL]\d+\Z", re.ASCII)
 _TIME = re.compile(r"([+-])(\d{1,11})-(\d\d)-(\d\d)T")
 _DAY, _MONTH, _YEAR = 11, 10, 9  # precisions
 _NO_FACT = {
@@ -47,13 +48,30 @@ def read(file: SourceFile, limit: int, languages: Collection[str] | None = None)
 
 
 def _entity(entity: Any, line: int, where: str, languages: Collection[str] | None) -> Iterator[Read]:
-    if isinstance(entity, dict) and isinstance(entity.get("redirect"), str) and isinstance(entity.get("entity"), str):
-        yield Fact(entity["entity"], "redirect", entity["redirect"], "node", None, line)
-        return
-    if not isinstance(entity, dict) or not isinstance(entity.get("id"), str):
+    """Every line ends as facts or in the ledger; an entity that says nothing is dropped as `no-fact`."""
+    key = entity.get("id") if isinstance(entity, dict) else None
+    if key is None and isinstance(entity, dict) and "redirect" in entity:
+        key = entity.get("entity")  # {"entity": "Q7", "redirect": "Q1"}
+    if not isinstance(key, str):
         yield errored("not-an-entity", where, "an object with an `id` is needed")
         return
-    key = entity["id"]
+    said = False
+    if "redirect" in entity:
+        target, said = entity["redirect"], True
+        if isinstance(target, str) and _KEY.match(target):
+            yield Fact(key, "redirect", target, "node", None, line)
+        else:
+            yield errored("bad-redirect", where, f"{key}: {target!r:.40} is no id of an entity")
+    for item in _told(entity, key, line, where, languages):
+        yield item
+        said = True
+    if not said:
+        yield dropped("no-fact", where, f"{key}: no claim, and no name in a language that is taken")
+
+
+def _told(
+    entity: Mapping[str, Any], key: str, line: int, where: str, languages: Collection[str] | None
+) -> Iterator[Read]:
     moved = entity.get("redirects")
     if isinstance(moved, dict) and isinstance(moved.get("from"), str):
         yield Fact(moved["from"], "redirect", key, "node", None, line)
@@ -65,7 +83,9 @@ def _entity(entity: Any, line: int, where: str, languages: Collection[str] | Non
                 for value in values if isinstance(values, list) else [values]:
                     if isinstance(value, dict) and isinstance(value.get("value"), str) and value["value"].strip():
                         yield Fact(key, relation, value["value"], "text", language, line)
-    claims = entity.get("claims", {})
+    claims = entity.get("claims") or {}  # none are written as a list
+    if not isinstance(claims, dict):
+        yield errored("not-a-claim", where, f"{key}: `claims` is no object")
     for relation, statements in claims.items() if isinstance(claims, dict) else ():
         if not isinstance(statements, list):
             yield errored("not-a-claim", where, f"{key} {relation}: a list is needed")

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
+from synth.search_qa.naming import with_bare
+
 # Scripts that are written without spaces, or with endings joined on: Han, kana, Hangul, Thai, Lao, Khmer, Myanmar, Tibetan.
 _DENSE = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf"
@@ -45,11 +47,28 @@ def named(text: str, names: Iterable[str]) -> list[str]:
 
 
 def revealed(text: str, names: Iterable[str]) -> list[str]:
-    """As `named`, but short names in any case: what must not stand in a question must not do so as the letter of a clue either."""
-    held = list(names)
-    folded = {name.casefold(): name for name in held if len(name) <= _SHORT}
-    found = named(text, held)
-    return [folded[name] for name in named(text.casefold(), folded)] if folded and not found else found
+    """Names that a reader finds in a question where they must not stand: more than `named` finds. Spaces do not count (an account
+    "GrahamDumpleton" tells of "Graham Dumpleton"), nor what stands in brackets behind a name ("json (keyword)"), nor the case
+    of short names (a clue's letter F)."""
+    folded = _letters(unicodedata.normalize("NFKC", text).casefold())
+    found = []
+    for name in with_bare(names):
+        ready = _ready(name)
+        if ready.kind == "plain":
+            if ready.letters.text in folded.text and _borders_on(ready.letters.text, folded):
+                found.append(name)
+        elif named(text, [name]) or (ready.kind == "short" and named(text.casefold(), [name.casefold()])):
+            found.append(name)
+    return found
+
+
+def _borders_on(name: str, text: _Letters) -> bool:
+    place = text.text.find(name)
+    while place >= 0:
+        if place in text.borders and place + len(name) in text.borders:
+            return True
+        place = text.text.find(name, place + 1)
+    return False
 
 
 class _Letters(NamedTuple):

@@ -79,11 +79,11 @@ def template_paths(config: RewriteQuestions) -> list[str]:
 
 def setup(config: RewriteQuestions, inputs: Mapping[str, Any]) -> State:
     """The graph in memory, and the templates."""
-    from synth.graph.store import Graph
+    from synth.graph.given import given_graph
 
     rewrite, extract = template_paths(config)
     return State(
-        Graph.load(inputs["edges"], inputs.get("nodes") or (), max_edges=config.max_edges),
+        given_graph(inputs["edges"], inputs.get("nodes") or (), max_edges=config.max_edges),
         read_template(rewrite, frozenset({"question"}), frozenset({"names", "language"})),
         read_template(extract, frozenset({"question", "relations"}), frozenset({"names"})),
     )

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -108,8 +109,12 @@ def test_what_is_wrong_with_a_fact_is_ledgered(tmp_path: Path) -> None:
 
 def test_names_are_any_unicode_and_only_that() -> None:
     assert name(" Zoe\u0308  \u5c71\u7530\u00a0\u592a\u90ce ", 100) == "Zo\u00eb \u5c71\u7530 \u592a\u90ce"
-    assert name("\U0001f469\u200d\U0001f680 \u202eabc", 100) == "\U0001f469\u200d\U0001f680 \u202eabc"
+    assert name("\U0001f469\u200d\U0001f680 \u202eabc", 100) == "\U0001f469\u200d\U0001f680 abc"
     for text, rule in (
+        *(
+            (blank, "empty-name")
+            for blank in ("\u200b", " \ufeff\u2060 ", "\u200d", "\u3164", "\u2800\ufe0f", "\x01", "\u202e")
+        ),
         ("\ud800", "lone-surrogate"),
         ("a\0", "nul-bytes"),
         (" \u3000", "empty-name"),
@@ -118,6 +123,25 @@ def test_names_are_any_unicode_and_only_that() -> None:
         with pytest.raises(Refused) as failed:
             name(text, 100)
         assert failed.value.rule == rule
+
+
+def test_format_characters_leave_a_name_and_joiners_stay_where_scripts_need_them() -> None:
+    assert name("A\u200bda\u200d Love\u00adlace\ufeff", 100) == "Ada Lovelace"
+    assert name("\u2067abc\u2069 \u200e(x)\u200f\u061c", 100) == "abc (x)"
+    assert name("e\u200b\u0301", 100) == "\u00e9"  # what stood between them hid that they are one letter
+    for kept in (
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: a letter that does not join
+        "\u0d28\u0d4d\u200d",  # Malayalam: a joiner after a virama ends the word
+        "\U0001f3f3\ufe0f\u200d\U0001f308", "\u0600\u0661\u0662",
+    ):  # fmt: skip
+        assert name(kept, 100) == kept
+    assert name("\u0645\u200c\u200c\u200b\u200d\u062e\u200c ", 100) == "\u0645\u200c\u062e"
+    own = [*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD, *range(0x13430, 0x13440)]
+    held = [
+        code for code in range(sys.maxunicode + 1)
+        if unicodedata.category(chr(code)) == "Cf" and name(f"a{chr(code)}b", 100) != "ab"
+    ]  # fmt: skip
+    assert held and set(held) <= set(own)
 
 
 def test_numbers_and_dates_have_one_form() -> None:
@@ -246,6 +270,18 @@ def test_nothing_to_build_of_is_said(tmp_path: Path) -> None:
         build(tmp_path, {"input": [tmp_path / "gone"]})
     loops = build(tmp_path, {"input": [written(tmp_path, "loops.tsv", "a\tr\ta\n")]}, "loops")
     assert facts(loops) == [] and loops.counts["dropped"] == 1 and loops.statistics["edges"] == 0
+
+
+def test_links_in_a_folder_are_not_followed_and_that_is_said(tmp_path: Path) -> None:
+    path = written(tmp_path, "g.tsv", "a\tr\tb\n")
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/g.tsv").symlink_to(path)
+    for given in ("links", "links/*"):
+        with pytest.raises(
+            InputError, match=r"1 symbolic link such as g\.tsv not followed, since .* name each file itself"
+        ):
+            build(tmp_path, {"input": [tmp_path / given]})
+    assert len(facts(build(tmp_path, {"input": [tmp_path / "links/g.tsv"]}))) == 1
 
 
 def test_files_of_no_known_form_beside_others_are_ledgered(tmp_path: Path) -> None:

@@ -103,6 +103,13 @@ def test_what_the_document_does_not_bear_out_is_refused_and_counted(change: dict
         assert made.tallies == {"passages": 1, "facts": 1, f"refused.{reason}": 1, "documents_without_facts": 1}
 
 
+def test_a_name_with_a_soft_hyphen_in_its_sentence_is_borne_out() -> None:
+    said = BUILT.replace("Ilse Vandermoor", "Ilse Vander\u00admoor")
+    document = Document("doc-3", TEXT.replace(BUILT, said), "manuals")
+    _, made = drive(document, reply({**GOOD, "sentence": said, "object": "Ilse Vander\u00admoor"}))
+    assert (made.rows[0].object, made.rows[0].sentence) == ("person:Ilse Vandermoor", said)
+
+
 def test_a_schema_of_relations_keeps_others_out() -> None:
     requests, made = drive(DOCUMENT, reply(GOOD, YEAR), relations={"built by": "who built it", "born_in": ""})
     assert isinstance(made, Made) and made.rows[0].relation == "built by"

@@ -152,6 +152,26 @@ def test_a_dump_s_entities_become_facts(tmp_path: Path, pack: Any) -> None:
     assert {where for where, _ in bad} == {"dump.json:2", "dump.json:5", "dump.json:6"}
 
 
+def test_every_line_of_a_dump_ends_as_a_fact_or_in_the_ledger(tmp_path: Path) -> None:
+    lines = [
+        '{"id":"Q7","redirect":"Q1"}', '{"entity":"Q8","redirect":"elsewhere"}', '{"id":"Q9","redirect":3}',
+        '{"id":"Q2","labels":{"en":{"language":"en","value":" "}},"claims":{}}', '{"id":"Q3","labels":[],"claims":[]}',
+        '{"id":"Q4","labels":{"de":{"language":"de","value":"Ada"}},"claims":{"P31":[]}}', '{"id":"Q5","claims":"x"}', "{}",
+    ]  # fmt: skip
+    data = "[\n" + ",\n".join(lines) + "\n]\n"
+    good, bad = told(wikidata.read(source(tmp_path, "dump.json", data), 1 << 20, ["en", "zh"]))
+    assert good == [("Q7", "redirect", "Q1", "node", None)]
+    assert bad == [
+        ("dump.json:3", "bad-redirect"), ("dump.json:4", "bad-redirect"), ("dump.json:5", "no-fact"),
+        ("dump.json:6", "no-fact"), ("dump.json:7", "no-fact"), ("dump.json:8", "not-a-claim"), ("dump.json:9", "not-an-entity"),
+    ]  # fmt: skip
+
+
+def test_a_row_of_a_table_that_says_nothing_is_dropped(tmp_path: Path) -> None:
+    good, bad = read(tmp_path, "b.csv", "id,by\n1,A\n2,\n", subject="id", relations={"author": "by"})
+    assert len(good) == 1 and bad == [("b.csv:3", "no-fact")]
+
+
 def test_forms_are_told_by_their_first_lines() -> None:
     assert wikidata.looks_so(["[", json.dumps(_entity())[:65536] + ","]) and not wikidata.looks_so(['{"id": "x"}'])
     assert ntriples.looks_so(["# c", "<http://a> <http://b> <http://c> ."]) and not ntriples.looks_so(["a\tb\tc"])

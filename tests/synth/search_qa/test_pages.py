@@ -9,7 +9,7 @@ import pytest
 from search_world import EDGES, NAMES, QUESTIONS, edge, given, ledger, rows, world
 
 from arcmill.dataset import Dataset
-from arcmill.errors import UsageError
+from arcmill.errors import InputError, UsageError
 from arcmill.execute import execute
 from arcmill.records import Problem
 from arcmill.search import TOOLS, SearchIndex
@@ -145,6 +145,12 @@ def test_generated_pages_say_every_fact(tmp_path: Path, language: str) -> None:
     inputs = {"input": [given(tmp_path / "q", QUESTIONS[:4])], "index": [str(tmp_path / "index")], "edges": [edges]}
     execute(LINK, LinkPages(), inputs, str(tmp_path / "linked"))
     assert Dataset.open(str(tmp_path / "linked")).counts["kept"] == 4
+
+
+def test_no_pages_of_a_graph_without_edges(tmp_path: Path) -> None:
+    edges = given(tmp_path / "edges", EDGES[:2])  # names
+    with pytest.raises(InputError, match=r"the graph .*edges holds no edges"):
+        execute(WRITE, WritePages(), {"edges": [edges]}, str(tmp_path / "pages"))
 
 
 def test_tasks_hold_goal_tools_and_the_index(tmp_path: Path) -> None:

@@ -18,9 +18,10 @@ from tiny_graphs import edge, films, store
 
 from arcmill.config import validate
 from arcmill.dataset import Dataset
-from arcmill.errors import UsageError
+from arcmill.errors import InputError, UsageError
 from arcmill.execute import execute
 from arcmill.records import Edge, Problem, batch_to_rows
+from pipelines.catalogue import get_stage
 from synth.graph.store import Graph
 from synth.search_qa.replay import replay
 from synth.search_qa.solve import Solver
@@ -222,20 +223,31 @@ def test_settings_that_make_no_sense_are_named(settings: dict[str, Any], message
 
 
 def test_bad_graphs_give_clear_results(tmp_path: Path) -> None:
-    empty = made(tmp_path / "empty", [edge("a", "label", "A", "text")], questions=5)
-    assert empty.rows == 0 and empty.statistics == {
-        "answers_possible": 0,
-        "questions_missing": 5,
-        "splits_out_of_candidates": 1,
-    }
-    loops = made(tmp_path / "loops", [edge("a", "r", "a"), edge("b", "r", "b")], questions=5)
-    assert loops.rows == 0
     hub = made(tmp_path / "hub", [edge(f"n{number}", "r", "hub") for number in range(3000)], questions=5)
     assert hub.rows == 0 and set(rules(hub)) == {"not-unique"}  # nothing tells them apart
     pair = made(
         tmp_path / "pairs", [edge(f"a{n}", f"r{n % 7}", f"b{n}") for n in range(60)], questions=5, levels={0: 1}
     )
     assert pair.rows == 0 and sum(rules(pair).values()) > 0
+
+
+def test_a_graph_without_edges_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"the graph .*names/graph holds no edges; names"):
+        made(tmp_path / "names", [edge("a", "label", "A", "text")], questions=5)
+    with pytest.raises(InputError, match=r"holds no edges \(2 from a thing to itself"):
+        made(tmp_path / "loops", [edge("a", "r", "a"), edge("b", "r", "b")], questions=5)
+
+
+def test_nodes_of_another_graph_are_refused(questions: Path, tmp_path: Path) -> None:
+    other = store([edge("x", "likes", "y"), edge("x", "label", "X", "text")], tmp_path / "other")
+    build = get_stage("build-nodes")
+    own = execute(build, build.config(), {"input": [str(questions / "graph")]}, str(tmp_path / "own")).dataset
+    strange = execute(build, build.config(), {"input": [other.url]}, str(tmp_path / "strange")).dataset
+    given = {"edges": [str(questions / "graph")], "nodes": [own.url, strange.url]}
+    with pytest.raises(UsageError, match=r"nodes .*strange were built of other edges than .*graph: give the edges"):
+        execute(STAGE, SynthSearchQa(questions=5), given, str(tmp_path / "no"))
+    given["nodes"] = [own.url]
+    assert execute(STAGE, SynthSearchQa(questions=5), given, str(tmp_path / "yes")).dataset.rows == 5
 
 
 def test_names_of_any_unicode_and_double_edges(tmp_path: Path) -> None:

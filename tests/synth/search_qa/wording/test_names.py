@@ -76,3 +76,18 @@ def test_short_names_are_revealed_in_any_case() -> None:
     assert named(text, ["f", "it", "It"]) == ["It"]
     assert revealed(text, ["f", "Ada"]) == ["f"] and revealed(text, ["it"]) == ["it"]
     assert revealed(text, ["w", "ro", "Ada"]) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("hosted under “github.com/GrahamDumpleton”?", "Graham Dumpleton"), ("the topic “JSON Schema (topic)”", "json (keyword)"),
+        ("“Database Engines/Servers”", "Database (topic)"), ("“json schema (keyword)”", "jsonschema"), ("某个“张 伟”", "张伟"),
+    ],
+)  # fmt: skip
+def test_what_a_reader_finds_is_revealed(text: str, name: str) -> None:
+    assert revealed(text, [name]) and not revealed("Who wrote a package?", [name])
+
+
+def test_words_within_words_are_not_revealed() -> None:
+    assert revealed("the department of “artifacts”", ["art", "fact", "part (thing)"]) == []
