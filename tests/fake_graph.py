@@ -17,6 +17,7 @@ class FakeGraph:
         type_relations: Sequence[str] = (),
         classes: Sequence[str] = (),
         labels: Mapping[tuple[str, str], str] | None = None,
+        kinds: Mapping[str, set[str]] | None = None,
     ) -> None:
         self._terms = [*(Term("node", held) for held in nodes), *literals]
         self._names = [list(names) for names in nodes.values()]
@@ -27,6 +28,7 @@ class FakeGraph:
                 self._bearers.setdefault(name, []).append(number)
         self._relations, self._labels = dict(relations), dict(labels or {})
         self.relations = list(relations)
+        self._kinds = dict(kinds or {})
         self.type_relations = [self.relations.index(relation) for relation in type_relations]
         self._classes, self._instances = frozenset(classes), [0]
         self.size, self.first_literal = len(self._terms), len(nodes)
@@ -53,6 +55,9 @@ class FakeGraph:
 
     def subjects(self, object_: int, relation: int) -> list[int]:
         return self._instances if self._terms[object_].value in self._classes else []
+
+    def object_kinds(self) -> dict[str, set[str]]:
+        return {relation: self._kinds.get(relation, set()) for relation in self.relations}
 
     def relation_name(self, relation: str, language: str = "en") -> str:
         return self._relations.get(relation, relation)

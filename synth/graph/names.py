@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Longs = npt.NDArray[np.int64]
 _NAME, _LABEL, _ALIAS, _DESCRIPTION = range(4)  # the order in which a node's names are told
+_SIMPLIFIED = ("zh-hans", "zh-cn")  # a label tagged zh may be in either script
 _RANKS = {"label": _LABEL, "alias": _ALIAS, "description": _DESCRIPTION}
 
 
@@ -164,8 +165,8 @@ class Names:
         return range(int(self.start[number]), int(self.start[number + 1]))
 
     def best(self, number: int, language: str) -> str | None:
-        """The label in the language (or a variant of it, zh-hans for zh), else the name, else the English or first label,
-        else an alias."""
+        """The label in the language (or a variant of it; of Chinese a simplified one first), else the name, else the English
+        or first label, else an alias."""
         rows = [at for at in self._rows(number) if self._ranks[at] != _DESCRIPTION]
         if not rows:
             return None
@@ -173,6 +174,8 @@ class Names:
         def rank(at: int) -> tuple[int, int]:
             tag = self._tags[self._languages[at]]
             if self._ranks[at] == _LABEL:
+                if language == "zh" and tag.lower() in _SIMPLIFIED:
+                    return -1, at
                 if tag == language:
                     return 0, at
                 if tag.partition("-")[0] == language:

@@ -30,7 +30,7 @@ Longs = npt.NDArray[np.int64]
 TYPE_RELATIONS = ("type", "P31", "rdf:type", "http://www.w3.org/1999/02/22-rdf-syntax-ns#type", "instance of")
 MAX_EDGES = 50_000_000
 _BYTES_AN_EDGE = 200  # at the peak of loading (docs/benchmarks.md)
-_BLOCK = 262_144  # rows that are encoded at once
+_BLOCK = 262_144  # rows that are encoded or counted at once
 
 
 class Graph:
@@ -223,6 +223,18 @@ class Graph:
         if not held:
             return relation
         return held.get(language) or held.get("en") or held[min(held)]
+
+    def object_kinds(self) -> dict[str, set[str]]:
+        """Relation -> kinds of what it leads to (node, text, number, date)."""
+        firsts = np.array([self.first_literal, self.first_number, self.first_date])
+        found: dict[str, set[str]] = {relation: set() for relation in self.relations}
+        for start in range(0, self.edge_count, _BLOCK):
+            part = slice(start, start + _BLOCK)
+            codes = firsts.searchsorted(self.out_object[part], "right")
+            for pair in np.unique(self.out_relation[part].astype(np.int64) * len(EDGE_KINDS) + codes).tolist():
+                relation, kind = divmod(pair, len(EDGE_KINDS))
+                found[self.relations[relation]].add(EDGE_KINDS[kind])
+        return found
 
     def types(self, number: int) -> list[int]:
         """The nodes that its types are, by Node rows and by edges of a type relation; sorted."""

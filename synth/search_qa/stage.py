@@ -95,7 +95,7 @@ def core(split: str, config: SynthSearchQa, maker: Maker) -> Iterator[Any]:
 
 STAGE = Stage(
     name="synth-search-qa",
-    version=1,
+    version=2,
     help="Make multi-hop search questions from a knowledge graph, each with the proof that its answer is the only one.",
     example="arcmill synth-search-qa --input edges=graph --output questions --set questions=500 --set languages=[en,zh]",
     config=SynthSearchQa,

@@ -36,6 +36,10 @@ class Phrase(NamedTuple):
     only: str = ""
 
 
+_KINDS = {
+    "year": {"date"},
+    "number": {"number"},
+}  # what these nouns stand for; any other: a node, or a text in place of one
 _KEPT = 100_000  # names that are remembered, of a graph and language
 
 
@@ -127,6 +131,7 @@ class Speech:
         self._nodes: dict[tuple[str, bool], tuple[Term, ...]] = {}
         self._names: dict[tuple[Term, bool], str] = {}
         self._entries = {relation: _entry(relation, graph, language) for relation in graph.relations}
+        self._kinds = graph.object_kinds()
         self._phrases()
         self._roles()
         held = [entry for entry in self._entries.values() if entry is not None]
@@ -188,15 +193,21 @@ class Speech:
 
     def noun(self, relations: tuple[str, ...], subject: bool) -> Noun:
         """What stands for a thing hidden at an end of a fact; "something" where the relations differ in it."""
-        found = {
-            (entry.subject if subject else entry.object) if entry else "thing"
-            for entry in map(self._entries.get, relations)
-        }
+        found = {self._end(relation, subject) for relation in relations}
         return nouns(self.language)[found.pop() if len(found) == 1 else "thing"]
 
     def years(self, relations: tuple[str, ...]) -> bool:
-        """Whether what the relations point to are years."""
+        """Whether a date that the relations point to is the year of something."""
         return all(entry is not None and entry.object == "year" for entry in map(self._entries.get, relations))
+
+    def _end(self, relation: str, subject: bool) -> str:
+        """The noun for an end of a relation, where what the graph holds there is of its kind."""
+        entry = self._entries.get(relation)
+        if entry is None:
+            return "thing"
+        noun = entry.subject if subject else entry.object
+        kinds = {"node"} if subject else self._kinds[relation]
+        return noun if noun == "thing" or kinds <= _KINDS.get(noun, {"node", "text"}) else "thing"
 
     def is_class(self, fact: Fact) -> bool:
         """Whether a fact says of which class a variable is."""

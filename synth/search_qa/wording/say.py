@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from synth.search_qa.query import Bound, Clue, Fact, Query, Term
+from synth.search_qa.wording.clear import Before, is_clear, named_before
 from synth.search_qa.wording.lexicon import Noun, Phrase, Speech, asked_class, hidden_class, nouns, speech
 from synth.search_qa.wording.parse import parse
 from synth.search_qa.wording.quoting import quoted
@@ -58,12 +59,15 @@ class _Teller:
                 self.near[term].append(clue)
         self.letters: dict[Term, str] = {}
         self.told: set[Clue] = set()
+        self.before: dict[Term, Before] = {}  # in a sentence
 
     def text(self) -> str:
         """The question."""
         rooms = NESTED if self.draw.random() < 0.8 else NESTED - 1
         if len([fact for fact in self.query.facts if not self.speech.is_class(fact)]) <= rooms and self._is_chain():
-            return self._sentence()
+            self.before = named_before(self.query.answer, self.near, self._is_leaf, self.speech)
+            if is_clear(self.before, self.near, self.speech):
+                return self._sentence()
         return self._clues()
 
     # --- shape
@@ -173,6 +177,8 @@ class _Teller:
         noun = self.speech.noun(came.relations, subject=not forward)
         if noun == nouns(self.speech.language)["thing"]:
             noun = self._noun(term)
+        if not self.english and term in self.before and self.before[term].same:
+            return noun.hidden, after, "noun"
         return noun.hidden, noun.back, "noun"
 
     # --- clues with letters

@@ -108,6 +108,29 @@ def test_names_of_relations_and_types(tmp_path: Path) -> None:
     assert made.relation_name("P31") == "P31"
 
 
+def test_of_chinese_labels_a_simplified_one_comes_first(tmp_path: Path) -> None:
+    labels = {
+        "a": ("zh", "zh-hant", "zh-hans"),
+        "b": ("zh-tw", "zh-cn", "zh"),
+        "c": ("zh-hant", "zh"),
+        "d": ("en", "zh-hant"),
+    }
+    made = graph(
+        tmp_path, *(edge(name, "r", "a") for name in "bcd"),
+        *(edge(name, "label", f"{name} {tag}", "text", tag) for name, tags in labels.items() for tag in tags),
+    )  # fmt: skip
+    found = [made.name(number, "zh") for name in labels if (number := made.index(node(name))) is not None]
+    assert found == ["a zh-hans", "b zh-cn", "c zh", "d zh-hant"]
+
+
+def test_the_kinds_of_what_relations_lead_to(tmp_path: Path) -> None:
+    made = graph(
+        tmp_path, edge("a", "r", "b"), edge("a", "year", "1967", "date"), edge("b", "year", "c"), edge("a", "said", "x", "text"),
+        edge("b", "count", "5", "number"),
+    )  # fmt: skip
+    assert made.object_kinds() == {"count": {"number"}, "r": {"node"}, "said": {"text"}, "year": {"date", "node"}}
+
+
 def test_who_carries_a_name_whatever_its_unicode(tmp_path: Path) -> None:
     made = graph(
         tmp_path, edge("a", "r", "b"), edge("b", "r", "c"), edge("c", "r", "ＡＢ"), edge("c", "r", "🦉\u202e\u0301"),

@@ -90,6 +90,81 @@ def test_a_cycle_has_letters() -> None:
     assert any("\n1. A" in text for text in told(asked)) and any(". B " in text for text in told(asked))
 
 
+PACKAGES = FakeGraph(
+    {"1": ["Kismet"], "2": ["MIT"], "c": ["package"], "d": ["软件包"]},
+    {"requires": "requires", "licence": "licence", "maintainer": "maintainer", "P31": "instance of"},
+    type_relations=["P31"], classes=["c", "d"],
+)  # fmt: skip
+
+
+def packages(language: str, *clues: Clue) -> set[str]:
+    asked = query(*clues)
+    texts = {say(asked, PACKAGES, language, random.Random(seed)) for seed in range(60)}  # type: ignore[arg-type]
+    assert all(isomorphic(parse(text, PACKAGES, language), asked) for text in texts)  # type: ignore[arg-type]
+    return texts
+
+
+def test_of_two_things_of_one_noun_the_latter_is_taken_up_again() -> None:
+    two = (Fact(X, ("requires",), Y), Fact(Y, ("requires",), node("1")))
+    assert all("，而后者" in text for text in packages("zh", *two))
+    assert "Which package requires a package that requires “Kismet”?" in packages("en", *two)
+    between = (Fact(X, ("maintainer",), Y), Fact(Z, ("maintainer",), Y), Fact(Z, ("requires",), node("1")))
+    assert all("，而此人" in text and "，而后者" in text for text in packages("zh", *between))
+
+
+@pytest.mark.parametrize("first", [(), (Fact(X, ("P31",), node("c")), Fact(X, ("P31",), node("d")))])
+def test_things_of_one_noun_that_a_sentence_cannot_tell_apart_have_letters(first: tuple[Clue, ...]) -> None:
+    clauses = (Fact(X, ("requires",), Y), Fact(Y, ("requires",), node("1")), Fact(Y, ("licence",), node("2")))
+    for language in LANGUAGES:  # whose licence it is: of the first package, or of the second
+        assert all("A" in masked(text)[0] and "B" in masked(text)[0] for text in packages(language, *first, *clauses))
+    three = (Fact(X, ("requires",), Y), Fact(Y, ("requires",), Z), Fact(Z, ("requires",), node("1")))
+    assert all("B" in masked(text)[0] for text in packages("zh", *three))
+    beside = (Fact(X, ("requires",), Y), Fact(X, ("requires",), Z), Fact(Z, ("requires",), node("1")))
+    assert all("B" in masked(text)[0] for text in packages("zh", *beside))
+
+
+def test_a_clause_that_may_be_about_a_place_or_its_country_has_a_letter() -> None:
+    graph = FakeGraph(
+        {"1": ["Kismet"], "2": ["Ilse"]}, {"P131": "r", "P17": "country", "P30": "continent", "P37": "s", "odd": "o"}
+    )
+    clauses = (Fact(X, ("P17",), Y), Fact(Y, ("P37",), node("1")), Fact(Y, ("P30",), node("2")))
+    for number, lettered in ((2, False), (3, True)):
+        for seed in range(20):
+            text = say(query(*clauses[:number]), graph, "en", random.Random(seed))  # type: ignore[arg-type]
+            assert (re.search(r"\bB\b", text) is not None) == lettered, text
+
+
+def test_a_noun_stands_only_for_what_is_of_its_kind() -> None:
+    asked = query(
+        Fact(X, ("directed_by",), node("3")), Fact(X, ("release_year",), Y), Fact(node("1"), ("release_year",), Y)
+    )
+    years = Query(Y, asked.clues)
+    for kinds, words in (({"date"}, "Which year "), ({"node"}, "What "), ({"node", "date"}, "What ")):
+        graph = FakeGraph(
+            {"1": ["Kismet"], "3": ["Ilse"]}, {"directed_by": "directed_by", "release_year": "release_year"},
+            kinds={"release_year": kinds, "directed_by": {"node"}},
+        )  # fmt: skip
+        texts = {say(years, graph, "en", random.Random(seed)) for seed in range(20)}  # type: ignore[arg-type]
+        assert all(words in text for text in texts if not text.startswith("Name "))
+        assert any("a year" in text for text in texts) == (kinds == {"date"})
+        bound = query(
+            Fact(X, ("release_year",), Y), Bound(Y, "date", "1990", "1999")
+        )  # whatever else the relation leads to
+        assert "in a year in the 1990s" in say(bound, graph, "en", random.Random(1))  # type: ignore[arg-type]
+
+
+def test_phrases_that_misled_a_reader_are_gone() -> None:
+    for key in ("P136", "has_genre"):
+        phrases = entries("en")[key.casefold()].forward + entries("en")[key.casefold()].inverse
+        assert all("genre" in phrase.before or phrase.only == "noun" for phrase in phrases)
+    told_of = {phrase.before for entry in entries("en").values() for phrase in (*entry.forward, *entry.inverse)}
+    assert not [
+        before for before in told_of if re.search(r"of the kind|least asked|place the formation|finds $", before)
+    ]
+    asked = query(Fact(X, ("directed_by",), node("3")), Fact(X, ("has_genre",), node("2")))
+    assert any("is of the genre “Drama”" in text for text in told(asked))
+
+
 def test_classes_bounds_unknown_and_vague_relations() -> None:
     asked = query(Fact(X, ("P31",), node("c")), Fact(X, ("odd",), node("3")))
     assert "Which “film” has as “colour of hat” “Ilse”?" in told(asked)  # the noun of other relations here is "film"
