@@ -138,7 +138,7 @@ def test_figures_are_those_of_the_rows_and_samples_are_drawn(run: Path) -> None:
     )
     shown = " ".join(drawn.texts)
     assert "Blue Harbour" in shown and "U+202E" in shown and "1. writer (12 without) →" in shown and "蓝" not in shown
-    assert "hidden, ?y, 1960 to …" in shown and "5. town (1,000 without), from Hall" in shown
+    assert "hidden thing 2, 1960 to …" in shown and "5. town (1,000 without), from Hall" in shown
 
 
 def test_the_whole_page_is_sound_and_the_same_each_time(run: Path, tmp_path: Path) -> None:

@@ -115,13 +115,13 @@ def test_what_is_decided_comes_back_with_who_and_when(tmp_path: Path, data: str)
 def test_undecided_rows_may_stay_and_the_file_counts_by_what_it_holds(tmp_path: Path, data: str) -> None:
     review = filled(tmp_path / "r.csv", problems(), {"s1": {"decision": "accept"}})
     made = apply(data, review, tmp_path / "out", by="Bob", at="2026-11-20", undecided="keep")
-    assert made.counts["kept"] == 4 and made.manifest["models"].keys() == {"r.csv"}
+    assert made.counts["kept"] == 4 and made.manifest["models"].keys() == {"review"}
     (tmp_path / "moved").mkdir()
-    moved = filled(tmp_path / "moved" / "r.csv", problems(), {"s1": {"decision": "accept"}})
+    moved = filled(tmp_path / "moved" / "r (1).csv", problems(), {"s1": {"decision": "accept"}})
     settings = validate(STAGE.config, {"review": moved, "by": "Bob", "at": "2026-11-20", "undecided": "keep"}, "x")
     assert execute(STAGE, settings, {"input": [data]}, str(tmp_path / "out")).skipped
     filled(tmp_path / "r.csv", problems(), {"s1": {"decision": "refuse"}})
-    with pytest.raises(UsageError, match=r"model r.csv"):
+    with pytest.raises(UsageError, match=r"model review"):
         apply(data, review, tmp_path / "out", by="Bob", at="2026-11-20", undecided="keep")
 
 
