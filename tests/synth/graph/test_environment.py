@@ -60,7 +60,9 @@ def test_the_installed_packages_are_a_graph_to_ask_about(tmp_path: Path) -> None
     assert ("package:pytest", "command", "command:pytest") in edges
     relations = Counter(row["relation"] for row in rows)
     assert len([r for r in relations if r not in ("label", "description")]) >= 18
-    assert made.counts["in"] == made.counts["kept"] == len(rows), "the environment says nothing twice"
+    # What leaves says that a thing is its own: setuptools, where it is installed, is built by itself.
+    left = [rule for batch in made.ledger() for rule in batch.column("rule").to_pylist()]
+    assert made.counts["kept"] == len(rows) and set(left) <= {"self-loop"} and len(left) < 5, "nothing is said twice"
     assert len({row["id"] for row in rows}) == len(rows)
     assert not [row for row in rows if row["relation"] in ("author", "maintainer", "label") and "@" in row["object"]]
     labels = Counter(
