@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answering import Answers
 from tiny_stages import store
 
 from arcmill.config import validate
@@ -156,30 +157,11 @@ def test_names_and_dates_as_they_are_written() -> None:
     ]  # fmt: skip
 
 
-class Answering(BaseHTTPRequestHandler):
+class Answering(Answers):
     """No model: an OpenAI-compatible server that replies with one fact of the text, and one that is made up."""
 
-    def do_GET(self) -> None:
-        self._send({"object": "list", "data": [{"id": "planned"}]})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        held = "Vandermoor" in body["messages"][0]["content"]
-        text = reply(GOOD, {**GOOD, "object": "Nobody"}) if held else reply()
-        choices = [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}]
-        usage = {"prompt_tokens": 1, "completion_tokens": 1}
-        self._send({"id": "x", "object": "x", "model": body["model"], "choices": choices, "usage": usage})
-
-    def _send(self, value: Any) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+    def answer(self, asked: str) -> str:
+        return reply(GOOD, {**GOOD, "object": "Nobody"}) if "Vandermoor" in asked else reply()
 
 
 def test_the_engine_runs_it_and_the_graph_is_built_of_it(tmp_path: Path) -> None:

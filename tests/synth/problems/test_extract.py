@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answering import Answers
 from tiny_stages import store
 
 from arcmill.config import validate
@@ -148,31 +149,11 @@ def test_a_template_of_ones_own(tmp_path: Path) -> None:
         drive(DOCUMENT, reply(), template=str(tmp_path / "gone"))
 
 
-class Answering(BaseHTTPRequestHandler):
+class Answering(Answers):
     """An OpenAI-compatible server that replies with one good pair and one that is made up, where the passage bears it."""
 
-    def do_GET(self) -> None:
-        self._send({"object": "list", "data": [{"id": "planned"}]})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        held = BUILT in body["messages"][0]["content"]
-        text = reply(GOOD, {**GOOD, "answer": "Nobody"}) if held else reply()
-        message = {"role": "assistant", "content": text}
-        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
-        usage = {"prompt_tokens": 1, "completion_tokens": 1}
-        self._send({"id": "x", "object": "x", "model": body["model"], "choices": choices, "usage": usage})
-
-    def _send(self, value: Any) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+    def answer(self, asked: str) -> str:
+        return reply(GOOD, {**GOOD, "answer": "Nobody"}) if BUILT in asked else reply()
 
 
 def test_the_engine_runs_it(tmp_path: Path) -> None:

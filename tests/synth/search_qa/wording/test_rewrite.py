@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import random
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from answering import Answers
 from given_rows import dataset_of
 from tiny_graphs import edge, store
 
@@ -221,34 +222,13 @@ def test_templates_of_ones_own_are_checked(graph: tuple[Dataset, Dataset], tmp_p
         drive(graph, problem(graph), "no", extract_template=str(mine))
 
 
-class Rewriting(BaseHTTPRequestHandler):
+class Rewriting(Answers):
     """An OpenAI-compatible server: it rewrites well, but for questions whose template is a list of clues, which it loses."""
 
-    def do_GET(self) -> None:
-        self._send({"object": "list", "data": [{"id": "planned"}]})
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        asked = body["messages"][0]["content"]
+    def answer(self, asked: str) -> str:
         if asked.startswith("Read a question"):
-            text = f"Here it is:\n```json\n{extracted(*CLUES)}\n```"
-        else:
-            text = rewritten(GOOD if "Name " not in asked.rpartition("Question:")[2] else "Which film?")
-        message = {"role": "assistant", "content": text}
-        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
-        usage = {"prompt_tokens": 1, "completion_tokens": 1}
-        self._send({"id": "x", "object": "x", "model": body["model"], "choices": choices, "usage": usage})
-
-    def _send(self, value: Any) -> None:
-        data = json.dumps(value).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: Any) -> None:
-        pass
+            return f"Here it is:\n```json\n{extracted(*CLUES)}\n```"
+        return rewritten(GOOD if "Name " not in asked.rpartition("Question:")[2] else "Which film?")
 
 
 def test_the_engine_runs_it(graph: tuple[Dataset, Dataset], tmp_path: Path) -> None:
