@@ -12,7 +12,7 @@ journal after a kill; so a core must decide by its row, its config and the answe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b, sha256
@@ -74,7 +74,9 @@ class Work:
     arguments: tuple[Any, ...] = ()
 
 
-Step = Sequence[Request | Work]  # what a core yields; it is sent the results in the same order
+# What a core yields; it is sent the results in the same order. A generator in it is a branch, a core of its own whose return
+# value is its result: branches of one step run side by side, and what one raises is raised where the step was yielded.
+Step = Sequence["Request | Work | Generator[Any, Any, Any]"]
 
 
 class RequestFailed(Exception):
@@ -87,6 +89,32 @@ class RequestFailed(Exception):
         super().__init__(detail)
         self.rule, self.detail = rule, detail
         self.results: list[Any] = []
+
+
+def drive(core: Generator[Any, Any, Any]) -> Any:
+    """Run a core that asks no model, here and now: its work and its branches one after the other; what it returns.
+
+    RequestFailed is raised in it where it asks one after all.
+    """
+    value: Any = None
+    error: Exception | None = None
+    while True:
+        try:
+            step = core.throw(error) if error is not None else core.send(value)
+        except StopIteration as end:
+            return end.value
+        try:
+            value, error = [_result(wanted) for wanted in step], None
+        except Exception as problem:
+            error = problem
+
+
+def _result(wanted: Any) -> Any:
+    if isinstance(wanted, Work):
+        return wanted.function(*wanted.arguments)
+    if isinstance(wanted, Request):
+        raise RequestFailed("no-model", "a model would have to be asked")
+    return drive(wanted)
 
 
 class Made(NamedTuple):

@@ -97,8 +97,27 @@ class Conversation:
 
 
 @dataclass(slots=True)
+class ToolSpec:
+    """A tool that was collected. `schema` is a JSON text in OpenAI's function form, its parameters a normal JSON schema."""
+
+    id: str  # stable_id("tool", source, name, schema)
+    name: str
+    schema: str
+    origin: str  # one of ORIGINS
+    description: str | None = None
+    license: str | None = None
+    source: str | None = None  # the document, server or module that offers it
+    returns: str | None = None  # JSON schema of what it gives, where that is known
+    call: str | None = None  # JSON: how it is run, such as method, path and place of each parameter
+    lint: list[str] | None = None  # what is wrong with it, as "rule: where"
+
+
+ORIGINS = ("mcp", "openapi", "python", "simulated", "schema")  # schema: given as a function schema, with nothing to run
+
+
+@dataclass(slots=True)
 class AgentTask:
-    """A task for an agent in an environment. `goal` is JSON: what must be said or hold at the end."""
+    """A task for an agent in an environment. `goal` is JSON: what must be said or hold at the end (agent_data.goal)."""
 
     id: str
     instruction: str
@@ -171,7 +190,7 @@ def text_column(columns: Collection[str]) -> str:
 
 
 ROWS: dict[str, type] = {
-    "Document": Document, "Problem": Problem, "Conversation": Conversation, "AgentTask": AgentTask, "Node": Node,
+    "Document": Document, "Problem": Problem, "Conversation": Conversation, "ToolSpec": ToolSpec, "AgentTask": AgentTask, "Node": Node,
     "Edge": Edge,
 }  # fmt: skip
 MAPS = ("metadata", "labels")  # columns of these names hold maps
@@ -239,8 +258,11 @@ def schema(record: str, width: int = 1) -> pa.Schema:
     if record == "ToolSpec":
         return build(
             {"id": pa.string(), "name": pa.string(), "schema": text, "origin": pa.string()},
-            {"description": text, "license": pa.string(), "source": pa.string()},
-        )
+            {
+                "description": text, "license": pa.string(), "source": pa.string(), "returns": text, "call": text,
+                "lint": strings,
+            },
+        )  # fmt: skip
     if record == "AgentTask":
         return build(
             {"id": pa.string(), "instruction": text, "environment": pa.string(), "steps": pa.string()},

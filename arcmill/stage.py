@@ -126,6 +126,7 @@ class Stage:
     model_files: Callable[[Any], Sequence[str] | Mapping[str, str]] | None = None
     width: Callable[[Any], int] | None = None  # (config) -> dimensions, where it writes Embedding
     layout: Callable[[Any], pa.Schema] | None = None  # (config) -> the columns, where it writes Export
+    open_rows: Callable[[Any], int | None] | None = None  # engine vllm: (config) -> rows that may be under way at once
     example: str = ""
 
     def __post_init__(self) -> None:

@@ -47,6 +47,7 @@ class Row:
     results: list[Any] = field(default_factory=list)
     missing: int = 0
     tallies: Counter[str] = field(default_factory=Counter)
+    above: tuple[Row, int] | None = None  # of a branch: the row whose step holds it, and its place there
 
 
 @dataclass(eq=False)
@@ -110,7 +111,10 @@ class Loop:
         self._number = 0
         self._ahead = FIRST_AHEAD
         self._outbox: list[dict[str, Any]] = []
-        self._open = 0
+        self._open = 0  # rows begun and not yet written
+        self._live = 0  # rows begun whose core has not ended
+        limit = job.stage.open_rows(job.config) if job.stage.open_rows is not None else None
+        self._most_live = OPEN_ROWS if limit is None else max(limit, 1)
         self._losses = 0
         self._status: dict[str, Any] = {}
         self._said = 0.0
@@ -157,6 +161,7 @@ class Loop:
             len(self._asked) < self._ahead
             and len(self._working) < 4 * self._pool._max_workers
             and self._open < OPEN_ROWS
+            and self._live < self._most_live
         )
 
     def _read(self) -> Iterator[tuple[Task, int, Any]]:
@@ -182,6 +187,7 @@ class Loop:
     def _begin(self, task: Task, number: int, record: Any) -> None:
         row = Row(task, number, record.id)
         self._open += 1
+        self._live += 1
         if task.writer is None:
             job = self.job
             task.writer = TaskWriter(job.staging, task.number, job.schema, job.config.part_bytes)
@@ -202,7 +208,7 @@ class Loop:
             try:
                 step = row.core.throw(error) if error is not None else row.core.send(value)
             except StopIteration as end:
-                self._finish(row, end.value)
+                self._ended(row, end.value)
                 return
             except Exception as problem:
                 self._broken(row, problem)
@@ -217,6 +223,8 @@ class Loop:
                 self._working[self._number] = (row, place)
                 future = self._pool.submit(wanted.function, *wanted.arguments)
                 future.add_done_callback(self._worked(self._number))
+            elif isinstance(wanted, GeneratorType):
+                self._advance(Row(row.task, row.number, row.id, wanted, tallies=row.tallies, above=(row, place)), None)
             else:
                 self._ask(self._number, row, place, wanted)
 
@@ -238,14 +246,23 @@ class Loop:
     def _broken(self, row: Row, error: Exception) -> None:
         if isinstance(error, ArcmillError | MemoryError) or no_space(error):
             raise error
-        if isinstance(error, RequestFailed):
+        if row.above is not None:
+            self._settle(*row.above, error)
+        elif isinstance(error, RequestFailed):
             row.task.retry += 1
             self._finish(row, Outcome(error.rule, "errored", detail=error.detail))
         else:
             self._finish(row, Outcome("exception", "errored", detail=f"{type(error).__name__}: {error}"))
 
+    def _ended(self, row: Row, made: Any) -> None:
+        if row.above is None:
+            self._finish(row, made)
+        else:
+            self._settle(*row.above, made)
+
     def _finish(self, row: Row, made: Any) -> None:
         task = row.task
+        self._live -= 1
         task.finished[row.number] = (row, made)
         while task.written in task.finished:
             self._write(task, *task.finished.pop(task.written))
