@@ -1,0 +1,1 @@
+"""Tools, collected: API documents, function schemas, Python functions, MCP servers."""
