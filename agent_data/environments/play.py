@@ -130,4 +130,4 @@ def _text(given: Any) -> str:
             given = json.dumps(given, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise EpisodeLost("tool-broken", f"gave what is no JSON: {error}"[:200]) from None
-    return given.encode("utf-8", "replace").decode()
+    return str(given).encode("utf-8", "replace").decode()
