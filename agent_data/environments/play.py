@@ -14,7 +14,6 @@ from agent_data.environments.environment import (
     EpisodeLost,
     Tool,
     ToolError,
-    canonical,
     state_hash,
 )
 from arcmill.chat.dialect import find_special
@@ -128,11 +127,7 @@ def _text(given: Any) -> str:
         return f"[binary, {len(given)} bytes]"
     if not isinstance(given, str):
         try:
-            return (
-                canonical(given).decode()
-                if isinstance(given, float)
-                else json.dumps(given, ensure_ascii=False, allow_nan=False)
-            )
+            given = json.dumps(given, ensure_ascii=False, allow_nan=False)
         except (TypeError, ValueError, RecursionError) as error:
             raise EpisodeLost("tool-broken", f"gave what is no JSON: {error}"[:200]) from None
-    return given.encode("utf-8", "replace").decode()
+    return str(given).encode("utf-8", "replace").decode()
