@@ -22,9 +22,18 @@ STATUSES, SHARES = ("pending", "shipped", "delivered", "cancelled"), (9, 3, 12, 
 def load(seed: int) -> dict[str, Any]:
     """The state of a seed: products, customers, orders, waiting list, and the last number given to an order."""
     dice = Dice(f"shop {seed}")
-    state: dict[str, Any] = {"products": {}, "customers": {}, "orders": {}, "waiting": [], "last_order": 40_000 + dice.below(900), "session": {}}
+    state: dict[str, Any] = {
+        "products": {},
+        "customers": {},
+        "orders": {},
+        "waiting": [],
+        "last_order": 40_000 + dice.below(900),
+        "session": {},
+    }
     for category, name, low, high, options in GOODS:
-        product = _product(dice, f"P{1000 + 7 * len(state['products']) + dice.below(7)}", category, name, (low, high), options)
+        product = _product(
+            dice, f"P{1000 + 7 * len(state['products']) + dice.below(7)}", category, name, (low, high), options
+        )
         state["products"][product["product_id"]] = product
     firsts, lasts = dice.sample(FIRST, CUSTOMERS), dice.sample(LAST, CUSTOMERS)
     for first, last in zip(firsts, lasts, strict=True):
@@ -62,7 +71,12 @@ def _customer(dice: Dice, first: str, last: str, number: int) -> dict[str, Any]:
     methods[card] = {"payment_method_id": card, "kind": "card", "label": f"card ending in {dice.between(1000, 9999)}"}
     if dice.chance(0.6):
         gift = f"gift-{1000 + number * 100 + dice.below(100)}"
-        methods[gift] = {"payment_method_id": gift, "kind": "gift card", "label": "gift card", "balance": float(dice.between(5, 180))}
+        methods[gift] = {
+            "payment_method_id": gift,
+            "kind": "gift card",
+            "label": "gift card",
+            "balance": float(dice.between(5, 180)),
+        }
     if dice.chance(0.4):
         purse = f"purse-{1000 + number * 100 + dice.below(100)}"
         methods[purse] = {"payment_method_id": purse, "kind": "PocketPay", "label": "PocketPay account"}
