@@ -56,12 +56,11 @@ def _product(
     pairs = [(one, other) for one in ones for other in others]
     for number, (one, other) in enumerate(dice.sample(pairs, max(4, len(pairs) - 1))):
         item_id = f"{product_id}-{number + 1}"
+        asked = dice.between(price[0], price[1]) - 0.05 * dice.between(1, 9)
         variants[item_id] = {
             "item_id": item_id, "name": name, "label": f"{one}, {other}", "options": {first: one, second: other},
-            "price": dice.between(price[0], price[1]) - 0.05 * dice.between(1, 9),
-            "stock": 0 if dice.chance(0.15) else dice.between(1, 40),
+            "price": round(asked, 2), "stock": 0 if dice.chance(0.15) else dice.between(1, 40),
         }  # fmt: skip
-        variants[item_id]["price"] = round(variants[item_id]["price"], 2)
     return {"product_id": product_id, "name": name, "category": category, "variants": variants}
 
 
@@ -130,4 +129,5 @@ def _order(dice: Dice, state: dict[str, Any], customer: dict[str, Any], order_id
 
 def total(items: list[dict[str, Any]], shipping: str) -> float:
     """What an order costs, with its shipping."""
-    return round(sum(item["price"] * item["quantity"] for item in items) + SHIPPING[shipping], 2)
+    goods: float = sum(item["price"] * item["quantity"] for item in items)
+    return round(goods + SHIPPING[shipping], 2)
