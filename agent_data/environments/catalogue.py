@@ -94,6 +94,8 @@ def opened(name: str, given: Mapping[str, str | dict[str, Any]]) -> Environment:
         where = {"factory": where}
     if "factory" in where:
         environment = _made(name, where)
+    elif "search" in where:
+        environment = _search(name, where)
     else:
         raise UsageError(f"environment {name!r}: none of factory, mcp, search in {sorted(where)}")
     environment.name = name
@@ -112,4 +114,17 @@ def _made(name: str, where: Mapping[str, Any]) -> Environment:
         ) from None
     if not isinstance(made, Environment):
         raise UsageError(f"environment {name!r}: {where['factory']} gave a {type(made).__name__}, not an Environment")
+    return made
+
+
+def _search(name: str, where: Mapping[str, Any]) -> Environment:
+    """An index of index-documents; one whose name holds a fingerprint must be that one."""
+    from agent_data.environments.search import environment
+
+    made = environment(str(where["search"]))
+    _, colon, wanted = name.partition(":")
+    if colon and made.fingerprint != wanted:
+        raise UsageError(
+            f"environment {name!r}: the index {where['search']} has the fingerprint {made.fingerprint}: another one, or built anew"
+        )
     return made
