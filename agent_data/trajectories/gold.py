@@ -85,7 +85,9 @@ class GoldPlayer:
         ends = tool is not None and tool.ends
         made = ToolCall(f"call_{self.made}", call["name"], json.dumps(call.get("arguments", {}), ensure_ascii=False))
         self.made += 1
-        return Message("assistant", self._end() if ends and (self.goal.tell or self.goal.refuse) else None, None, [made])
+        return Message(
+            "assistant", self._end() if ends and (self.goal.tell or self.goal.refuse) else None, None, [made]
+        )
 
     def _end(self) -> str:
         goal = self.goal

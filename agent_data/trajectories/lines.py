@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from agent_data.trajectories.script import Script, holds, in_words
@@ -25,13 +26,16 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _DIGITS = re.compile(r"[#$€£¥]?\w*\d(?:[\w.,:/-]*\w)?%?")
 _QUOTED = re.compile(r"[\"“]([^\"”]{2,80})[\"”]")
 _CAPITAL = re.compile(r"(?<=[\w,;:)'’] )[A-Z][\w-]*[\w]")
-_COMMON = frozenset("I OK Okay Yes No Please Thanks Thank Hi Hello Sure Great Good Sorry Also And But".casefold().split())
+_COMMON = frozenset(
+    "I OK Okay Yes No Please Thanks Thank Hi Hello Sure Great Good Sorry Also And But".casefold().split()
+)
 _NUMBERS = {
     word: str(number)
     for number, word in enumerate("two three four five six seven eight nine ten eleven twelve".split(), 2)
 }
 _ASKS = re.compile(
-    r"\?|\b(?:provide|tell me|give me|share|specify|confirm|verify|need|let me know|what is|which|send me)\b", re.IGNORECASE
+    r"\?|\b(?:provide|tell me|give me|share|specify|confirm|verify|need|let me know|what is|which|send me)\b",
+    re.IGNORECASE,
 )
 
 
@@ -57,7 +61,9 @@ def fault(reply: str, script: Script, messages: Sequence[Message]) -> Fault | No
         return Fault("lines", "It has several lines. Write one line.")
     if _ROLE.match(text) or _AGENT.search(text) or find_special(text) or "<tool_call>" in text:
         return Fault("agent", "You are the customer, not the assistant. Write only what the customer says.")
-    said = "\n".join([script.text, *(message.content or "" for message in messages if message.role in ("user", "assistant"))])
+    said = "\n".join(
+        [script.text, *(message.content or "" for message in messages if message.role in ("user", "assistant"))]
+    )
     if made_up := invented(text, said):
         return Fault("invented", f"{made_up!r} is not in your scenario. Say only what stands there, to the letter.")
     return _volunteered(text, script, messages, lines)
@@ -102,6 +108,6 @@ def _volunteered(text: str, script: Script, messages: Sequence[Message], lines: 
             if holds(text, script.facts[name]) and not in_a_request:
                 return Fault("volunteered", f"Nobody has asked for your {in_words(name)} yet. Leave it out.")
     fresh = [request for request in script.missing(lines) if request.facts and script.said(request, [text])]
-    if len(fresh) > 1 and not any(set(a.facts.values()) & set(b.facts.values()) for a, b in zip(fresh, fresh[1:], strict=False)):
+    if len(fresh) > 1 and not any(set(a.facts.values()) & set(b.facts.values()) for a, b in pairwise(fresh)):
         return Fault("volunteered", f"Ask for one thing at a time. Leave this for later: {fresh[-1].text}")
     return None

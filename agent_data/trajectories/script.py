@@ -69,7 +69,10 @@ def read_script(user: Mapping[str, Any] | None, instruction: str) -> Script:
     try:
         requests = tuple(Asking(str(held["text"]), _facts(held.get("facts"))) for held in user.get("requests") or ())
         script = Script(
-            str(user.get("introduction") or ""), requests or (Asking(instruction),), _facts(user.get("facts")), instruction
+            str(user.get("introduction") or ""),
+            requests or (Asking(instruction),),
+            _facts(user.get("facts")),
+            instruction,
         )
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"goal.user is no script ({type(error).__name__}: {error})") from None

@@ -30,7 +30,8 @@ class Simulator(Settings):
     turns: int = Field(20, ge=1, description="lines of the user, after which the trajectory has failed")
     tries: int = Field(3, ge=1, description="times that a line is asked for, where it cannot be sent")
     template: str | None = Field(
-        None, description="template file with {{requests}} and {{stop}}, may have {{introduction}}, {{facts}}, {{instruction}}"
+        None,
+        description="template file with {{requests}} and {{stop}}, may have {{introduction}}, {{facts}}, {{instruction}}",
     )
 
 
@@ -124,9 +125,7 @@ def _sample(
         else:
             user = ModelUser(config, script, template, origin)
     try:
-        return (
-            yield from trajectory(task, goal, environment, tools, texts, config, player, user, sample)
-        )
+        return (yield from trajectory(task, goal, environment, tools, texts, config, player, user, sample))
     except RequestFailed as failed:
         return failed
 

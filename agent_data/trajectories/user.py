@@ -30,7 +30,9 @@ def user_template(path: str | None) -> Template:
 class ModelUser:
     """A model that plays the user. A line that cannot be sent is asked for again, with the reason."""
 
-    def __init__(self, config: SynthTrajectories, script: Script, template: Template, origin: Sequence[str | int]) -> None:
+    def __init__(
+        self, config: SynthTrajectories, script: Script, template: Template, origin: Sequence[str | int]
+    ) -> None:
         self.config, self.script, self.origin = config, script, tuple(origin)
         held = config.simulator
         self.model = held.model or config.model
@@ -71,7 +73,10 @@ class ModelUser:
                 return None if STOP in reply else reply.strip()
             asked += [
                 {"role": "assistant", "content": reply},
-                {"role": "user", "content": f"(This cannot be sent. {wrong.why} Write the customer's next line again.)"},
+                {
+                    "role": "user",
+                    "content": f"(This cannot be sent. {wrong.why} Write the customer's next line again.)",
+                },
             ]
         assert wrong is not None
         raise Ended(f"user-{wrong.rule}", f"after {held.tries} tries: {wrong.why}")
