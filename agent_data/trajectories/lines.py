@@ -78,7 +78,7 @@ def invented(text: str, known: str) -> str | None:
     found += [match.group() for match in _CAPITAL.finditer(rest) if match.group().casefold() not in _COMMON]
     for value in found:
         if not _known(value, known):
-            return value
+            return str(value)
     for word in re.findall(r"[a-z]+", rest.casefold()):
         if word in _NUMBERS and not (holds(known, word) or holds(known, _NUMBERS[word])):
             return word
