@@ -44,6 +44,12 @@ def check_told(goal: Goal, messages: Sequence[Message], dialogue: bool) -> Check
     return Check("told", True, "", {"values": [str(entry.get("what", "")) for entry in goal.tell]} if goal.tell else {})
 
 
+def unseen(goal: Goal, messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """What was told of `tell` though nothing that the agent read shows it: guessed, or made of what it read, such as a sum."""
+    read = [message.content for message in messages if message.role != "assistant" and message.content]
+    return [entry for entry in goal.tell if not _is_told(entry, read)]
+
+
 def _is_told(entry: dict[str, Any], said: Sequence[str]) -> bool:
     return any(says(text, str(value)) for value in entry.get("values") or () for text in said)
 

@@ -6,16 +6,17 @@ import json
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from agent_data.environments.environment import Called, Environment
+from agent_data.environments.environment import Called, Environment, EpisodeLost
+from agent_data.environments.play import begin
 from agent_data.evidence import FINISHED, Evidence
 from agent_data.goal import Goal
 from agent_data.judges.arguments import check_arguments
 from agent_data.judges.check import Check
 from agent_data.judges.policy import check_policy
 from agent_data.judges.state import check_state
-from agent_data.judges.told import check_told
+from agent_data.judges.told import check_told, unseen
 from agent_data.replay import Replayed, offered, recorded_calls, replay
-from arcmill.records import AgentTask, Conversation
+from arcmill.records import AgentTask, Conversation, Message, ToolCall
 
 
 class WorldFailed(Exception):
@@ -48,6 +49,8 @@ def verify(
     tools = {tool.name: tool for tool in offered(row, environment)}
     state = check_state(goal, evidence, replayed, calls, tools)
     told = check_told(goal, row.messages, evidence.steps == "dialogue")
+    if told.right and replayed is not None and (hidden := unseen(goal, row.messages)):
+        told = (yield from _guessed(goal, environment, hidden)) or told
     checks += [state, told, check_policy(environment, evidence, row.messages, calls)]
     checks.append(check_arguments(goal, calls, tools, decide=not _decided(goal, state, told)))
     checks.append(_errors(sum(call.error for call in calls), most_errors))
@@ -58,6 +61,25 @@ def _decided(goal: Goal, state: Check, told: Check) -> bool:
     """Whether state and words can tell a right trajectory from one that did nothing."""
     changed = goal.state is not None and goal.state != goal.initial
     return state.right is not None and (changed or told.right is not None)
+
+
+def _guessed(goal: Goal, environment: Environment, hidden: Sequence[dict[str, Any]]) -> Generator[Any, Any, Check | None]:
+    """A value that the blueprint's observations show, and the agent told without having seen it, is a guess."""
+    try:
+        play = yield from begin(environment, goal.seed, None)
+        shown: list[Message] = []
+        try:
+            for number, call in enumerate(goal.calls):
+                made = ToolCall(f"blueprint-{number}", call["name"], json.dumps(call.get("arguments") or {}))
+                observed = yield from play.call(made)
+                shown.append(Message("tool", observed.text))
+        finally:
+            play.close()
+    except EpisodeLost as lost:
+        raise WorldFailed(str(lost)) from None
+    still = unseen(Goal("done", tell=list(hidden)), shown)
+    guessed = [str(entry.get("what", "")) for entry in hidden if entry not in still]
+    return Check("told", False, f"told without having seen it: {'; '.join(guessed)}"[:500]) if guessed else None
 
 
 def _ended(evidence: Evidence) -> Check:
