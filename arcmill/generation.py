@@ -52,11 +52,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for a request: one choice, or `n`. Token counts are the server's own."""
+    """What came back for a request: one choice, or `n`. Token counts are the server's own; `seconds` is how long it took,
+    as the journal has it, so that it is the same when it is replayed."""
 
     choices: tuple[Choice, ...]
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    seconds: float = 0.0
 
     @property
     def choice(self) -> Choice:
