@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent_data.environments.environment import Called, Environment, EpisodeLost, Tool
+from agent_data.environments.offered import offered
 from agent_data.environments.play import Observation, Play, begin
-from agent_data.evidence import FINISHED, Evidence
+from agent_data.evidence import FINISHED, Evidence, read_evidence
+from arcmill.generation import drive
 from arcmill.records import Conversation, Message, ToolCall
 
 
@@ -21,11 +23,13 @@ class Replayed:
     """What came of playing a trajectory again. `problem` is the first thing that is not as recorded; the rest is then unknown."""
 
     problem: str | None = None
+    skipped: str | None = None  # why there is nothing to play again
     message: int | None = None  # the place of the message where it stands
     lost: str | None = None  # the world itself failed now: nothing is known about the trajectory
     calls: list[Called] = field(default_factory=list)
     initial: str | None = None
-    final: str | None = None  # hash of the state at the terminating call, or at the end
+    final: str | None = None  # hash of the state at the end
+    scored: str | None = None  # hash of the state at the terminating call, else at the end
     after: int = 0  # calls that were made after the terminating call
 
 
@@ -62,22 +66,12 @@ def calls_of(messages: Sequence[Message]) -> list[Made]:
     return made
 
 
-def offered(row: Conversation, environment: Environment) -> list[Tool]:
-    """The tools that a trajectory was offered, as the environment has them; one that it does not have as the row says.
-
-    ValueError where a tool is described otherwise than the environment describes it.
-    """
-    tools: list[Tool] = []
-    for text in row.tools or ():
-        schema = json.loads(text)
-        function = schema.get("function", schema) if isinstance(schema, dict) else {}
-        known = environment.tool(str(function.get("name")))
-        if known is None:
-            parameters = function.get("parameters") or {"type": "object", "properties": {}}
-            known = Tool(str(function.get("name")), str(function.get("description") or ""), parameters)
-        elif known.schema()["function"] != {key: function.get(key) for key in ("name", "description", "parameters")}:
-            raise ValueError(f"tool {known.name!r} is described otherwise than the environment has it")
-        tools.append(known)
+def tools_of(row: Conversation, environment: Environment) -> list[Tool]:
+    """The tools that a trajectory was offered. ValueError where one is described otherwise than the environment describes it."""
+    tools = offered(environment, row.tools or ())
+    for tool, text in zip(tools, row.tools or (), strict=True):
+        if environment.tools and json.loads(text) != tool.schema():
+            raise ValueError(f"tool {tool.name!r} is described otherwise than the environment has it")
     return tools
 
 
@@ -87,8 +81,11 @@ def replay(row: Conversation, evidence: Evidence, environment: Environment) -> G
     Observations are compared as texts, errors and hashes of states with what the evidence records of each call.
     """
     found = Replayed()
+    if evidence.states.get("initial") is None:
+        found.skipped = f"the world did not begin: {evidence.ended}"
+        return found
     try:
-        tools = offered(row, environment)
+        tools = tools_of(row, environment)
         made = calls_of(row.messages)
     except (ValueError, AttributeError, TypeError) as error:
         found.problem = str(error)
@@ -124,9 +121,8 @@ def _played(play: Play, made: Sequence[Made], evidence: Evidence, found: Replaye
             continue
         told = evidence.calls[number] if number < len(evidence.calls) else {}
         number += 1
-        if play.over:
-            found.after += 1
-            return differs(f"{one.call.name} is called after the end of the episode", one.message)
+        found.after += play.over
+        over = play.over
         observed: Observation = yield from play.call(one.call)
         if problem := _unlike(one, observed, told):
             return differs(problem, one.message)
@@ -138,12 +134,16 @@ def _played(play: Play, made: Sequence[Made], evidence: Evidence, found: Replaye
         found.calls.append(
             Called(one.call.name, _arguments(one.call), one.observation, observed.error, one.message)
         )
-    if number != len(evidence.calls):
+        if play.over and not over:
+            found.scored = yield from play.hash()
+    broken = not finished and number + 1 == len(evidence.calls)  # the world failed in the last call, which nobody can repeat
+    if number != len(evidence.calls) and not broken:
         return differs(f"{number} calls stand in the messages, {len(evidence.calls)} in the evidence")
-    if (evidence.ended == "terminal-call") != play.over:
+    if finished and (evidence.ended == "terminal-call") != play.over:
         return differs(f"the episode is {'over' if play.over else 'not over'}, and is recorded as {evidence.ended}")
     found.final = yield from play.hash()
-    if found.final != evidence.states.get("final"):
+    found.scored = found.scored or found.final
+    if found.final != evidence.states.get("final") and not broken:
         differs(f"the state at the end is {_short(found.final)}, {_short(evidence.states.get('final'))} is recorded")
     return None
 
@@ -162,6 +162,38 @@ def _unlike(one: Made, observed: Observation, told: Mapping[str, Any]) -> str | 
     if bool(told.get("error")) != observed.error:
         return f"{name} is {'' if observed.error else 'no '}error now, which is recorded otherwise"
     return None
+
+
+def certify(row: Conversation, worlds: Mapping[str, Environment]) -> tuple[str | None, str | None]:
+    """(what does not hold, why it was not played again), each None where there is nothing to say: what `arcmill verify` tells.
+
+    A row that was judged right must end in the state that it was judged by. UsageError where its environment is not known.
+    """
+    try:
+        evidence = read_evidence(row.evidence)
+    except ValueError as error:
+        return f"{row.id}: {error}", None
+    if evidence is None:
+        return f"{row.id}: its evidence is not that of a trajectory", None
+    environment = worlds[evidence.environment]
+    if not environment.repeatable:
+        return None, f"{evidence.environment} cannot be played again"
+    found = drive(replay(row, evidence, environment))
+    if found.lost is not None:
+        return None, f"{evidence.environment} failed: {found.lost}"[:200]
+    if found.skipped is not None:
+        return None, found.skipped[:200]
+    problem = found.problem
+    if problem is None and evidence.verdict == "right":
+        goal = evidence.states.get("goal")
+        if found.after or goal not in (None, found.scored):
+            problem = f"judged right, but the state is {_short(found.scored)}, not the goal's {_short(goal)}"
+    if problem is None:
+        return None, None
+    where = "" if found.message is None else f"message {found.message}: "
+    if environment.version != evidence.version:
+        problem += f" (made with version {evidence.version[:12]} of {evidence.environment}, here is {environment.version[:12]})"
+    return f"{row.id}: {where}{problem}", None
 
 
 def recorded_calls(row: Conversation, evidence: Evidence) -> list[Called]:

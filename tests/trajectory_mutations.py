@@ -15,7 +15,7 @@ from agent_data.environments.play import begin
 from agent_data.evidence import Evidence, read_evidence
 from agent_data.goal import read_goal
 from agent_data.judges.said import says
-from agent_data.replay import offered
+from agent_data.replay import tools_of
 from arcmill.generation import drive
 from arcmill.records import AgentTask, Conversation, Message, ToolCall
 
@@ -192,7 +192,7 @@ def executed(row: Row, environment: Environment, edit: Callable[[list[Message]],
     if not edit(made.messages):
         return None
     evidence = held(made)
-    play = drive(begin(environment, evidence.seed, offered(made, environment), evidence.characters))
+    play = drive(begin(environment, evidence.seed, tools_of(made, environment), evidence.characters))
     evidence.calls, messages = [], []
     for message in made.messages:
         if message.role == "tool":

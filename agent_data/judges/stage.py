@@ -6,15 +6,13 @@ stay only where a panel passes them. How far the panel agrees with itself and wi
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import model_validator
 
-from agent_data.environments.catalogue import EnvironmentsConfig, opened
+from agent_data.environments.catalogue import EnvironmentsConfig, Worlds
 from agent_data.evidence import read_evidence
 from agent_data.goal import read_goal
 from agent_data.judges.check import Check
@@ -27,7 +25,6 @@ from arcmill.records import Conversation
 from arcmill.stage import Outcome, Stage
 
 if TYPE_CHECKING:
-    from agent_data.environments.environment import Environment
     from arcmill.records import AgentTask
 
 
@@ -60,18 +57,11 @@ class JudgeTrajectories(EnvironmentsConfig, GenerationConfig):
         return self
 
 
-@dataclass
-class Judging:
-    """What is shared by all rows: the tasks, and the environments that were opened."""
+class Judging(NamedTuple):
+    """What is shared by all rows: the tasks, and the environments, opened when a task first names them."""
 
-    config: JudgeTrajectories
+    worlds: Worlds
     tasks: Mapping[str, AgentTask]
-    open: dict[str, Environment] = field(default_factory=dict)
-
-    def environment(self, name: str) -> Environment:
-        if name not in self.open:
-            self.open[name] = opened(name, self.config.environments)
-        return self.open[name]
 
 
 def setup(config: JudgeTrajectories, inputs: Mapping[str, Any]) -> Judging:
@@ -86,7 +76,7 @@ def setup(config: JudgeTrajectories, inputs: Mapping[str, Any]) -> Judging:
     for dataset in inputs["tasks"]:
         for batch in dataset.batches():
             tasks.update((task.id, task) for task in batch_to_rows("AgentTask", batch))
-    return Judging(config, tasks)
+    return Judging(Worlds(config.environments), tasks)
 
 
 def core(row: Conversation, config: JudgeTrajectories, state: Judging) -> Generator[Any, list[Any], Any]:
@@ -101,7 +91,7 @@ def core(row: Conversation, config: JudgeTrajectories, state: Judging) -> Genera
         goal = read_goal(task.goal)
     except ValueError as error:
         return Outcome("evidence", "errored", detail=str(error)[:500])
-    environment = state.environment(task.environment)
+    environment = state.worlds[task.environment]
     try:
         checks = yield from verify(row, evidence, task, goal, environment, config.most_errors)
     except WorldFailed as failed:

@@ -29,10 +29,12 @@ def check_state(
     for call in goal.calls:
         if call["name"] in tools and tools[call["name"]].ends and call["name"] not in done:
             return Check("state", False, f"{call['name']}, which ends the task, was not called")
+    if replayed is not None and replayed.after:
+        return Check("state", False, f"{replayed.after} calls after the one that ended the episode")
     expected = wanted(goal)
     if expected is None and goal.kind == "refuse" and replayed is not None:
         expected = replayed.initial
-    observed = replayed.final if replayed is not None else evidence.states.get("final")
+    observed = replayed.scored if replayed is not None else evidence.states.get("final")
     if expected is None or observed is None:
         if goal.kind == "refuse" and any(tools[name].writes for name in done):
             return Check("state", False, "what must be refused was done")

@@ -15,7 +15,7 @@ from agent_data.judges.check import Check
 from agent_data.judges.policy import check_policy
 from agent_data.judges.state import check_state
 from agent_data.judges.told import check_told, unseen
-from agent_data.replay import Replayed, offered, recorded_calls, replay
+from agent_data.replay import Replayed, recorded_calls, replay, tools_of
 from arcmill.records import AgentTask, Conversation, Message, ToolCall
 
 
@@ -35,6 +35,8 @@ def verify(
         replayed = yield from replay(row, evidence, environment)
         if replayed.lost is not None:
             raise WorldFailed(replayed.lost)
+        if replayed.skipped is not None:
+            return [*checks, Check("replay", False, replayed.skipped)]
         if replayed.problem is not None:
             place = {} if replayed.message is None else {"message": replayed.message}
             return [*checks, Check("replay", False, replayed.problem, place)]
@@ -46,7 +48,7 @@ def verify(
         except ValueError as error:
             return [*checks, Check("replay", False, str(error))]
         checks.append(Check("replay", None, "the world cannot be played again"))
-    tools = {tool.name: tool for tool in offered(row, environment)}
+    tools = {tool.name: tool for tool in tools_of(row, environment)}
     state = check_state(goal, evidence, replayed, calls, tools)
     told = check_told(goal, row.messages, evidence.steps == "dialogue")
     if told.right and replayed is not None and (hidden := unseen(goal, row.messages)):

@@ -9,6 +9,7 @@ import pytest
 from tiny_library import FIND, LOANS, PAY, PLACE, RENEW, environment, gold, goal_of, task_of, trajectory
 from trajectory_mutations import TAMPERING, gone_wrong, tampered
 
+from agent_data.environments.catalogue import Worlds
 from agent_data.judges.stage import JudgeTrajectories, Judging, core
 from arcmill.generation import Made, drive
 from arcmill.records import AgentTask, Conversation
@@ -19,7 +20,7 @@ GOLD = gold()
 
 def judged(row: Conversation, *tasks: AgentTask, **config: Any) -> Outcome | Conversation:
     settings = JudgeTrajectories(environments=PLACE, **config)
-    made = drive(core(row, settings, Judging(settings, {task.id: task for task in tasks})))
+    made = drive(core(row, settings, Judging(Worlds(PLACE), {task.id: task for task in tasks})))
     held = made.rows if isinstance(made, Made) else made
     return held if isinstance(held, Outcome) else held[0]
 
