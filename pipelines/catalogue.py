@@ -77,8 +77,8 @@ STAGES = {
     "extract-graph": Listed("synth.graph.extract", "Ask a language model for the facts that documents state, and keep those whose sentence stands there."),
     "suggest-obfuscations": Listed("synth.search_qa.passages.stage", "Pick passages about a titled thing, mask its name, and suggest vaguer words for details, for people to review."),
     "apply-review": Listed("synth.search_qa.review.stage", "Take back a review: keep what people accepted or edited, with who and when; ledger what they refused."),
-    "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), or as rendered text."),
-    "export-rl": Listed("sequences.export_rl", "Write problems as RL prompts with verifier, answer and difficulty, in the columns that slime and verl read."),
+    "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), as text, or as tokens."),
+    "export-rl": Listed("sequences.export_rl", "Write problems, calls of trajectories or tasks of agents as RL prompts with their checker, for slime and verl."),
 }
 # fmt: on
 

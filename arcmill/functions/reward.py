@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from arcmill.chat.answer import parse_calls, split_reasoning
@@ -51,7 +52,7 @@ def judge_calls(
     """
     if dialect not in FORMATS:
         raise UsageError(f"dialect {dialect!r}: none of {', '.join(FORMATS)}")
-    functions = declared(read_list(tools))
+    functions = _from_text(tools) if isinstance(tools, str) else declared(read_list(tools))
     wanted = [_expected(call, functions) for call in read_list(expected)]
     text, stop = _without_stop(answer)
     if stop is not None and (stop == OBSERVATION) != bool(wanted):
@@ -103,6 +104,11 @@ def read_list(value: str | Sequence[Any] | None) -> list[Any]:
     return list(held)
 
 
+@lru_cache(maxsize=1024)
+def _from_text(tools: str) -> dict[str, Declared]:
+    return declared(read_list(tools))
+
+
 def _expected(call: Any, functions: Mapping[str, Declared]) -> tuple[str, dict[str, Any]]:
     made = call if isinstance(call, ToolCall) else _tool_call(call)
     if made.name not in functions:
@@ -145,7 +151,7 @@ def _calls(text: str, functions: Mapping[str, Declared], dialect: str) -> Pairs:
         calls = found_calls.calls
     pairs = []
     for call in calls:
-        if special := find_special(call.name) or find_special(call.arguments):
+        if dialect != "json" and (special := find_special(call.name) or find_special(call.arguments)):
             raise ChatError("special-token", f"a call holds {special}")
         pairs.append((call.name, check_call(call, functions)))
     return pairs
