@@ -66,6 +66,47 @@ ASK = Stage(
 )  # fmt: skip
 
 
+class BranchConfig(GenerationConfig):
+    model: str = Field("planned", description="the model")
+    turns: list[int] = Field([1, 3, 0, 2], description="requests of each branch, one after the other")
+    fails: int | None = Field(None, description="the branch that raises after its first request")
+    open: int | None = Field(None, description="rows under way at once, at most")
+
+
+def branch(problem: Problem, config: BranchConfig, number: int) -> Generator[Any, list[Any], str]:
+    said = []
+    for turn in range(config.turns[number]):
+        (answer,) = yield [
+            config.ask([{"role": "user", "content": f"{problem.prompt} {said}"}], problem.id, number, turn)
+        ]
+        if config.fails == number:
+            raise ValueError(f"branch {number} of {problem.id}")
+        said.append(answer.text)
+    lengths = yield [Work(len, (text,)) for text in said]
+    return f"{number}: {lengths} {said}"
+
+
+LIVE = {"now": 0, "most": 0}
+
+
+def branches(problem: Problem, config: BranchConfig) -> Generator[Any, list[Any], Any]:
+    LIVE["now"] += 1
+    LIVE["most"] = max(LIVE["most"], LIVE["now"])
+    try:
+        texts = yield [branch(problem, config, number) for number in range(len(config.turns))]
+    except ValueError as error:
+        texts = [f"caught {error}"]
+    LIVE["now"] -= 1
+    told = [Message("user", problem.prompt), Message("assistant", "\n".join(texts))]
+    return [Conversation(stable_id(problem.id, "branches"), told, problem.source)]
+
+
+BRANCHES = Stage(
+    name="branches", version=1, help="Ask in branches.", config=BranchConfig, reads={"input": "Problem"},
+    writes="Conversation", engine="vllm", core=branches, makes=True, open_rows=lambda config: config.open,
+)  # fmt: skip
+
+
 def main() -> None:
     """`python llm_stages.py INPUT OUTPUT URL`: the stage as a process that a test can kill."""
     source, output, url = sys.argv[1:4]

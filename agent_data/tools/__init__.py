@@ -1,1 +1,1 @@
-"""Tools, collected: API documents, function schemas, Python functions, MCP servers."""
+"""Where tools come from: MCP servers, OpenAPI documents, Python callables, function schemas, models."""

@@ -106,7 +106,9 @@ class _Builder:
     """Events to values, with an own stack: how deep a file nests cannot reach the interpreter's."""
 
     def __init__(self) -> None:
-        self.stack: list[tuple[Any, str | None, list[Any], int]] = []  # collection, anchor, key waiting, values before it
+        self.stack: list[
+            tuple[Any, str | None, list[Any], int]
+        ] = []  # collection, anchor, key waiting, values before it
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.values = 0
         self.twice: list[str] = []

@@ -15,12 +15,13 @@ def spec_of(
     call: Mapping[str, Any] | None = None, remarks: Sequence[str] = (),
 ) -> ToolSpec:  # fmt: skip
     """A row of a function {name, description, parameters}, its parameters a normal schema. `remarks` go before the lint."""
-    name = clean(function["name"])
-    tool = {"type": "function", "function": {"name": name, "description": function.get("description") or "", "parameters": function["parameters"]}}  # fmt: skip
+    name, description = clean(function["name"]), function.get("description") or ""
+    made = {"name": name, "description": description, "parameters": function["parameters"]}
+    tool = {"type": "function", "function": made}
     text = clean(json.dumps(tool, ensure_ascii=False))
     return ToolSpec(
         id=stable_id("tool", source, name, text), name=name, schema=text, origin=origin,
-        description=clean(tool["function"]["description"]) or None, license=license, source=source,
+        description=clean(description) or None, license=license, source=source,
         returns=None if returns is None else clean(json.dumps(returns, ensure_ascii=False)),
         call=None if call is None else clean(json.dumps(call, ensure_ascii=False)),
         lint=[clean(one) for one in dict.fromkeys([*remarks, *lint(tool)])][: 2 * MOST],

@@ -198,7 +198,9 @@ class _Document:
 def without(schema: dict[str, Any], flag: str, pointers: Pointers) -> dict[str, Any]:
     """The top properties but for those that are never sent, such as `readOnly` ones."""
     kept = {
-        name: one for name, one in schema["properties"].items() if not (isinstance(one, Mapping) and one.get(flag) is True)
+        name: one
+        for name, one in schema["properties"].items()
+        if not (isinstance(one, Mapping) and one.get(flag) is True)
     }
     return {**schema, "properties": kept, "required": [name for name in schema["required"] if name in kept]}
 

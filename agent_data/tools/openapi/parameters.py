@@ -75,7 +75,11 @@ class Arguments:
     def body(self, one: Mapping[str, Any]) -> None:
         """A request body, as one argument named `body`; the first kind of content counts that a caller can write best."""
         content = one.get("content")
-        held = {str(kind): self.pointers.resolved(media) for kind, media in content.items()} if isinstance(content, Mapping) else {}
+        held = (
+            {str(kind): self.pointers.resolved(media) for kind, media in content.items()}
+            if isinstance(content, Mapping)
+            else {}
+        )
         if not held:
             self.remarks.append("body-without-content")
             return
@@ -91,7 +95,11 @@ class Arguments:
             }  # fmt: skip
         schema = media.get("schema")
         if schema is None:
-            schema = {} if "json" in kind else {"type": "string", **({} if kind.startswith("text/") else {"format": "binary"})}
+            schema = (
+                {}
+                if "json" in kind
+                else {"type": "string", **({} if kind.startswith("text/") else {"format": "binary"})}
+            )
         telling = {**{name: media[name] for name in ("example", "examples") if name in media}, **one}
         self.add("body", told(schema, telling, self.pointers), one.get("required") is True, said)
 
@@ -101,7 +109,9 @@ class Arguments:
         for name in dict.fromkeys(re.findall(r"\{([^{}/]+)\}", path)):
             if name not in declared:
                 self.remarks.append(f"path-parameter-undeclared: {name}")
-                self.add(name, {"type": "string"}, True, {"name": name, "in": "path", "style": "simple", "explode": False})
+                self.add(
+                    name, {"type": "string"}, True, {"name": name, "in": "path", "style": "simple", "explode": False}
+                )
         for name in sorted(declared):
             if "{" + name + "}" not in path:
                 self.remarks.append(f"path-parameter-unused: {name}")
@@ -137,8 +147,20 @@ def merged(of_path: Any, of_operation: Any, pointers: Pointers) -> list[Mapping[
 
 def _rank(kind: str) -> int:
     kind = kind.split(";")[0].strip().lower()
-    order = ("application/json", "+json", "*/*", "application/x-www-form-urlencoded", "multipart/", "text/plain", "text/")
+    order = (
+        "application/json",
+        "+json",
+        "*/*",
+        "application/x-www-form-urlencoded",
+        "multipart/",
+        "text/plain",
+        "text/",
+    )
     for number, known in enumerate(order):
-        if kind == known or (known == "+json" and kind.endswith(known)) or (known.endswith("/") and kind.startswith(known)):
+        if (
+            kind == known
+            or (known == "+json" and kind.endswith(known))
+            or (known.endswith("/") and kind.startswith(known))
+        ):
             return number
     return len(order) + ("xml" in kind)

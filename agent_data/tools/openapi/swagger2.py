@@ -23,7 +23,10 @@ def server(document: Mapping[str, Any], operation: Mapping[str, Any]) -> str:
 
 
 def modern(
-    document: Mapping[str, Any], operation: Mapping[str, Any], parameters: Sequence[Mapping[str, Any]], pointers: Pointers
+    document: Mapping[str, Any],
+    operation: Mapping[str, Any],
+    parameters: Sequence[Mapping[str, Any]],
+    pointers: Pointers,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(operation, parameters) as OpenAPI 3 writes them. `parameters`: resolved, those of the path among them."""
     kept: list[dict[str, Any]] = []
@@ -42,7 +45,10 @@ def modern(
             made = {name: one[name] for name in ("name", "in", "description", "required") if name in one}
             style, explode = _STYLES.get(str(one.get("collectionFormat", "csv")), ("form", False))
             if one.get("type") == "array":
-                made |= {"style": "simple" if place in ("path", "header") and style == "form" else style, "explode": explode}
+                made |= {
+                    "style": "simple" if place in ("path", "header") and style == "form" else style,
+                    "explode": explode,
+                }
             kept.append({**made, "schema": _schema(one)})
     out = {name: value for name, value in operation.items() if name not in ("parameters", "responses")}
     consumes = _types(operation.get("consumes", document.get("consumes")))

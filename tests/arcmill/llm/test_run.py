@@ -16,7 +16,7 @@ from pathlib import Path
 
 import llm_stages
 import pytest
-from llm_stages import ASK, PROBLEMS, AskConfig, ProblemsConfig
+from llm_stages import ASK, BRANCHES, LIVE, PROBLEMS, AskConfig, BranchConfig, ProblemsConfig
 
 from arcmill.dataset import Dataset
 from arcmill.errors import EngineError, InputError, UsageError
@@ -53,6 +53,45 @@ def test_rows_come_out_in_order_with_what_was_paid(tmp_path: Path, planned, dige
     assert digest(tmp_path / "a") == digest(tmp_path / "b")
     metrics = json.loads((tmp_path / "a" / "metrics.json").read_text())
     assert metrics["llm"]["answered"] == 300
+
+
+def branched(source: str, output: Path, url: str, **config: object) -> Dataset:
+    asked = BranchConfig.model_validate(config)
+    return execute(BRANCHES, asked, {"input": [source]}, str(output), settings={**SERVER, "llm.endpoint": url}).dataset
+
+
+def test_branches_of_a_row_go_on_by_themselves(tmp_path: Path, planned, digest: Digest) -> None:
+    server = planned()
+    made = branched(prompts(tmp_path), tmp_path / "a", server.url)
+    assert made.counts["created"] == 100
+    assert made.manifest["statistics"]["requests"] == 600  # 1 + 3 + 0 + 2 a row: a branch's requests are its row's
+    assert set(server.paid().values()) == {1}
+    for batch in made.batches():
+        for row in batch.to_pylist():
+            texts = row["messages"][1]["content"].split("\n")
+            assert [text.split(":")[0] for text in texts] == ["0", "1", "2", "3"]  # results in the order of the step
+            assert texts[2] == "2: [] []"
+    branched(str(tmp_path / "problems"), tmp_path / "b", server.url)
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+
+
+def test_what_a_branch_raises_is_raised_in_its_row(tmp_path: Path, planned) -> None:
+    made = branched(prompts(tmp_path, rows=5), tmp_path / "a", planned().url, fails=1)
+    texts = [row["messages"][1]["content"] for batch in made.batches() for row in batch.to_pylist()]
+    assert len(texts) == 5 and all(text.startswith("caught branch 1 of ") for text in texts)
+
+
+def test_a_request_of_a_branch_that_fails_errors_its_row(tmp_path: Path, planned) -> None:
+    source = prompts(tmp_path, word="poison")
+    made = branched(source, tmp_path / "a", planned().url, max_error_rate=0.2)
+    assert (made.counts["errored"], made.counts["kept"]) == (10, 90)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_rows_under_way_are_bounded(tmp_path: Path, planned, limit: int) -> None:
+    LIVE.update(now=0, most=0)
+    branched(prompts(tmp_path, rows=20), tmp_path / "a", planned().url, open=limit)
+    assert LIVE["most"] == limit
 
 
 def test_a_misbehaving_server_changes_nothing(tmp_path: Path, planned, digest: Digest) -> None:
