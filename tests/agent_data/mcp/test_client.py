@@ -187,7 +187,9 @@ def test_everything_goes_with_us_even_by_sigkill(sandbox: bool, tmp_path: Path) 
     given = json.dumps({**entry("children", sandbox=sandbox), "args": ["-I", str(HOSTILE), "children", mark]})
     path = os.pathsep.join(part for part in sys.path if part)
     child = subprocess.Popen(
-        [sys.executable, "-c", program, given], stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(own)}
+        [sys.executable, "-c", program, given],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(own)},
     )
     assert child.stdout is not None and child.stdout.readline() == b"ready\n"
     assert alive(mark) >= 2 and alive("sleep\0987") >= 1
@@ -226,7 +228,9 @@ def test_a_wrong_entry_is_named(given: Any, said: str) -> None:
 
 
 def test_entries_of_other_clients_are_read() -> None:
-    read = read_server("x", {"command": "npx", "args": ["-y", "a"], "alwaysAllow": ["b"], "type": "stdio", "timeout": 5})
+    read = read_server(
+        "x", {"command": "npx", "args": ["-y", "a"], "alwaysAllow": ["b"], "type": "stdio", "timeout": 5}
+    )
     assert read.command == "npx"
     assert read_server("x", {"serverUrl": "https://a/mcp", "transport": "streamable-http"}).type == "http"
 
@@ -249,6 +253,9 @@ def test_importing_needs_no_sdk(tmp_path: Path) -> None:
     )
     path = os.pathsep.join(part for part in sys.path if part)
     shown = subprocess.run(
-        [sys.executable, str(tmp_path / "block.py")], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}
+        [sys.executable, str(tmp_path / "block.py")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": path},
     )
     assert "pip install 'arcmill[mcp]'" in shown.stdout, shown.stderr
