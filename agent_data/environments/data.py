@@ -104,7 +104,9 @@ class DataEnvironment(Environment):
     def begin(self, seed: int, tools: Sequence[Tool] | None = None) -> Episode:
         import orjson
 
-        return Held(orjson.loads(self._state(seed if self._seeded else 0)), self._functions, self._errors, self._session)
+        return Held(
+            orjson.loads(self._state(seed if self._seeded else 0)), self._functions, self._errors, self._session
+        )
 
     def breaches(self, trace: Trace) -> list[str]:
         return [found for check in self._breaches for found in check(trace)]
