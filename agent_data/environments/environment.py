@@ -106,6 +106,7 @@ class Environment(ABC):
     tools: tuple[Tool, ...] = ()
     repeatable: bool = True  # the same calls from the same seed give the same observations
     most_open: int | None = None  # episodes that may be open at once; None: any number
+    confirm: frozenset[str] = frozenset()  # tools that the policy wants the user's yes for, where there is a dialogue
 
     @abstractmethod
     def begin(self, seed: int, tools: Sequence[Tool] | None = None) -> Episode | Steps:

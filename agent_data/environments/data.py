@@ -1,0 +1,195 @@
+"""A world made of plain data and Python functions over it, as tau-bench's are: one adapter for a user's own worlds and ours.
+
+    @writes
+    def cancel_order(data: dict[str, Any], order_id: str) -> dict[str, Any]:
+        '''Cancel an order.
+
+        Args:
+            order_id: The order, such as W-1002.
+        '''
+        order = record(data["orders"], order_id, "order")
+        ...
+
+    def environment() -> DataEnvironment:
+        return DataEnvironment(load, [get_order, cancel_order], policy=POLICY)
+
+The first parameter of a function is the data; the others, their annotations and the docstring make the tool's schema. Classes
+of tau-bench's form, with `get_info()` and `invoke(data, ...)`, are taken as they are. See docs/environments.md.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+from agent_data.environments.environment import Environment, Episode, Tool, ToolError, Trace, canonical
+from agent_data.environments.hints import Hints
+from arcmill.errors import UsageError
+
+Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
+KEPT = 64  # seeds whose first states are kept, as bytes
+
+
+def writes(function: F) -> F:
+    """Decorator: the function may change the data."""
+    function.__dict__["writes"] = True
+    return function
+
+
+def ends(function: F) -> F:
+    """Decorator: a call of the function ends the episode."""
+    function.__dict__["ends"] = True
+    return function
+
+
+def record(records: Mapping[str, Any], key: str, what: str) -> Any:
+    """A record by its id; ToolError where there is none."""
+    if key not in records:
+        raise ToolError(f"no {what} {key!r:.80}")
+    return records[key]
+
+
+class DataEnvironment(Environment):
+    """See the module. `version` of it is the one given, with a digest of the code (`code`: files or folders; by default the
+    modules that define `load` and the functions), of the policy, of the schemas and of `data_digest`."""
+
+    def __init__(
+        self,
+        load: Callable[
+            [int], Any
+        ],  # seed -> the first state, a JSON value; called once a seed, and copied for each episode
+        functions: Sequence[Function | type],
+        *,
+        policy: str = "",
+        version: str = "1",
+        hints: Hints | None = None,
+        breaches: Sequence[Callable[[Trace], list[str]]] = (),
+        confirm: Collection[str] = (),  # tools that the policy wants the user's yes for, in a dialogue
+        writes: Collection[str] = (),  # tools that may change the data, beside those decorated with @writes; see below
+        ends: Collection[str] = (),  # tools that end the episode, beside those decorated with @ends
+        session: Collection[
+            str
+        ] = (),  # keys of the data that are no part of the state, such as who has been identified
+        errors: str | None = None,  # a text that begins so is a refusal, as "Error" in tau-bench's tools
+        code: Sequence[Path | str] | None = None,
+        data_digest: str = "",  # of data that `load` reads from files
+    ) -> None:
+        self._load, self._hints, self._breaches, self._errors = load, hints, tuple(breaches), errors
+        self._first: dict[int, bytes] = {}
+        self._session = frozenset(session)
+        self.policy, self.confirm = policy, frozenset(confirm)
+        self._functions: dict[str, Function] = {}
+        # Where nothing says which tools write, any may: a world is judged wrongly by a write that nobody looked at.
+        unsaid = not writes and not any(getattr(function, "writes", False) for function in functions)
+        tools = []
+        for function in functions:
+            name, description, parameters, returns, called = _tool(function)
+            if name in self._functions:
+                raise UsageError(f"two tools are named {name}")
+            self._functions[name] = called
+            may_write = unsaid or name in writes or bool(getattr(function, "writes", False))
+            last = name in ends or bool(getattr(function, "ends", False))
+            tools.append(Tool(name, description, parameters, may_write, last, returns))
+        if unknown := sorted({*writes, *ends, *confirm} - self._functions.keys()):
+            raise UsageError(f"no tool is named {', '.join(unknown)}; there are: {', '.join(self._functions)}")
+        self.tools = tuple(tools)
+        self.version = f"{version}-{self._digest(functions, code, data_digest)}"
+
+    def begin(self, seed: int, tools: Sequence[Tool] | None = None) -> Episode:
+        import orjson
+
+        return Held(orjson.loads(self._state(seed)), self._functions, self._errors, self._session)
+
+    def breaches(self, trace: Trace) -> list[str]:
+        return [found for check in self._breaches for found in check(trace)]
+
+    def hints(self) -> Hints | None:
+        return self._hints
+
+    def _state(self, seed: int) -> bytes:
+        """The first state, as text: an episode reads it anew, which is several times faster than copying objects."""
+        import orjson
+
+        if seed not in self._first:
+            try:
+                made = orjson.dumps(self._load(seed))  # the order of keys is kept, since agents read it
+            except TypeError as error:
+                raise UsageError(
+                    f"environment {self.name}: the data of seed {seed} is no JSON value ({error})"
+                ) from None
+            if len(self._first) >= KEPT:
+                del self._first[next(iter(self._first))]
+            self._first[seed] = made
+        return self._first[seed]
+
+    def _digest(self, functions: Sequence[Any], code: Sequence[Path | str] | None, data_digest: str) -> str:
+        digest = sha256(
+            canonical([self.policy, data_digest, [[tool.schema(), tool.writes, tool.ends] for tool in self.tools]])
+        )
+        for path in _files(code) if code is not None else _modules([self._load, *functions]):
+            content = path.read_bytes()
+            digest.update(f"\0{path.name}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()[:12]
+
+
+@dataclass(slots=True)
+class Held(Episode):
+    """An episode over its own copy of the data."""
+
+    data: Any
+    functions: Mapping[str, Function]
+    errors: str | None
+    session: frozenset[str]
+
+    def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
+        given = self.functions[name](self.data, **arguments)
+        if self.errors and isinstance(given, str) and given.startswith(self.errors):
+            raise ToolError(given)
+        return given
+
+    def state(self) -> Any:
+        if not self.session:
+            return self.data
+        return {key: value for key, value in self.data.items() if key not in self.session}
+
+
+def _tool(function: Any) -> tuple[str, str, dict[str, Any], dict[str, Any] | None, Function]:
+    """Name, description, parameters, result of a function or of a tool class, and what is called."""
+    if hasattr(function, "get_info") and hasattr(function, "invoke"):
+        told = function.get_info()
+        told = told.get("function", told)
+        return str(told["name"]), str(told.get("description", "")), dict(told["parameters"]), None, function.invoke
+    from arcmill.functions.python import described
+
+    try:
+        made = described(function, skip=1)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return made.name, made.description, made.parameters, made.returns, function
+
+
+def _modules(functions: Sequence[Any]) -> list[Path]:
+    """The files that define the functions, where they are known (not those of a console)."""
+    found = set()
+    for function in functions:
+        try:
+            found.add(inspect.getfile(inspect.unwrap(function)))
+        except (OSError, TypeError):
+            continue
+    return sorted((Path(name) for name in found if Path(name).is_file()), key=lambda path: path.name)
+
+
+def _files(code: Sequence[Path | str]) -> list[Path]:
+    """Files, and the .py, .md and .json files of folders, in an order that does not depend on where they lie."""
+    found: list[Path] = []
+    for place in map(Path, code):
+        if place.is_dir():
+            found += sorted(path for path in place.rglob("*") if path.suffix in (".py", ".md", ".json"))
+        else:
+            found.append(place)
+    return found

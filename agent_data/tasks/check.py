@@ -1,0 +1,85 @@
+"""What a task's text says: every value that the user gives, and nothing that they cannot know."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from agent_data.tasks.views import leaves
+
+_MONTHS = "January February March April May June July August September October November December".split()
+_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+
+
+def said(value: Any) -> str:
+    """A value as a text names it: lists joined by commas and `and`, the parts of an object by commas."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, list):
+        parts = [said(one) for one in value]
+        return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+    if isinstance(value, dict):
+        return ", ".join(said(one) for one in value.values() if one is not None)
+    return "none" if value is None else str(value)
+
+
+def normal(text: str) -> str:
+    """A text as it is compared: NFKC, case folded, one kind of space and quote."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(
+        folded.translate({0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"', 0x2013: "-", 0x2014: "-"}).split()
+    )
+
+
+def stands(value: Any, text: str) -> bool:
+    """Whether a value stands in a text, each of its parts as a whole word or number: 12 does not stand in 120 or 3.12."""
+    held = normal(text)
+    return all(_token(form_of, held) for _, leaf in leaves(value) for form_of in [normal(said(leaf))])
+
+
+def missing(values: Iterable[Any], text: str) -> list[Any]:
+    """The values that do not stand in a text."""
+    return [value for value in values if not stands(value, text)]
+
+
+def revealed(values: Iterable[Any], text: str) -> list[Any]:
+    """The values that stand in a text."""
+    return [value for value in values if value not in ("", None) and stands(value, text)]
+
+
+def told_forms(value: Any) -> list[str]:
+    """The texts by one of which a value counts as told: 41.5 is told as 41.5 or 41.50, a date in words too."""
+    if isinstance(value, bool):
+        return ["yes" if value else "no"]
+    if isinstance(value, int | float):
+        forms = [said(value)]
+        if isinstance(value, float):
+            forms.append(f"{value:.2f}")
+        if abs(value) >= 1000:
+            forms += [f"{value:,}", f"{value:,.2f}"] if isinstance(value, float) else [f"{value:,}"]
+        return list(dict.fromkeys(forms))
+    text = str(value)
+    forms = [text]
+    if found := _DATE.fullmatch(text):
+        year, month, day = (int(part) for part in found.groups())
+        try:
+            date(year, month, day)
+        except ValueError:
+            return forms
+        name = _MONTHS[month - 1]
+        forms += [f"{name} {day}, {year}", f"{day} {name} {year}", f"{name} {day}"]
+    return forms
+
+
+def _token(value: str, text: str) -> bool:
+    """A value between borders. A number's border is no further digit, also not behind a point or comma."""
+    if not value:
+        return True
+    before = r"(?<![\w])(?<!\d[.,])" if value[0].isalnum() else ""
+    after = r"(?!\w)(?![.,]\d)" if value[-1].isalnum() else ""
+    return re.search(before + re.escape(value) + after, text) is not None
