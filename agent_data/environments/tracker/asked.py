@@ -22,7 +22,12 @@ COMMENTS = (
     "I have asked the person who reported it for more details.", "This is still so in the current version.",
     "Moved forward, since two users depend on it.",
 )  # fmt: skip
-TITLES = ("Clean up open questions", "Better words for newcomers", "Second look at old requests", "Wishes from the last survey")
+TITLES = (
+    "Clean up open questions",
+    "Better words for newcomers",
+    "Second look at old requests",
+    "Wishes from the last survey",
+)
 
 
 def _faults(state: State) -> list[tuple[str, Fault]]:

@@ -206,5 +206,14 @@ def _put(held: Held, path: str, content: str) -> str:
     return f"{path} has {len(content.splitlines())} lines now"
 
 
-FILE_TOOLS = (list_files, read_file, search_code, replace_in_file, write_file, delete_file, list_commits, commit_changes)
+FILE_TOOLS = (
+    list_files,
+    read_file,
+    search_code,
+    replace_in_file,
+    write_file,
+    delete_file,
+    list_commits,
+    commit_changes,
+)
 RUN_TOOLS = (run_tests, shell)

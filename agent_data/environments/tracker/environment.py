@@ -27,7 +27,8 @@ _CHANGED = re.compile(r"^\[(?:changed|removed): (.*)\]$", re.MULTILINE)
 
 
 class Tracker(Environment):
-    """Issues and a repository. With `shell` false there is no shell and no run of tests, and no sandbox is needed."""
+    """Issues and a repository. An episode needs the sandbox, and raises EngineError where there is none; with `shell` false there
+    is no shell and no run of tests, and none is needed."""
 
     def __init__(self, shell: bool = True) -> None:
         self._workshop = Workshop() if shell else None
@@ -35,13 +36,17 @@ class Tracker(Environment):
         self._functions = {function.__name__: function for function in functions}
         self.tools = tuple(_tool(function) for function in functions)
         self.policy = (FOLDER / "policy.md").read_text(encoding="utf-8")
-        known = sha256(canonical([self.policy, shell, [[tool.schema(), tool.writes, tool.ends] for tool in self.tools]]))
+        known = sha256(
+            canonical([self.policy, shell, [[tool.schema(), tool.writes, tool.ends] for tool in self.tools]])
+        )
         for path in sorted([*FOLDER.glob("*.py"), *(FOLDER / "repository").iterdir()]):
             if path.is_file():
                 known.update(f"{path.name} {sha256(path.read_bytes()).hexdigest()}".encode())
         self.version = f"1-{known.hexdigest()[:12]}"
 
     def begin(self, seed: int, tools: Sequence[Tool] | None = None) -> Episode:
+        if self._workshop is not None:
+            self._workshop.check()
         data = load(seed)
         files = data.pop("files")
         return TrackerEpisode(Held(data, files, dict(files), self._workshop), self._functions)
@@ -109,7 +114,12 @@ def _syntax(file: File | None) -> str:
         return "no Python"
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
             node.body = body[1:]  # type: ignore[attr-defined]
     return sha256(ast.dump(tree).encode("utf-8", "replace")).hexdigest()
 

@@ -56,13 +56,14 @@ class Shelled:
 
 @dataclass(slots=True)
 class Workshop:
-    """Thread-safe. Raises EngineError where there is no sandbox here, or a program that it needs is missing."""
+    """Thread-safe. Nothing is begun before the first run; `check` says whether one can be."""
 
-    sandbox: Sandbox = field(init=False)
+    _sandbox: Sandbox | None = None
     _known: OrderedDict[str, Any] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """Raises EngineError where there is no sandbox here, or a program that it needs is missing."""
         state = available()
         if not state:
             raise EngineError(
@@ -71,11 +72,19 @@ class Workshop:
             )
         if lacking := missing(PROGRAMS):
             raise EngineError(f"the tracker's shell lacks {', '.join(lacking)}: {mend(lacking)}")
-        inside = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
-        self.sandbox = Sandbox(LIMITS, modules={"repository_inside": inside}, programs=PROGRAMS)
+
+    def _held(self) -> Sandbox:
+        with self._lock:
+            if self._sandbox is None:
+                inside = Path(__file__).with_name("inside.py").read_text(encoding="utf-8")
+                self._sandbox = Sandbox(LIMITS, modules={"repository_inside": inside}, programs=PROGRAMS)
+            return self._sandbox
 
     def close(self) -> None:
-        self.sandbox.close()
+        """End the sandboxes; a later run begins new ones."""
+        with self._lock:
+            if self._sandbox is not None:
+                self._sandbox.close()
 
     def shell(self, files: Mapping[str, File], command: str) -> Shelled:
         """Run a command by sh in the repository's folder."""
@@ -88,7 +97,11 @@ class Workshop:
         notes = []
         if found["status"]:
             notes.append(f"[exit {found['status'] if found['status'] > 0 else 128 - found['status']}]")
-        for word, paths in (("changed", found["changed"]), ("removed", found["removed"]), ("not kept", found["left_out"])):
+        for word, paths in (
+            ("changed", found["changed"]),
+            ("removed", found["removed"]),
+            ("not kept", found["left_out"]),
+        ):
             if paths:
                 notes.append(f"[{word}: {_listed(paths)}]")
         if not output and not notes:
@@ -111,7 +124,13 @@ class Workshop:
             "failures": failed,
         }  # fmt: skip
         if not ended:
-            made = {"tests": 0, "passed": 0, "failed": 0, "failures": [], "ended_early": "the tests did not come to their end"}
+            made = {
+                "tests": 0,
+                "passed": 0,
+                "failed": 0,
+                "failures": [],
+                "ended_early": "the tests did not come to their end",
+            }
         return dict(self._put(key, json.loads(_steady(json.dumps(made)))))
 
     def behaviour(self, files: Mapping[str, File], package: str, modules: list[str]) -> dict[str, str]:
@@ -133,7 +152,7 @@ class Workshop:
         """None where the program was stopped, or said nothing that can be read. Raises EpisodeLost."""
         given = {path: _base64(file) for path, file in files.items()}
         try:
-            ran = self.sandbox.run(
+            ran = self._held().run(
                 "import repository_inside; repository_inside.main()", json.dumps({**request, "files": given})
             )
         except EngineError as error:
