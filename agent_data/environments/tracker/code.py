@@ -6,7 +6,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from agent_data.environments.environment import Steps, ToolError
-from agent_data.environments.tracker.held import Held, writes
+from agent_data.environments.tooling import writes
+from agent_data.environments.tracker.held import Held
 from agent_data.environments.tracker.workshop import File
 from arcmill.generation import Work
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,12 +13,12 @@ from typing import Any
 
 from agent_data.environments.environment import Environment, Episode, Steps, Tool, Trace, canonical
 from agent_data.environments.hints import Hints
+from agent_data.environments.tooling import tool_of
 from agent_data.environments.tracker.code import FILE_TOOLS, RUN_TOOLS
 from agent_data.environments.tracker.held import Held
 from agent_data.environments.tracker.issues import ISSUE_TOOLS
 from agent_data.environments.tracker.workshop import File, Workshop
 from agent_data.environments.tracker.world import load
-from arcmill.functions.python import described
 from arcmill.generation import Work
 
 FOLDER = Path(__file__).parent
@@ -34,7 +33,7 @@ class Tracker(Environment):
         self._workshop = Workshop() if shell else None
         functions = [*ISSUE_TOOLS, *FILE_TOOLS, *(RUN_TOOLS if shell else ())]
         self._functions = {function.__name__: function for function in functions}
-        self.tools = tuple(_tool(function) for function in functions)
+        self.tools = tuple(tool_of(function, skip=1) for function in functions)
         self.policy = (FOLDER / "policy.md").read_text(encoding="utf-8")
         known = sha256(
             canonical([self.policy, shell, [[tool.schema(), tool.writes, tool.ends] for tool in self.tools]])
@@ -93,15 +92,6 @@ class TrackerEpisode(Episode):
             **held.data, "does": does, "files": others, "sources": sorted(sources.keys() & held.files.keys()),
             "uncommitted": held.changed(), "runs": held.workshop is not None,
         }  # fmt: skip
-
-
-def _tool(function: Any) -> Tool:
-    said = described(function, skip=1)
-    text = inspect.getdoc(function) or ""
-    whole = text.split("\n\nArgs:")[0].replace("\n", " ").replace("  ", " ")
-    return Tool(
-        said.name, whole, said.parameters, writes="writes" in function.__dict__, ends="ends" in function.__dict__
-    )
 
 
 def _syntax(file: File | None) -> str:

@@ -1,15 +1,12 @@
-"""What an episode of the tracker holds, and the marks on its tools."""
+"""What an episode of the tracker holds."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from agent_data.environments.environment import ToolError
 from agent_data.environments.tracker.workshop import File, Workshop
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
@@ -39,15 +36,3 @@ class Held:
         """Paths whose content is not as it was committed."""
         paths = self.files.keys() | self.head.keys()
         return sorted(path for path in paths if self.files.get(path) != self.head.get(path))
-
-
-def writes(function: F) -> F:
-    """The tool may change the state."""
-    function.__dict__["writes"] = True
-    return function
-
-
-def ends(function: F) -> F:
-    """The tool ends the episode."""
-    function.__dict__["ends"] = True
-    return function

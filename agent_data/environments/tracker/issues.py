@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from agent_data.environments.environment import ToolError
-from agent_data.environments.tracker.held import Held, ends, writes
+from agent_data.environments.tooling import ends, writes
+from agent_data.environments.tracker.held import Held
 
 Label = Literal["bug", "enhancement", "documentation", "question", "good-first-issue", "blocked", "urgent"]
 State = Literal["open", "closed"]
