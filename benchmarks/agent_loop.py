@@ -147,9 +147,10 @@ def ours(url: str, count: int, turns: int, folder: str) -> None:
 def side(command: Sequence[str], core: int) -> tuple[float, float]:
     """(processor seconds, wall seconds) of a command with all of its children, on one core."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    place = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
+    ours = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])} if command[0] == sys.executable else {}
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     run = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": place}, preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        command, env={**kept, **ours}, preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
