@@ -62,7 +62,8 @@ class Process:
         text = self.tail.decode("utf-8", "replace")
         for secret in self.started.secrets:
             text = text.replace(secret, "***")
-        return " ".join(text.split())[-TAIL:]
+        lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+        return " / ".join(lines[-3:])[-TAIL:]
 
     async def why(self) -> ServerFailed:
         """Why it is not there any more."""
