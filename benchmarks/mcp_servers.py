@@ -224,7 +224,9 @@ def search_case(scratch: Path) -> Case:
     texts = {"harbour": "The lighthouse of Varn stands at the harbour.", "mill": "The mill of Ostra grinds rye.",
              "bridge": "The bridge at Keld has seven arches."}  # fmt: skip
     rows = scratch / "pages.jsonl"
-    rows.write_text("".join(json.dumps({"text": text, "url": f"https://example.com/{name}"}) + "\n" for name, text in texts.items()))
+    rows.write_text(
+        "".join(json.dumps({"text": text, "url": f"https://example.com/{name}"}) + "\n" for name, text in texts.items())
+    )
     run = [sys.executable, "-m", "pipelines.cli"]
     path = {"PYTHONPATH": str(ROOT)}
     for line in (
