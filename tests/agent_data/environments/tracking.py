@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent_data.environments.play import Observation, Play, begin
-from agent_data.environments.tracker.environment import Tracker
+from agent_data.environments.tracker.tracker import Tracker
 from agent_data.environments.tracker.workshop import PROGRAMS
 from arcmill.generation import drive
 from arcmill.records import ToolCall
