@@ -40,6 +40,7 @@ KEPT = 256  # results of tests and probes
 _TIMED = (
     (re.compile(r"(Ran \d+ tests? in )\d+\.\d+s"), r"\g<1>0.000s"),
     (re.compile(r"(\bat 0x)[0-9a-f]{6,16}\b"), r"\g<1>7f0000000000"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{9}\b"), "2026-01-05 09:00:00.000000000"),
     (re.compile(r"\b\d+m\d+\.\d+s\b"), "0m0.000s"),
 )
 
