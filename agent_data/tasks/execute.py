@@ -48,6 +48,7 @@ class World:
 
     def __init__(self, environment: Environment, seed: int) -> None:
         self.environment, self.seed = environment, seed
+        self._runs: dict[tuple[str, ...], Run] = {}
 
     def open(self) -> Play:
         """A fresh episode; the caller closes it. Raises EpisodeLost."""
@@ -65,7 +66,13 @@ class World:
             play.close()
 
     def run(self, calls: Sequence[Call]) -> Run:
-        """Make the calls from the seed on. Raises EpisodeLost."""
+        """Make the calls from the seed on; the same calls once only, since a world repeats itself. Raises EpisodeLost."""
+        asked = tuple(call.key() for call in calls)
+        if asked not in self._runs:
+            self._runs[asked] = self._run(calls)
+        return self._runs[asked]
+
+    def _run(self, calls: Sequence[Call]) -> Run:
         play = self.open()
         try:
             made = Run(initial=play.initial)

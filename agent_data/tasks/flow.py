@@ -54,6 +54,14 @@ class Reach:
     refused: Counter[str] = field(default_factory=Counter)
     entries: list[int] = field(default_factory=list)  # reads that take nothing but what the person knows
     _by_name: dict[str, list[Found]] = field(default_factory=dict)
+    _fits: dict[tuple[str, str, Any], bool] = field(default_factory=dict)
+
+    def fits(self, tool: Tool, parameter: str, value: Any) -> bool:
+        """Whether the schema lets a parameter take a value."""
+        asked = (tool.name, parameter, key(value))
+        if asked not in self._fits:
+            self._fits[asked] = fits_schema(tool, parameter, value)
+        return self._fits[asked]
 
     def add(self, read: Read) -> None:
         number = len(self.reads)
@@ -159,7 +167,6 @@ def _calls(
     choices: list[list[tuple[Any, Found | None]]] = []
     required = list(tool.parameters.get("required", []))
     for name in required:
-        fits = checker({**properties.get(name, {}), **_definitions(tool)})
         ways: list[tuple[Any, Found | None]] = []
         if name in facts:
             ways = [(facts[name], None)]
@@ -170,7 +177,7 @@ def _calls(
         else:
             held = set()
             for found in reach.values(name):
-                if (one := key(found.seen.value)) not in held and not fits(found.seen.value):  # type: ignore[arg-type]
+                if (one := key(found.seen.value)) not in held and reach.fits(tool, name, found.seen.value):
                     held.add(one)
                     ways.append((found.seen.value, found))
         if not ways:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from agent_data.tasks.stage import SynthTasks
 
 _TRIES = 8  # tools that are tried for one request
+_PATIENCE = 12  # tries of a kind of task, of which none was made, before a split does without
 _FILLINGS = 8  # values that are tried for one tool
 _DESCRIBED = 0.85  # share of found values that are described and not named, where they can be
 
@@ -78,7 +79,7 @@ class Maker:
     def split(self, number: int, share: int) -> Iterator[Any]:
         """Tasks, a Failure for each candidate that was refused, and at the end what was counted."""
         config, name = self.config, self.environment.name
-        kinds, steps, used = Mix(config.kinds), Mix(config.steps), Counter[str]()
+        mix, used = Mix(_pairs(config.kinds, config.steps)), Counter[str]()
         texts: set[str] = set()
         made, left, turn, counts = 0, share * config.attempts, 0, Counter[str]()
         while made < share and left > 0:
@@ -94,7 +95,7 @@ class Maker:
                 identifier = stable_id(
                     "agent-task-candidate", name, str(config.seed), str(number), str(turn), str(again)
                 )
-                kind, step = kinds.next(draw), steps.next(draw)
+                kind, step = mix.next(draw)
                 who = people[again % len(people)] if people else None
                 try:
                     task = self._task(place, who, kind, step, used, draw)
@@ -113,8 +114,7 @@ class Maker:
                     continue
                 texts.add(task.instruction)
                 made += 1
-                kinds.made[kind] += 1
-                steps.made[step] += 1
+                mix.made[kind, step] += 1
                 counts[f"tasks.{kind}.{task.steps}"] += 1
                 yield self._row(task)
             for reach in place.reaches.values():
@@ -277,14 +277,28 @@ class Mix:
         self.weights = {kind: weight for kind, weight in sorted(weights.items()) if weight}
         self.made, self.tried = Counter[Any](), Counter[Any]()
 
+    def hopeless(self, kind: Any) -> bool:
+        """Whether it was tried often and never made, while others were."""
+        return self.tried[kind] >= _PATIENCE and not self.made[kind] and sum(self.made.values()) > 0
+
     def next(self, draw: random.Random) -> Any:
         """The kind that is farthest behind; a try counts as a twentieth of a success."""
+        left = [kind for kind in self.weights if not self.hopeless(kind)] or list(self.weights)
         found = min(
-            self.weights,
+            left,
             key=lambda kind: ((self.made[kind] + 0.05 * self.tried[kind]) / self.weights[kind], draw.random()),
         )
         self.tried[found] += 1
         return found
+
+
+def _pairs(kinds: Mapping[Any, float], steps: Mapping[Any, float]) -> dict[tuple[str, str], float]:
+    """The weight of each kind of task with each kind of steps. What is refused takes no calls: it is single, or a dialogue."""
+    found = Counter[tuple[str, str]]()
+    for kind, weight in kinds.items():
+        for step, share in steps.items():
+            found[kind, step if kind == "done" or step == "dialogue" else "single"] += weight * share  # type: ignore[assignment]
+    return dict(found)
 
 
 def world_seed(*parts: str | int) -> int:

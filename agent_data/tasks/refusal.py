@@ -71,7 +71,7 @@ def withheld(world: World, made: Blueprint, hints: Hints | None, state: Any, per
         rest = World(_lacking(world, tools), world.seed)
         reach = explore(rest, hints, state, person, random.Random(0))
         held = {key(value) for read in reach.reads for _, value in leaves(read.observation)}
-        if all(key(value) in held for _, value in _told(made)):
+        if all(key(told.seen.value) in held for several in made.told.values() for told in several):
             raise Refused("tool-not-needed", f"what {request.tool} tells stands elsewhere")
         if reach.cut:
             raise Refused("tool-not-needed", f"not all of {min(reach.cut)} was looked at")
@@ -86,12 +86,6 @@ def withheld(world: World, made: Blueprint, hints: Hints | None, state: Any, per
             if run.final == made.run.final:
                 raise Refused("tool-not-needed", f"{tool.name} does it as well")
     return Refusal(request.phrase, "no-tool", f"withheld: {request.tool}", tools)
-
-
-def _told(made: Blueprint) -> list[tuple[str, Any]]:
-    from agent_data.tasks.blueprint import asked_values
-
-    return asked_values(made.steps, made.run, made.requests)
 
 
 def _similar(tool: Tool, arguments: dict[str, Any]) -> bool:

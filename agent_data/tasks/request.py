@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,10 @@ class Request:
     @property
     def call(self) -> Call:
         return Call(self.tool, self.arguments)
+
+    def subject(self) -> dict[str, Any]:
+        """What the call is about: its arguments that are plain values."""
+        return {name: value for name, value in self.arguments.items() if isinstance(value, str | int | float)}
 
     def reads(self) -> list[int]:
         """The calls of the reach that it takes from."""
@@ -253,7 +257,7 @@ class Filler:
 
         found = self.reach.values(name)
         if schema is None:
-            found = [one for one in found if fits_schema(tool, name, one.seen.value)]
+            found = [one for one in found if self.reach.fits(tool, name, one.seen.value)]
         else:
             fits = checker(schema)
             found = [one for one in found if not fits(one.seen.value)]  # type: ignore[arg-type]
@@ -322,8 +326,3 @@ def _at(value: Any, path: str) -> Any:
             return None
         value = value[part]
     return value
-
-
-def told_values(observation: Any, path: str) -> Sequence[tuple[str, Any]]:
-    """What a field holds, leaf by leaf: (path, value)."""
-    return list(leaves(_at(observation, path), path))
