@@ -35,6 +35,11 @@ class Told:
     seen: Seen
     of: Mapping[str, Any]
 
+    @property
+    def place(self) -> str:
+        """Its path without places in lists."""
+        return ".".join(part for part in self.seen.path.split(".") if not part.isdigit())
+
     def stands(self, value: Seen) -> bool:
         """Whether another place gives the same of the same thing."""
         return bool(
@@ -60,7 +65,7 @@ class Blueprint:
     def tell(self) -> list[dict[str, Any]]:
         """As goals hold it: what must be told, each with the texts of which one is enough."""
         return [
-            {"what": f"{self.requests[number].tool}.{told.seen.path}", "values": forms(told.seen.value)}
+            {"what": f"{self.steps[told.step].call.name}.{told.place}", "values": forms(told.seen.value)}
             for number, values in sorted(self.told.items())
             for told in values
         ]
@@ -99,7 +104,7 @@ def blueprint(world: World, reach: Reach, requests: Sequence[Request], instructi
     while number < len(steps):
         left = steps[:number] + steps[number + 1 :]
         told = _told(steps, run, requests)
-        if _needed(world, steps, run, number, told, instruction):
+        if _needed(world, steps, run, number, told, requests, instruction):
             number += 1
             continue
         if asked := steps[number].requests:
@@ -211,14 +216,32 @@ def _wrong(world: World, steps: Sequence[Step], run: Run, instruction: str | Non
 
 
 def _needed(
-    world: World, steps: Sequence[Step], run: Run, number: int, told: Mapping[int, Sequence[Told]], instruction: str
+    world: World,
+    steps: Sequence[Step],
+    run: Run,
+    number: int,
+    told: Mapping[int, Sequence[Told]],
+    requests: Sequence[Request],
+    instruction: str,
 ) -> bool:
     left = [*steps[:number], *steps[number + 1 :]]
     without = world.run([step.call for step in left])
     if without.final != run.final or _wrong(world, left, without, instruction) or unfound(left, without):
         return True
-    given = [one for step, observation in zip(left, without.observations, strict=True) for one in _seen(step, observation)]
-    return any(not any(value.stands(one) for one in given) for values in told.values() for value in values)
+    given = [
+        one for step, observation in zip(left, without.observations, strict=True) for one in _seen(step, observation)
+    ]
+    if any(not any(value.stands(one) for one in given) for values in told.values() for value in values):
+        return True
+    # What the user described must still be told from the others, also where the call that took it is gone.
+    described = [
+        (value, request.origins[path]) for number in told for request in [requests[number]]
+        for path, value in leaves(request.arguments) if path in request.origins and request.origins[path].by
+    ]  # fmt: skip
+    return any(
+        not any(key(one.value) == key(value) and holds(one.view, origin.by) for one in given)
+        for value, origin in described
+    )
 
 
 def unfound(steps: Sequence[Step], run: Run) -> list[str]:

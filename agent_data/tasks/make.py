@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _TRIES = 8  # tools that are tried for one request
 _PATIENCE = 12  # tries of a kind of task, of which none was made, before a split does without
 _FILLINGS = 8  # values that are tried for one tool
-_DESCRIBED = 0.85  # share of found values that are described and not named, where they can be
+_DESCRIBED = 0.7  # share of found values that are described and not named, where they can be
 
 
 @dataclass(slots=True)

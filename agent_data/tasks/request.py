@@ -88,7 +88,7 @@ class Filler:
             if name not in properties:
                 raise Refused("no-value", f"{tool.name} has no parameter {name}, which {template!r} names")
             if name in places:
-                self._spoken(tool, name, properties[name], made)
+                self._spoken(tool, name, properties[name], made, template)
             else:
                 self._silent(tool, name, made)
         return Request(
@@ -117,7 +117,7 @@ class Filler:
         for name, value in read.call.arguments.items():
             source = read.sources.get(name)
             if name in places:
-                self._chosen(tool, name, value, source, made)
+                self._chosen(tool, name, value, source, made, template)
             elif source is None:
                 person = self.reach.person
                 if person is None or person.facts.get(name) != value:
@@ -137,7 +137,7 @@ class Filler:
 
     # -- one argument ----------------------------------------------------------------------------------------------
 
-    def _spoken(self, tool: Tool, name: str, schema: Mapping[str, Any], made: _Made) -> None:
+    def _spoken(self, tool: Tool, name: str, schema: Mapping[str, Any], made: _Made, template: str) -> None:
         """An argument that the phrase names."""
         hinted = self.hints and (self.hints.values.get(f"{tool.name}.{name}") or self.hints.values.get(name))
         person = self.reach.person
@@ -149,10 +149,10 @@ class Filler:
         elif "enum" in schema:
             self._given(tool, name, self.draw.choice(list(schema["enum"])), Origin("user"), made)
         elif schema.get("type") == "array" and self.reach.values(singular(name)):
-            self._several(tool, name, schema, made)
+            self._several(tool, name, schema, made, template)
         elif found := self._candidates(tool, name, made):
             chosen = self.draw.choice(found)
-            self._chosen(tool, name, chosen.seen.value, chosen, made)
+            self._chosen(tool, name, chosen.seen.value, chosen, made, template)
         elif person is not None and name in person.facts:
             self._given(tool, name, person.facts[name], Origin("person"), made)
         elif self.hints is None:
@@ -174,7 +174,7 @@ class Filler:
             )
         made.put(name, found[0].seen.value, Origin("call", found[0]))
 
-    def _several(self, tool: Tool, name: str, schema: Mapping[str, Any], made: _Made) -> None:
+    def _several(self, tool: Tool, name: str, schema: Mapping[str, Any], made: _Made, template: str) -> None:
         """A list: one or two values of its kind."""
         one = singular(name)
         found = self._candidates(tool, one, made, schema.get("items", {}))
@@ -191,7 +191,11 @@ class Filler:
             same = [
                 each for each in self.reach.values(one) if each.seen.own and each.seen.value == candidate.seen.value
             ]
-            told = [(each, *way) for each in same[:6] if (way := self._described(one, each))]
+            told = [(each, *way) for each in same[:6] if (way := self._described(one, each, template))]
+            if not told and not self._speakable(one, template):
+                raise Refused(
+                    "not-described", f"{tool.name}.{name}: nobody knows {candidate.seen.value!r:.60} by heart"
+                )
             record, words, by = told[0] if told else (candidate, "", {})
             values.append(candidate.seen.value)
             if by:
@@ -205,7 +209,7 @@ class Filler:
         made.arguments[name], made.given[name], made.spoken[name] = values, given, said(phrases)
         made.anchors += chosen
 
-    def _chosen(self, tool: Tool, name: str, value: Any, source: Found | None, made: _Made) -> None:
+    def _chosen(self, tool: Tool, name: str, value: Any, source: Found | None, made: _Made, template: str) -> None:
         """A value that was found: described by what else its record holds, or named as it is."""
         if source is not None:
             made.anchors.append(source)
@@ -215,11 +219,13 @@ class Filler:
             ]
             self.draw.shuffle(records)
             for record in records[:6]:
-                if told := self._described(name, record):
+                if told := self._described(name, record, template):
                     words, by = told
                     made.put(name, value, Origin("call", record, by))
                     made.given[name], made.spoken[name] = list(by.values()), words
                     return
+            if not self._speakable(name, template):
+                raise Refused("not-described", f"{tool.name}.{name}: nobody knows {value!r:.60} by heart")
         self._given(tool, name, value, Origin("user"), made)
 
     def _given(self, tool: Tool, name: str, value: Any, origin: Origin, made: _Made) -> None:
@@ -228,18 +234,24 @@ class Filler:
         made.put(name, value, origin)
         made.given[name], made.spoken[name] = value, said(value)
 
-    def _described(self, name: str, found: Found) -> tuple[str, dict[str, Any]] | None:
+    def _speakable(self, name: str, template: str) -> bool:
+        """Whether a user may name a value as it is: an order's number, in `order {order_id}`, but no id that has words for it."""
+        if not (self.hints and self.hints.described.get(name)):
+            return True
+        return re.search(rf"{re.escape(name.removesuffix('_id'))}s? \{{{name}s?\}}", template) is not None
+
+    def _described(self, name: str, found: Found, template: str) -> tuple[str, dict[str, Any]] | None:
         """Words by which exactly this value is meant, and the values in them; None where it is named, or nothing tells it."""
         templates = list(self.hints.described.get(name, ())) if self.hints else []
-        if not templates or self.draw.random() >= self.described:
+        if not templates or (self._speakable(name, template) and self.draw.random() >= self.described):
             return None
         self.draw.shuffle(templates)
         kind = self.reach.values(name)
         if any(self.reach.reads[one.read].call.name in self.reach.cut for one in kind):
             return None  # there may be others that nobody has looked at
-        for template in templates:
+        for way in templates:
             by = {}
-            for place in PLACE.findall(template):
+            for place in PLACE.findall(way):
                 held = sorted((one for one in found.seen.view.get(place, ()) if not isinstance(one, tuple)), key=str)
                 if not held:
                     break
@@ -248,7 +260,7 @@ class Filler:
                 fits = {key(other.seen.value) for other in kind if holds(other.seen.view, by)}
                 own = key(found.seen.value)
                 if by and fits == {own} and own not in by.values():
-                    return PLACE.sub(_putter(by), template), by
+                    return PLACE.sub(_putter(by), way), by
         return None
 
     def _candidates(self, tool: Tool, name: str, made: _Made, schema: Mapping[str, Any] | None = None) -> list[Found]:
