@@ -78,6 +78,7 @@ STAGES = {
     "suggest-obfuscations": Listed("synth.search_qa.passages.stage", "Pick passages about a titled thing, mask its name, and suggest vaguer words for details, for people to review."),
     "apply-review": Listed("synth.search_qa.review.stage", "Take back a review: keep what people accepted or edited, with who and when; ledger what they refused."),
     "synth-tasks": Listed("agent_data.tasks.stage", "Make tasks for agents in an environment, each with gold calls executed to its goal; or of collected tools."),
+    "reword-tasks": Listed("agent_data.tasks.reword", "Put tasks in natural words by a language model, and refuse what no longer asks for the same."),
     "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), or as rendered text."),
     "export-rl": Listed("sequences.export_rl", "Write problems as RL prompts with verifier, answer and difficulty, in the columns that slime and verl read."),
 }

@@ -79,7 +79,7 @@ class Maker:
     def split(self, number: int, share: int) -> Iterator[Any]:
         """Tasks, a Failure for each candidate that was refused, and at the end what was counted."""
         config, name = self.config, self.environment.name
-        mix, used = Mix(_pairs(config.kinds, config.steps)), Counter[str]()
+        mix, used = Mix(pairs(config.kinds, config.steps)), Counter[str]()
         texts: set[str] = set()
         made, left, turn, counts = 0, share * config.attempts, 0, Counter[str]()
         while made < share and left > 0:
@@ -172,7 +172,7 @@ class Maker:
             used[f"{request.tool}.{request.told or ''}"] += 1
         goal = Goal(
             "done", place.world.seed, [call.to_json() for call in plan.calls], plan.run.initial, plan.run.final, plan.tell,
-            blueprint=plan.to_json(reach),
+            blueprint=plan.to_json(reach), more={"lines": _lines(reach.person, said)},
         )  # fmt: skip
         if steps == "dialogue":
             asked = [
@@ -246,7 +246,7 @@ class Maker:
         place_hash = place.world.run([])
         goal = Goal(
             "refuse", place.world.seed, initial=place_hash.initial, state=place_hash.final,
-            refuse={"why": refusal.why, "rule": refusal.rule},
+            refuse={"why": refusal.why, "rule": refusal.rule}, more={"lines": _lines(None if named else person, said)},
         )  # fmt: skip
         if plan is not None:
             if lost := missing((value for request in plan.requests for value in request.given.values()), text):
@@ -292,7 +292,12 @@ class Mix:
         return found
 
 
-def _pairs(kinds: Mapping[Any, float], steps: Mapping[Any, float]) -> dict[tuple[str, str], float]:
+def _lines(person: Person | None, said: Sequence[str]) -> list[str]:
+    """The text line by line: introduction, and a line for each request; reword-tasks goes by these."""
+    return [*([person.introduction] if person else []), *said]
+
+
+def pairs(kinds: Mapping[Any, float], steps: Mapping[Any, float]) -> dict[tuple[str, str], float]:
     """The weight of each kind of task with each kind of steps. What is refused takes no calls: it is single, or a dialogue."""
     found = Counter[tuple[str, str]]()
     for kind, weight in kinds.items():
