@@ -39,7 +39,7 @@ def load(seed: int) -> dict[str, Any]:
     for first, last in zip(firsts, lasts, strict=True):
         customer = _customer(dice, first, last, len(state["customers"]))
         state["customers"][customer["customer_id"]] = customer
-        days = dice.sample(range(1, 75), dice.between(1, 4))  # different days, so that a day names an order
+        days = dice.sample(range(1, 50), dice.between(1, 4))  # different days, so that a day names an order
         for ago in sorted(days, reverse=True):
             state["last_order"] += dice.between(1, 9)
             order = _order(dice, state, customer, f"W{state['last_order']}", ago)
@@ -56,12 +56,11 @@ def _product(
     pairs = [(one, other) for one in ones for other in others]
     for number, (one, other) in enumerate(dice.sample(pairs, max(4, len(pairs) - 1))):
         item_id = f"{product_id}-{number + 1}"
+        asked = dice.between(price[0], price[1]) - 0.05 * dice.between(1, 9)
         variants[item_id] = {
             "item_id": item_id, "name": name, "label": f"{one}, {other}", "options": {first: one, second: other},
-            "price": dice.between(price[0], price[1]) - 0.05 * dice.between(1, 9),
-            "stock": 0 if dice.chance(0.15) else dice.between(1, 40),
+            "price": round(asked, 2), "stock": 0 if dice.chance(0.15) else dice.between(1, 40),
         }  # fmt: skip
-        variants[item_id]["price"] = round(variants[item_id]["price"], 2)
     return {"product_id": product_id, "name": name, "category": category, "variants": variants}
 
 
@@ -98,9 +97,9 @@ def address(dice: Dice) -> dict[str, str]:
 
 def _order(dice: Dice, state: dict[str, Any], customer: dict[str, Any], order_id: str, ago: int) -> dict[str, Any]:
     placed = TODAY - timedelta(days=ago)
-    if ago <= 3:
+    if ago <= 4:
         status = "pending"
-    elif ago <= 6:
+    elif ago <= 8:
         status = dice.weighted(STATUSES[:2], (2, 1))
     else:
         status = dice.weighted(STATUSES, SHARES)
@@ -130,4 +129,5 @@ def _order(dice: Dice, state: dict[str, Any], customer: dict[str, Any], order_id
 
 def total(items: list[dict[str, Any]], shipping: str) -> float:
     """What an order costs, with its shipping."""
-    return round(sum(item["price"] * item["quantity"] for item in items) + SHIPPING[shipping], 2)
+    goods: float = sum(item["price"] * item["quantity"] for item in items)
+    return round(goods + SHIPPING[shipping], 2)

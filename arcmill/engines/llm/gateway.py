@@ -164,7 +164,9 @@ class Session:
         try:
             started = time.monotonic()
             answer = await line.endpoint.ask(asked.body, self._patience(asked))
-            self.slowest = max(self.slowest, time.monotonic() - started)
+            took = time.monotonic() - started
+            answer["seconds"] = round(took, 3)  # in the journal: what a stage decides by it, it decides again
+            self.slowest = max(self.slowest, took)
         except Retry as failure:
             line.in_flight -= 1
             self._again(asked, line, failure)
