@@ -77,6 +77,7 @@ STAGES = {
     "extract-graph": Listed("synth.graph.extract", "Ask a language model for the facts that documents state, and keep those whose sentence stands there."),
     "suggest-obfuscations": Listed("synth.search_qa.passages.stage", "Pick passages about a titled thing, mask its name, and suggest vaguer words for details, for people to review."),
     "apply-review": Listed("synth.search_qa.review.stage", "Take back a review: keep what people accepted or edited, with who and when; ledger what they refused."),
+    "collect-tools": Listed("agent_data.tools.stage", "Collect tools from OpenAPI documents, function schemas, Python functions, MCP servers and descriptions in words."),
     "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), as text, or as tokens."),
     "export-rl": Listed("sequences.export_rl", "Write problems, calls of trajectories or tasks of agents as RL prompts with their checker, for slime and verl."),
     "synth-trajectories": Listed("agent_data.trajectories.stage", "Let an agent do tasks in their environments, with a simulated user in dialogues: a conversation each, whatever its end."),
