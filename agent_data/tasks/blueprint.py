@@ -140,10 +140,11 @@ def _elsewhere(left: list[Step], number: int, run: Run, told: Mapping[int, Seque
 def possible(world: World, reach: Reach, request: Request) -> str | None:
     """Whether the world takes a request, by itself; else what it says against it. Raises EpisodeLost."""
     try:
-        _let_in(world, reach, _planned(reach, [request]), request.phrase, lenient=True)
+        run, steps = _let_in(world, reach, _planned(reach, [request]), request.phrase, lenient=True)
     except Refused as refused:
         return refused.detail
-    return None
+    without = world.run([step.call for step in steps if not step.requests])
+    return "it changes nothing" if request.kind == "write" and without.final == run.final else None
 
 
 def _planned(reach: Reach, requests: Sequence[Request]) -> list[Step]:
@@ -178,7 +179,8 @@ def _read_origins(reach: Reach, number: int) -> dict[str, Origin]:
     for name, value in read.call.arguments.items():
         source = read.sources.get(name)
         known = name in facts and facts[name] == value
-        origin = Origin("call", source) if source is not None else Origin("person" if known else "free")
+        # What neither was found nor is known by heart is one of the values that the schema lists.
+        origin = Origin("call", source) if source is not None else Origin("person" if known else "schema")
         for path, _ in leaves(value, name):
             made[path] = origin
     return made
@@ -194,7 +196,7 @@ def _let_in(
         return run, steps
     for number in reach.entries:
         read = reach.reads[number]
-        if "free" in (origin.kind for origin in _read_origins(reach, number).values()):
+        if "schema" in (origin.kind for origin in _read_origins(reach, number).values()):
             continue
         same = [step for step in steps if step.call.key() == read.call.key()]
         first = same or [Step(read.call, _read_origins(reach, number), number)]
@@ -251,7 +253,7 @@ def unfound(steps: Sequence[Step], run: Run) -> list[str]:
     for step, observation in zip(steps, run.observations, strict=True):
         for path, value in leaves(dict(step.call.arguments)):
             origin = step.origins[path] if path in step.origins else step.origins[path.split(".")[0]]
-            if origin.kind in ("user", "person"):
+            if origin.kind in ("user", "person", "schema"):
                 continue
             if not any(key(one.value) == key(value) and holds(one.view, origin.by) for one in before):
                 missing.append(f"{step.call.name}.{path}")

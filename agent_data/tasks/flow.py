@@ -7,7 +7,6 @@ an order); whether it does is proved by a call that was not refused.
 from __future__ import annotations
 
 import itertools
-import random
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -97,7 +96,7 @@ def noun_of(tool: str) -> str:
     return singular(words[1]) if len(words) > 1 else ""
 
 
-def explore(world: World, hints: Hints | None, state: Any, person: Person | None, draw: random.Random) -> Reach:
+def explore(world: World, hints: Hints | None, person: Person | None) -> Reach:
     """Call every reading tool with all that is at hand, level by level. Raises EpisodeLost.
 
     A tool that may write is called too where it takes the person's facts alone and no user would ask for it: it lets them in.
@@ -116,7 +115,7 @@ def explore(world: World, hints: Hints | None, state: Any, person: Person | None
             for tool in sorted(reading, key=lambda one: not one.writes):
                 if play.over:
                     return reach
-                for call, sources in _calls(tool, reach, hints, state, facts, draw):
+                for call, sources in _calls(tool, reach, facts):
                     if call.key() in made:
                         continue
                     if counts[tool.name] >= TOOL_CALLS or len(made) >= ALL_CALLS:
@@ -159,9 +158,7 @@ def _lets_in(tool: Tool, hints: Hints | None, facts: Mapping[str, Any]) -> bool:
     return bool(required) and set(required) <= set(facts) and not (hints and tool.name in hints.asks)
 
 
-def _calls(
-    tool: Tool, reach: Reach, hints: Hints | None, state: Any, facts: Mapping[str, Any], draw: random.Random
-) -> Iterable[tuple[Call, dict[str, Found | None]]]:
+def _calls(tool: Tool, reach: Reach, facts: Mapping[str, Any]) -> Iterable[tuple[Call, dict[str, Found | None]]]:
     """The calls that can be made now, each with where its values come from."""
     properties = tool.parameters.get("properties", {})
     choices: list[list[tuple[Any, Found | None]]] = []
@@ -170,8 +167,6 @@ def _calls(
         ways: list[tuple[Any, Found | None]] = []
         if name in facts:
             ways = [(facts[name], None)]
-        elif hinted := _hinted(hints, tool.name, name):
-            ways = [(hinted(state, random.Random(f"{draw.random()}")), None)]
         elif "enum" in properties.get(name, {}):
             ways = [(value, None) for value in properties[name]["enum"][:12]]
         else:
@@ -207,10 +202,6 @@ def _endings(parameter: str) -> list[str]:
     """`new_payment_method_id` -> payment_method_id, method_id."""
     parts = parameter.split("_")
     return ["_".join(parts[start:]) for start in range(1, len(parts) - 1)]
-
-
-def _hinted(hints: Hints | None, tool: str, parameter: str) -> Any:
-    return hints and (hints.values.get(f"{tool}.{parameter}") or hints.values.get(parameter))
 
 
 def _definitions(tool: Tool) -> dict[str, Any]:

@@ -55,8 +55,7 @@ class Place:
         held = -1 if number is None else number
         if held not in self.reaches:
             person = None if number is None else self.people[number]
-            draw = random.Random(f"{self.world.seed} {held}")
-            self.reaches[held] = explore(self.world, self.hints, self.state, person, draw)
+            self.reaches[held] = explore(self.world, self.hints, person)
         return self.reaches[held]
 
 
@@ -158,7 +157,7 @@ class Maker:
         if len(plan.steps) > self.config.max_calls:
             raise Refused("too-long", f"{len(plan.steps)} calls")
         if kind == "no-tool":
-            refusal = withheld(place.world, plan, place.hints, place.state, reach.person)
+            refusal = withheld(place.world, plan, place.hints, reach.person)
             return self._refusal(place, who, refusal, steps, draw, plan)
         if steps != "dialogue":
             actual = "single" if len(plan.steps) == 1 else "multi"
@@ -208,7 +207,9 @@ class Maker:
                 if (against := possible(place.world, reach, request)) is None:
                     made.append(request)
                     break
-                refused = Refused("refused-by-tool", against)
+                refused = Refused(
+                    "without-effect" if against.startswith("it ") else "refused-by-tool", f"{tool}: {against}"
+                )
         if not made:
             raise refused
         return made
@@ -321,7 +322,7 @@ def check(text: str, plan: Blueprint, tools: Sequence[Tool]) -> None:
             origin = step.origins[path] if path in step.origins else step.origins[path.split(".")[0]]
             if origin.kind in ("user", "person"):
                 given.append(value)
-            else:
+            elif origin.kind == "call":
                 hidden.append(value)
     if lost := missing(given, text):
         raise Refused("value-not-in-text", f"{lost[0]!r:.80}")

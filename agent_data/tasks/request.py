@@ -188,10 +188,8 @@ class Filler:
         chosen = self.draw.sample(list(first.values()), self.draw.choice(range(least, most + 1)))
         values, phrases, given = [], [], []
         for number, candidate in enumerate(chosen):
-            same = [
-                each for each in self.reach.values(one) if each.seen.own and each.seen.value == candidate.seen.value
-            ]
-            told = [(each, *way) for each in same[:6] if (way := self._described(one, each, template))]
+            same = self._records(one, candidate.seen.value)
+            told = [(each, *way) for each in same if (way := self._described(one, each, template))]
             if not told and not self._speakable(one, template):
                 raise Refused(
                     "not-described", f"{tool.name}.{name}: nobody knows {candidate.seen.value!r:.60} by heart"
@@ -233,6 +231,12 @@ class Filler:
             raise Refused("no-value", f"{tool.name}.{name}: {value!r:.80} does not fit its schema")
         made.put(name, value, origin)
         made.given[name], made.spoken[name] = value, said(value)
+
+    def _records(self, name: str, value: Any) -> list[Found]:
+        """The records of a value, those first that take the fewest calls and are about it."""
+        found = [one for one in self.reach.values(name) if one.seen.own and key(one.seen.value) == key(value)]
+        found.sort(key=lambda one: (one.seen.path.count("."), one.read))
+        return sorted(found[:12], key=lambda one: len(self.reach.needs([one.read])))[:6]
 
     def _speakable(self, name: str, template: str) -> bool:
         """Whether a user may name a value as it is: an order's number, in `order {order_id}`, but no id that has words for it."""

@@ -42,7 +42,7 @@ class Seen:
     value: Scalar
     view: View = field(hash=False)
     listed: bool = False  # it is one of several of its kind
-    own: bool = True  # its record is its own, not one that only refers to it: the first field of an object, or its `id`
+    own: bool = True  # its record is its own, not one that only refers to it: its id (the first field of an object, or `id`), or a plain field
 
 
 def singular(word: str) -> str:
@@ -123,7 +123,7 @@ def _walk(
         for inner, value in node.items():
             place = _at(path, inner)
             if scalar(value):
-                owns = inner in (first, "id", f"{parent}_id")
+                owns = inner in (first, "id", f"{parent}_id") or not inner.endswith("_id")
                 yield Seen(_names(inner, parent), place, value, view, listed, owns)
             else:
                 yield from _walk(value, place, singular(inner), inner, outer, view, listed)

@@ -56,7 +56,7 @@ def sentence(way: str, phrase: str) -> str:
     if re.search(r"[.!?:] ?\S* [A-Z]|\n|[\"”]$", phrase) and way.endswith("?"):
         way = "Please {}."
     text = way.format(phrase)
-    return re.sub(r"([!?])\.$", r"\1", text)
+    return re.sub(r"([.!?][\"”]|[!?])\.$", r"\1", text)
 
 
 def whole(person: Person | None, said: Sequence[str], draw: random.Random) -> str:
