@@ -35,11 +35,6 @@ class Told:
     seen: Seen
     of: Mapping[str, Any]
 
-    @property
-    def place(self) -> str:
-        """Its path without places in lists."""
-        return ".".join(part for part in self.seen.path.split(".") if not part.isdigit())
-
     def stands(self, value: Seen) -> bool:
         """Whether another place gives the same of the same thing."""
         return bool(
@@ -65,7 +60,7 @@ class Blueprint:
     def tell(self) -> list[dict[str, Any]]:
         """As goals hold it: what must be told, each with the texts of which one is enough."""
         return [
-            {"what": f"{self.steps[told.step].call.name}.{told.place}", "values": forms(told.seen.value)}
+            {"what": f"{self.steps[told.step].call.name}.{told.seen.place}", "values": forms(told.seen.value)}
             for number, values in sorted(self.told.items())
             for told in values
         ]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent_data.tasks.execute import Call, World, called, parsed
-from agent_data.tasks.views import Seen, key, scalar, seen, singular
+from agent_data.tasks.views import Seen, key, seen, singular
 from arcmill.functions.check import checker
 
 if TYPE_CHECKING:
@@ -53,18 +53,25 @@ class Reach:
     refused: Counter[str] = field(default_factory=Counter)
     entries: list[int] = field(default_factory=list)  # reads that take nothing but what the person knows
     _by_name: dict[str, list[Found]] = field(default_factory=dict)
+    _before: list[frozenset[int]] = field(default_factory=list)
+    _checks: dict[tuple[str, str], Callable[[Any], list[str]]] = field(default_factory=dict)
     _fits: dict[tuple[str, str, Any], bool] = field(default_factory=dict)
 
     def fits(self, tool: Tool, parameter: str, value: Any) -> bool:
         """Whether the schema lets a parameter take a value."""
         asked = (tool.name, parameter, key(value))
         if asked not in self._fits:
-            self._fits[asked] = fits_schema(tool, parameter, value)
+            check = self._checks.get(asked[:2])
+            if check is None:
+                check = self._checks[asked[:2]] = parameter_checker(tool, parameter)
+            self._fits[asked] = not check(value)
         return self._fits[asked]
 
     def add(self, read: Read) -> None:
         number = len(self.reads)
         self.reads.append(read)
+        taken = [self._before[found.read] for found in read.sources.values() if found is not None]
+        self._before.append(frozenset([number]).union(*taken))
         for value in read.seen:
             for name in value.names:
                 self._by_name.setdefault(name, []).append(Found(number, value))
@@ -80,14 +87,26 @@ class Reach:
 
     def needs(self, reads: Iterable[int]) -> list[int]:
         """The reads with all that they take from, in their order."""
+        return sorted(set[int]().union(*(self._before[one] for one in reads)))
+
+    def graph(self) -> Any:
+        """The data-flow graph as far as calls proved it, a networkx MultiDiGraph of tools: an edge for each field that gave
+        a parameter its value, with `field`, `parameter` and how often (`calls`)."""
         import networkx as nx
 
-        graph = nx.DiGraph()
-        graph.add_nodes_from(range(len(self.reads)))
-        for number, read in enumerate(self.reads):
-            graph.add_edges_from((found.read, number) for found in read.sources.values() if found is not None)
-        wanted = set(reads)
-        return sorted(wanted.union(*(nx.ancestors(graph, one) for one in wanted)) if wanted else wanted)
+        made = nx.MultiDiGraph()
+        made.add_nodes_from(dict.fromkeys(read.call.name for read in self.reads))
+        for read in self.reads:
+            for parameter, source in read.sources.items():
+                if source is None:
+                    continue
+                giver, place = self.reads[source.read].call.name, source.seen.place
+                name = f"{place} {parameter}"
+                if made.has_edge(giver, read.call.name, name):
+                    made.edges[giver, read.call.name, name]["calls"] += 1
+                else:
+                    made.add_edge(giver, read.call.name, name, field=place, parameter=parameter, calls=1)
+        return made
 
 
 def noun_of(tool: str) -> str:
@@ -139,17 +158,10 @@ def explore(world: World, hints: Hints | None, person: Person | None) -> Reach:
 
 
 def edges(reach: Reach) -> Counter[str]:
-    """The data-flow graph as far as calls proved it: "get_customer.orders -> get_order.order_id" -> how often."""
+    """The edges of the data-flow graph as text: "get_customer.orders -> get_order.order_id" -> how often."""
     found = Counter[str]()
-    for read in reach.reads:
-        for parameter, source in read.sources.items():
-            if source is not None:
-                place = ".".join(part for part in source.seen.path.split(".") if not part.isdigit())
-                giver = reach.reads[source.read].call.name
-                # A list by another name has ids for keys: its own name is what stands.
-                if source.seen.listed and place.endswith(str(source.seen.value)):
-                    place = place[: -len(str(source.seen.value))].rstrip(".")
-                found[f"{giver}.{place} -> {read.call.name}.{parameter}"] += 1
+    for giver, taker, edge in reach.graph().edges(data=True):
+        found[f"{giver}.{edge['field']} -> {taker}.{edge['parameter']}"] += edge["calls"]
     return found
 
 
@@ -208,10 +220,7 @@ def _definitions(tool: Tool) -> dict[str, Any]:
     return {"$defs": tool.parameters["$defs"]} if "$defs" in tool.parameters else {}
 
 
-def fits_schema(tool: Tool, parameter: str, value: Any) -> bool:
-    """Whether a value may be given for a parameter, by the schema alone."""
+def parameter_checker(tool: Tool, parameter: str) -> Callable[[Any], list[str]]:
+    """What is wrong with a value for a parameter, by its own schema alone."""
     schema = tool.parameters.get("properties", {}).get(parameter, {})
-    return not checker({**schema, **_definitions(tool)})(value)
-
-
-__all__ = ["Found", "Read", "Reach", "edges", "explore", "fits_schema", "noun_of", "scalar"]
+    return checker({**schema, **_definitions(tool)})

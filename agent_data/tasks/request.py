@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_data.tasks.check import said
 from agent_data.tasks.execute import Call
-from agent_data.tasks.flow import Found, Reach, fits_schema
+from agent_data.tasks.flow import Found, Reach
 from agent_data.tasks.invent import invented
 from agent_data.tasks.views import holds, key, leaves, singular
 
@@ -227,7 +227,7 @@ class Filler:
         self._given(tool, name, value, Origin("user"), made)
 
     def _given(self, tool: Tool, name: str, value: Any, origin: Origin, made: _Made) -> None:
-        if not fits_schema(tool, name, value):
+        if not self.reach.fits(tool, name, value):
             raise Refused("no-value", f"{tool.name}.{name}: {value!r:.80} does not fit its schema")
         made.put(name, value, origin)
         made.given[name], made.spoken[name] = value, said(value)

@@ -44,6 +44,13 @@ class Seen:
     listed: bool = False  # it is one of several of its kind
     own: bool = True  # its record is its own, not one that only refers to it: its id (the first field of an object, or `id`), or a plain field
 
+    @property
+    def place(self) -> str:
+        """Its path without places in lists."""
+        parts = [part for part in self.path.split(".") if not part.isdigit()]
+        # In a list by another name the id is the key.
+        return ".".join(parts[:-1] if parts and parts[-1] == self.value else parts)
+
 
 def singular(word: str) -> str:
     """`orders` -> `order`, as far as endings tell."""
@@ -74,7 +81,9 @@ def holds(view: View, by: Mapping[str, Any]) -> bool:
 
 def key(value: Any) -> Any:
     """A scalar as views hold it: true is not 1, 10 is 10.0."""
-    return ("bool", value) if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return ("bool", value)
+    return value if isinstance(value, str | int | float) else repr(value)
 
 
 def scalar(value: Any) -> bool:
