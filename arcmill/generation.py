@@ -22,6 +22,7 @@ from pydantic import field_validator
 
 from arcmill.config import Field, StageConfig
 from arcmill.records import ToolCall
+from arcmill.stage import Outcome
 
 _OWN = frozenset({
     "model", "messages", "prompt", "seed", "n", "best_of", "stream", "max_tokens", "max_completion_tokens", "temperature",
@@ -120,9 +121,9 @@ def _result(wanted: Any) -> Any:
 
 
 class Made(NamedTuple):
-    """What a core returns where it also counts: rows, and sums for the manifest's `statistics`."""
+    """What a core returns where it also counts: rows or the outcome of the row, and sums for the manifest's `statistics`."""
 
-    rows: Sequence[Any]
+    rows: Sequence[Any] | Outcome
     tallies: Mapping[str, int] = {}
 
 

@@ -34,12 +34,7 @@ def sft_schema(config: ExportSft, as_json: bool = True) -> pa.Schema:
     With `arguments: json` two kinds of text are marked as JSON, unless `as_json` is False: rows are built without.
     """
     marked = pa.json_(pa.string()) if as_json and config.arguments == "json" else _TEXT
-    function = pa.struct([("name", pa.string()), ("arguments", marked)])
-    call = pa.struct([("id", pa.string()), ("type", pa.string()), ("function", function)])
-    message = pa.struct(
-        [("role", pa.string()), ("content", _TEXT), ("reasoning_content", _TEXT), ("tool_calls", pa.list_(call)),
-         ("tool_call_id", pa.string())]
-    )  # fmt: skip
+    message = message_type(as_json and config.arguments == "json")
     context = [
         ("tools", marked), ("chat_template_kwargs", pa.struct([("enable_thinking", pa.bool_())])),
     ]  # fmt: skip
@@ -54,6 +49,16 @@ def sft_schema(config: ExportSft, as_json: bool = True) -> pa.Schema:
     }  # fmt: skip
     row = [("id", pa.string()), ("source", pa.string()), ("turn", pa.int32()), ("enable_thinking", pa.bool_())]
     return pa.schema([*row, *columns[config.layout]])
+
+
+def message_type(marked: bool) -> pa.StructType:
+    """A message in OpenAI's form; `marked`: the arguments of calls are JSON, not merely text."""
+    function = pa.struct([("name", pa.string()), ("arguments", pa.json_(pa.string()) if marked else _TEXT)])
+    call = pa.struct([("id", pa.string()), ("type", pa.string()), ("function", function)])
+    return pa.struct(
+        [("role", pa.string()), ("content", _TEXT), ("reasoning_content", _TEXT), ("tool_calls", pa.list_(call)),
+         ("tool_call_id", pa.string())]
+    )  # fmt: skip
 
 
 def to_batches(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -114,6 +119,8 @@ def _training_rows(conversation: Conversation, config: ExportSft) -> list[Traini
         turns = training_rows(conversation, config.end)
     else:
         messages = conversation.messages
+        while messages and messages[-1].role == "tool":  # a call that ended the episode
+            messages = messages[:-1]
         stop = OBSERVATION if messages and messages[-1].tool_calls else config.end
         turns = [TrainingRow(max(0, sum(message.role == "user" for message in messages) - 1), messages, stop)]
     if not turns or not turns[-1].messages or turns[-1].messages[-1].role != "assistant":

@@ -60,7 +60,9 @@ class DataEnvironment(Environment):
 
     def __init__(
         self,
-        load: Callable[[int], Any],  # seed -> the first state, a JSON value; called once a seed, and copied for each episode
+        load: Callable[
+            [int], Any
+        ],  # seed -> the first state, a JSON value; called once a seed, and copied for each episode
         functions: Sequence[Function | type],
         *,
         policy: str = "",
@@ -70,34 +72,30 @@ class DataEnvironment(Environment):
         confirm: Collection[str] = (),  # tools that the policy wants the user's yes for, in a dialogue
         writes: Collection[str] = (),  # tools that may change the data, beside those decorated with @writes; see below
         ends: Collection[str] = (),  # tools that end the episode, beside those decorated with @ends
-        session: Collection[str] = (),  # keys of the data that are no part of the state, such as who has been identified
+        seeded: bool = True,  # whether `load` gives another state for another seed
+        session: Collection[
+            str
+        ] = (),  # keys of the data that are no part of the state, such as who has been identified
         errors: str | None = None,  # a text that begins so is a refusal, as "Error" in tau-bench's tools
         code: Sequence[Path | str] | None = None,
         data_digest: str = "",  # of data that `load` reads from files
     ) -> None:
         self._load, self._hints, self._breaches, self._errors = load, hints, tuple(breaches), errors
         self._first: dict[int, bytes] = {}
-        self._session = frozenset(session)
+        self._session, self._seeded = frozenset(session), seeded
         self.policy, self.confirm = policy, frozenset(confirm)
         self._functions: dict[str, Function] = {}
         # Where nothing says which tools write, any may: a world is judged wrongly by a write that nobody looked at.
         unsaid = not writes and not any(getattr(function, "writes", False) for function in functions)
         tools = []
         for function in functions:
-            schema, called = _schema(function)
-            name = str(schema["name"])
+            name, description, parameters, returns, called = _tool(function)
             if name in self._functions:
                 raise UsageError(f"two tools are named {name}")
             self._functions[name] = called
-            tools.append(
-                Tool(
-                    name,
-                    str(schema.get("description") or ""),
-                    schema["parameters"],
-                    writes=unsaid or name in writes or bool(getattr(function, "writes", False)),
-                    ends=name in ends or bool(getattr(function, "ends", False)),
-                )
-            )
+            may_write = unsaid or name in writes or bool(getattr(function, "writes", False))
+            last = name in ends or bool(getattr(function, "ends", False))
+            tools.append(Tool(name, description, parameters, may_write, last, returns))
         if unknown := sorted({*writes, *ends, *confirm} - self._functions.keys()):
             raise UsageError(f"no tool is named {', '.join(unknown)}; there are: {', '.join(self._functions)}")
         self.tools = tuple(tools)
@@ -106,7 +104,9 @@ class DataEnvironment(Environment):
     def begin(self, seed: int, tools: Sequence[Tool] | None = None) -> Episode:
         import orjson
 
-        return Held(orjson.loads(self._state(seed)), self._functions, self._errors, self._session)
+        return Held(
+            orjson.loads(self._state(seed if self._seeded else 0)), self._functions, self._errors, self._session
+        )
 
     def breaches(self, trace: Trace) -> list[str]:
         return [found for check in self._breaches for found in check(trace)]
@@ -122,14 +122,18 @@ class DataEnvironment(Environment):
             try:
                 made = orjson.dumps(self._load(seed))  # the order of keys is kept, since agents read it
             except TypeError as error:
-                raise UsageError(f"environment {self.name}: the data of seed {seed} is no JSON value ({error})") from None
+                raise UsageError(
+                    f"environment {self.name}: the data of seed {seed} is no JSON value ({error})"
+                ) from None
             if len(self._first) >= KEPT:
                 del self._first[next(iter(self._first))]
             self._first[seed] = made
         return self._first[seed]
 
     def _digest(self, functions: Sequence[Any], code: Sequence[Path | str] | None, data_digest: str) -> str:
-        digest = sha256(canonical([self.policy, data_digest, [[tool.schema(), tool.writes, tool.ends] for tool in self.tools]]))
+        digest = sha256(
+            canonical([self.policy, data_digest, [[tool.schema(), tool.writes, tool.ends] for tool in self.tools]])
+        )
         for path in _files(code) if code is not None else _modules([self._load, *functions]):
             content = path.read_bytes()
             digest.update(f"\0{path.name}\0{len(content)}\0".encode() + content)
@@ -157,22 +161,19 @@ class Held(Episode):
         return {key: value for key, value in self.data.items() if key not in self.session}
 
 
-def _schema(function: Any) -> tuple[dict[str, Any], Function]:
-    """Name, description and parameters of a function or of a tool class, and what is called."""
+def _tool(function: Any) -> tuple[str, str, dict[str, Any], dict[str, Any] | None, Function]:
+    """Name, description, parameters, result of a function or of a tool class, and what is called."""
     if hasattr(function, "get_info") and hasattr(function, "invoke"):
         told = function.get_info()
-        return dict(told.get("function", told)), function.invoke
-    from arcmill.functions.python import function_schema
+        told = told.get("function", told)
+        return str(told["name"]), str(told.get("description", "")), dict(told["parameters"]), None, function.invoke
+    from arcmill.functions.python import described
 
-    names = list(inspect.signature(function).parameters)
-    if not names:
-        raise UsageError(f"{function.__name__}: a tool's first parameter is the data")
-    made = function_schema(function)
-    told = dict(made.get("function", made))
-    parameters = dict(told["parameters"])
-    parameters["properties"] = {name: kind for name, kind in parameters["properties"].items() if name != names[0]}
-    parameters["required"] = [name for name in parameters.get("required", []) if name != names[0]]
-    return {**told, "parameters": parameters}, function
+    try:
+        made = described(function, skip=1)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    return made.name, made.description, made.parameters, made.returns, function
 
 
 def _modules(functions: Sequence[Any]) -> list[Path]:

@@ -14,10 +14,13 @@ Kapoor Keita Kowalczyk Laurent Lindqvist Lombardi Marchetti Mbeki Moreau Nakata 
 Osei Papadakis Pereira Petrov Quispe Rasmussen Rinaldi Rosenthal Sato Schreiber Silva Sorensen Szabo Takeda Tanaka Tran
 Ueda Valdez Varga Vermeer Voss Wallin Whitlock Yamamoto Yilmaz Zhou Ziegler""".split()
 
-STREETS = """Alder Lane;Bramble Street;Canal Row;Chapel Hill;Cooper's Yard;Dovecote Road;Elm Terrace;Ferry Street;Gasworks Lane;
-Harbour View;Ivy Close;Juniper Way;Kiln Street;Lantern Court;Linden Avenue;Mill Road;Nettle Lane;Orchard Drive;Pinewood Crescent;
-Quarry Street;Rope Walk;Saltmarsh Road;Station Parade;Tanner Street;Upper Green;Vine Street;Weaver's Row;Willow Bank"""
-STREETS = [street.strip() for street in STREETS.split(";")]
+STREETS = [
+    street.strip()
+    for street in """Alder Lane; Bramble Street; Canal Row; Chapel Hill; Cooper's Yard; Dovecote Road; Elm Terrace; Ferry Street; Gasworks
+Lane; Harbour View; Ivy Close; Juniper Way; Kiln Street; Lantern Court; Linden Avenue; Mill Road; Nettle Lane; Orchard
+Drive; Pinewood Crescent; Quarry Street; Rope Walk; Saltmarsh Road; Station Parade; Tanner Street; Upper Green; Vine
+Street; Weaver's Row; Willow Bank""".split(";")
+]
 
 CITIES = """Aldermoor Brackwater Carrowby Dunmere Eastwick Fennimore Glasshaven Harlowe Inverlane Kestrelford Larkhill Marrowdale
 Northgate Oxley Pendrith Quillhaven Ravensmouth Silverbeck Thornbury Westmarch""".split()

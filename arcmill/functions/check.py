@@ -2,25 +2,98 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from itertools import islice
+from typing import Any, NoReturn
+
+from arcmill.functions.cost import cost
+from arcmill.functions.normal import normal_schema
+from arcmill.functions.walk import DEEPEST, SchemaError
 
 Checker = Callable[[Mapping[str, Any]], list[str]]
 
+MOST_MISTAKES = 20  # that are told of one call
+MOST_CHARACTERS = 300  # of each
+MOST_PARTS = 200_000  # values in the arguments of one call
+MOST_WORK = 5_000_000  # steps of a validator, at worst, for one call
+
 
 def checker(parameters: Mapping[str, Any]) -> Checker:
-    """A function that says what is wrong with a call's arguments: texts such as "count is 'two', not an integer"; [] where
-    nothing is. ValueError for a schema that cannot be used, such as one with references out of itself."""
+    """A function that says what is wrong with a call's arguments: texts such as "count: 'two' is not of type integer"; [] where
+    nothing is. Any kind of schema is taken, as `normal_schema` reads it.
+
+    Both may come from anyone: nothing is fetched, patterns match in linear time, and what would take too long is refused: a
+    schema by ValueError (SchemaError), arguments by a text. A tool's `format` is not checked, as 2020-12 has it.
+    """
     import jsonschema_rs
 
-    made = jsonschema_rs.validator_for(dict(parameters))
+    schema = normal_schema(dict(parameters))
+    price = cost(schema)
+    try:
+        made = jsonschema_rs.Draft202012Validator(
+            schema, retriever=_refuse, pattern_options=jsonschema_rs.RegexOptions()
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError, RecursionError) as error:
+        raise SchemaError("no-schema", str(error)[:MOST_CHARACTERS]) from None
 
     def check(arguments: Mapping[str, Any]) -> list[str]:
-        if made.is_valid(arguments):
-            return []
-        return [
-            f"{'.'.join(map(str, error.instance_path)) or 'arguments'}: {error.message}"
-            for error in made.iter_errors(arguments)
-        ]
+        nodes, depth = _measure(arguments)
+        if nodes > MOST_PARTS or depth > DEEPEST:
+            return [f"arguments: more than {MOST_PARTS} values, or nested deeper than {DEEPEST}"]
+        if price.of(nodes, depth) > MOST_WORK:
+            return ["arguments: too large or too deep for a schema of so many alternatives"]
+        try:
+            if made.is_valid(arguments):
+                return []
+            return [
+                f"{'.'.join(map(str, error.instance_path)) or 'arguments'}: {error.message}"[:MOST_CHARACTERS]
+                for error in islice(made.iter_errors(arguments), MOST_MISTAKES)
+            ]
+        except (ValueError, TypeError, RecursionError) as error:  # half surrogate pairs, what JSON cannot hold
+            return [f"arguments: cannot be read as JSON ({error})"[:MOST_CHARACTERS]]
 
     return check
+
+
+def call_checker(tools: list[Any] | tuple[Any, ...]) -> Callable[[str, str], list[str]]:
+    """A function (name, arguments as JSON text) -> what is wrong with a call of one of these tools, each in OpenAI's form or its
+    JSON text. SchemaError for a tool that cannot be used."""
+    checkers: dict[str, Checker] = {}
+    for tool in tools:
+        held = json.loads(tool) if isinstance(tool, str) else tool
+        function = held.get("function", held)
+        checkers[function["name"]] = checker(function.get("parameters") or {"type": "object"})
+
+    def check(name: str, text: str) -> list[str]:
+        if name not in checkers:
+            return [f"no function named {name!r:.80}"]
+        try:
+            arguments = json.loads(text or "{}")
+        except (ValueError, RecursionError):
+            return ["the arguments are not JSON"]
+        if not isinstance(arguments, dict):
+            return ["the arguments are not a JSON object"]
+        return checkers[name](arguments)
+
+    return check
+
+
+def _refuse(uri: str) -> NoReturn:
+    raise ValueError(f"{uri} is not fetched")
+
+
+def _measure(value: Any) -> tuple[int, int]:
+    """How many values there are, and how deep they are nested; counting ends where it is too much."""
+    nodes, depth, level = 0, 0, [value]
+    while level and nodes <= MOST_PARTS and depth <= DEEPEST:
+        nodes += len(level)
+        depth += 1
+        below: list[Any] = []
+        for one in level:
+            if isinstance(one, Mapping):
+                below.extend(one.values())
+            elif isinstance(one, list | tuple):
+                below.extend(one)
+        level = below
+    return nodes, depth

@@ -82,7 +82,7 @@ def test_text_with_the_spans_of_the_loss(conversations: str, tmp_path: Path) -> 
     assert learned[2][0].endswith("</tool_call><|observation|>") and "None" not in rows[2]["text"]
     assert learned[3] == ["\nHo<|endoftext|>"]
     assert parse(rows[2]["text"]).messages[1] == Message("user", "Hi")
-    assert dataset.statistics == {"conversations": 3, "rows": 4}
+    assert dataset.statistics == {"conversations": 3, "rows": 4, "rows_direct": 1, "rows_thinking": 3}
     assert dataset.counts["in"] == len(ALL) and dataset.counts["kept"] == 3 and dataset.counts["created"] == 4
 
 
@@ -97,9 +97,10 @@ def test_text_of_the_later_dialect_by_conversation(conversations: str, tmp_path:
 
 def test_messages_as_openai_writes_them(conversations: str, tmp_path: Path) -> None:
     dataset = exported(conversations, tmp_path)
-    assert set(ledger_of(dataset)) == set(BAD) - {"special-token"}  # which only a dialect can tell
+    assert ledger_of(dataset) == {reason: reason for reason in BAD}
     rows = rows_of(dataset)
-    assert [row["id"] for row in rows] == ["one", "two", "three", "special-token"]
+    assert [row["id"] for row in rows] == ["one", "two", "three"]
+    assert dataset.statistics["reasoning_of_earlier_turns"] == 1  # which templates leave out
     call = rows[1]["messages"][4]
     assert call["content"] == "" and call["reasoning_content"] == "call"
     assert call["tool_calls"][0] == {
@@ -109,7 +110,7 @@ def test_messages_as_openai_writes_them(conversations: str, tmp_path: Path) -> N
     }
     assert rows[1]["messages"][0]["tool_calls"] == []
     assert json.loads(rows[1]["tools"]) == [json.loads(TOOL)] and rows[0]["tools"] is None
-    assert [row["enable_thinking"] for row in rows] == [True, True, False, True]
+    assert [row["enable_thinking"] for row in rows] == [True, True, False]
     assert [row["chat_template_kwargs"] for row in rows][2] == {"enable_thinking": False}
     # What is exported renders as the conversation itself.
     assert render(rows[1]["messages"], json.loads(rows[1]["tools"])) == render(
@@ -118,21 +119,22 @@ def test_messages_as_openai_writes_them(conversations: str, tmp_path: Path) -> N
     )  # fmt: skip
 
 
-def test_a_dialect_checks_messages(conversations: str, tmp_path: Path) -> None:
-    assert ledger_of(exported(conversations, tmp_path, dialect="glm45")) == {reason: reason for reason in BAD}
+def test_only_the_protocol_for_models_of_other_formats(conversations: str, tmp_path: Path) -> None:
+    dataset = exported(conversations, tmp_path, check="protocol")
+    assert ledger_of(dataset) == {reason: reason for reason in set(BAD) - {"special-token"}}
 
 
 def test_completion_has_the_last_turn_apart(conversations: str, tmp_path: Path) -> None:
     rows = rows_of(exported(conversations, tmp_path, layout="completion"))
-    assert [(len(row["prompt"]), len(row["completion"])) for row in rows] == [(1, 1), (2, 1), (4, 4), (1, 1), (1, 1)]
+    assert [(len(row["prompt"]), len(row["completion"])) for row in rows] == [(1, 1), (2, 1), (4, 4), (1, 1)]
     assert rows[2]["completion"][0]["role"] == "assistant"
 
 
 def test_sharegpt(tmp_path: Path) -> None:
     refused = [
-        Conversation("text", [Message("user", "a"), Message("assistant", "b", None, [CALL])], "s"),
+        Conversation("text", [Message("user", "a"), Message("assistant", "b", None, [CALL])], "s", [TOOL]),
         Conversation("two users", [Message("user", "a"), Message("user", "a"), Message("assistant", "b")], "s"),
-        Conversation("late system", [*GOOD[0].messages, Message("system", "s"), *GOOD[0].messages], "s"),
+        Conversation("late system", [Message("user", "a"), Message("system", "s"), Message("assistant", "b")], "s"),
         Conversation("half", [Message("user", "a"), Message("assistant", "", None, [ToolCall("", "f", '{"a": "\\ud800"}')])], "s"),
     ]  # fmt: skip
     dataset = exported(dataset_of("Conversation", [*GOOD, *refused], str(tmp_path / "in")), tmp_path, layout="sharegpt")

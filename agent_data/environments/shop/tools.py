@@ -112,11 +112,13 @@ def list_categories(data: Data) -> list[str]:
     return list(CATEGORIES)
 
 
-def search_products(data: Data, query: str, category: Category | None = None, max_price: float | None = None) -> list[Data]:
+def search_products(
+    data: Data, query: str = "", category: Category | None = None, max_price: float | None = None
+) -> list[Data]:
     """Products whose name holds all words of the query, with the lowest price and the number of variants.
 
     Args:
-        query: Words of the product's name, such as "desk lamp". Empty: all products.
+        query: Words of the product's name, such as "desk lamp"; empty for all products.
         category: Only products of this category.
         max_price: Only products with a variant at this price or less.
     """
@@ -137,13 +139,17 @@ def search_products(data: Data, query: str, category: Category | None = None, ma
 
 
 def get_product(data: Data, product_id: str) -> Data:
-    """A product with all its variants: item id, options, price, stock.
+    """A product with all its variants: item id, options, price, stock; and the lowest of the prices.
 
     Args:
         product_id: The product, such as P1004.
     """
     product = record(data["products"], product_id, "product")
-    return {**product, "variants": list(product["variants"].values())}
+    variants = list(product["variants"].values())
+    return {
+        "product_id": product_id, "name": product["name"], "category": product["category"],
+        "lowest_price": min(variant["price"] for variant in variants), "variants": variants,
+    }  # fmt: skip
 
 
 @writes
@@ -423,7 +429,9 @@ def _returnable(order: Data, item_id: str) -> Data:
     if item["status"] != "ordered":
         raise ToolError(f"{item_id}: {item['status']} already")
     if TODAY - date.fromisoformat(order["delivered"]) > timedelta(days=RETURN_DAYS):
-        raise ToolError(f"order {order['order_id']} was delivered on {order['delivered']}, more than {RETURN_DAYS} days ago")
+        raise ToolError(
+            f"order {order['order_id']} was delivered on {order['delivered']}, more than {RETURN_DAYS} days ago"
+        )
     return item
 
 
@@ -443,7 +451,11 @@ def _replacement(data: Data, order: Data, item_id: str, new_item_id: str) -> tup
 
 def _address(street: str, city: str, zip: str) -> Data:
     made = {"street": " ".join(street.split()), "city": " ".join(city.split()), "zip": zip.strip()}
-    if not made["street"] or not made["city"] or not (made["zip"].isascii() and made["zip"].isdigit() and len(made["zip"]) == 5):
+    if (
+        not made["street"]
+        or not made["city"]
+        or not (made["zip"].isascii() and made["zip"].isdigit() and len(made["zip"]) == 5)
+    ):
         raise ToolError("an address has a street, a city, and a zip code of five digits")
     return made
 

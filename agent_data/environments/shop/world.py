@@ -22,15 +22,24 @@ STATUSES, SHARES = ("pending", "shipped", "delivered", "cancelled"), (9, 3, 12, 
 def load(seed: int) -> dict[str, Any]:
     """The state of a seed: products, customers, orders, waiting list, and the last number given to an order."""
     dice = Dice(f"shop {seed}")
-    state: dict[str, Any] = {"products": {}, "customers": {}, "orders": {}, "waiting": [], "last_order": 40_000 + dice.below(900), "session": {}}
+    state: dict[str, Any] = {
+        "products": {},
+        "customers": {},
+        "orders": {},
+        "waiting": [],
+        "last_order": 40_000 + dice.below(900),
+        "session": {},
+    }
     for category, name, low, high, options in GOODS:
-        product = _product(dice, f"P{1000 + 7 * len(state['products']) + dice.below(7)}", category, name, (low, high), options)
+        product = _product(
+            dice, f"P{1000 + 7 * len(state['products']) + dice.below(7)}", category, name, (low, high), options
+        )
         state["products"][product["product_id"]] = product
     firsts, lasts = dice.sample(FIRST, CUSTOMERS), dice.sample(LAST, CUSTOMERS)
     for first, last in zip(firsts, lasts, strict=True):
         customer = _customer(dice, first, last, len(state["customers"]))
         state["customers"][customer["customer_id"]] = customer
-        days = dice.sample(range(1, 75), dice.between(1, 4))  # different days, so that a day names an order
+        days = dice.sample(range(1, 50), dice.between(1, 4))  # different days, so that a day names an order
         for ago in sorted(days, reverse=True):
             state["last_order"] += dice.between(1, 9)
             order = _order(dice, state, customer, f"W{state['last_order']}", ago)
@@ -47,12 +56,11 @@ def _product(
     pairs = [(one, other) for one in ones for other in others]
     for number, (one, other) in enumerate(dice.sample(pairs, max(4, len(pairs) - 1))):
         item_id = f"{product_id}-{number + 1}"
+        asked = dice.between(price[0], price[1]) - 0.05 * dice.between(1, 9)
         variants[item_id] = {
             "item_id": item_id, "name": name, "label": f"{one}, {other}", "options": {first: one, second: other},
-            "price": dice.between(price[0], price[1]) - 0.05 * dice.between(1, 9),
-            "stock": 0 if dice.chance(0.15) else dice.between(1, 40),
+            "price": round(asked, 2), "stock": 0 if dice.chance(0.15) else dice.between(1, 40),
         }  # fmt: skip
-        variants[item_id]["price"] = round(variants[item_id]["price"], 2)
     return {"product_id": product_id, "name": name, "category": category, "variants": variants}
 
 
@@ -62,7 +70,12 @@ def _customer(dice: Dice, first: str, last: str, number: int) -> dict[str, Any]:
     methods[card] = {"payment_method_id": card, "kind": "card", "label": f"card ending in {dice.between(1000, 9999)}"}
     if dice.chance(0.6):
         gift = f"gift-{1000 + number * 100 + dice.below(100)}"
-        methods[gift] = {"payment_method_id": gift, "kind": "gift card", "label": "gift card", "balance": float(dice.between(5, 180))}
+        methods[gift] = {
+            "payment_method_id": gift,
+            "kind": "gift card",
+            "label": "gift card",
+            "balance": float(dice.between(5, 180)),
+        }
     if dice.chance(0.4):
         purse = f"purse-{1000 + number * 100 + dice.below(100)}"
         methods[purse] = {"payment_method_id": purse, "kind": "PocketPay", "label": "PocketPay account"}
@@ -84,9 +97,9 @@ def address(dice: Dice) -> dict[str, str]:
 
 def _order(dice: Dice, state: dict[str, Any], customer: dict[str, Any], order_id: str, ago: int) -> dict[str, Any]:
     placed = TODAY - timedelta(days=ago)
-    if ago <= 3:
+    if ago <= 4:
         status = "pending"
-    elif ago <= 6:
+    elif ago <= 8:
         status = dice.weighted(STATUSES[:2], (2, 1))
     else:
         status = dice.weighted(STATUSES, SHARES)
@@ -116,4 +129,5 @@ def _order(dice: Dice, state: dict[str, Any], customer: dict[str, Any], order_id
 
 def total(items: list[dict[str, Any]], shipping: str) -> float:
     """What an order costs, with its shipping."""
-    return round(sum(item["price"] * item["quantity"] for item in items) + SHIPPING[shipping], 2)
+    goods: float = sum(item["price"] * item["quantity"] for item in items)
+    return round(goods + SHIPPING[shipping], 2)

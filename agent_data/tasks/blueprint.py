@@ -1,0 +1,231 @@
+"""The gold calls of a task: what the requests take, no call more, executed to the state that is the goal.
+
+A call is needed where the calls without it are refused, end in another state, break the policy, take a value that none before
+gave, or leave untold what was asked. Calls that are not needed go; a request that changes nothing is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent_data.tasks.check import forms
+from agent_data.tasks.execute import Call, Run, World
+from agent_data.tasks.flow import Reach, noun_of
+from agent_data.tasks.request import Origin, Refused, Request, told_values
+from agent_data.tasks.views import Seen, holds, key, leaves, seen
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A call of the blueprint: one that a request is about, or one that only finds something out (`read`)."""
+
+    call: Call
+    origins: dict[str, Origin]
+    read: int | None = None
+    requests: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class Blueprint:
+    """Needed calls in their order, with what they gave."""
+
+    steps: list[Step]
+    requests: list[Request]
+    run: Run
+    tell: list[dict[str, Any]] = field(default_factory=list)
+    ordered: bool = False  # another order of the requests would end elsewhere
+
+    @property
+    def calls(self) -> list[Call]:
+        return [step.call for step in self.steps]
+
+    def observed(self, number: int) -> list[Seen]:
+        return seen(self.run.observations[number], noun_of(self.steps[number].call.name))
+
+    def to_json(self, reach: Reach) -> dict[str, Any]:
+        """How it was made, as goals hold it: the origin of each argument, and what was asked."""
+        place = {step.read: number for number, step in enumerate(self.steps) if step.read is not None}
+        calls = []
+        for step in self.steps:
+            origins = {}
+            for path, origin in step.origins.items():
+                told: dict[str, Any] = {"from": origin.kind}
+                if origin.found is not None:
+                    giver = place.get(origin.found.read)
+                    told |= {"call": giver, "path": origin.found.seen.path} if giver is not None else {}
+                if origin.by:
+                    told["by"] = dict(origin.by)
+                origins[path] = told
+            calls.append(origins)
+        asked = [
+            {
+                "kind": request.kind, "tool": request.tool, "text": request.phrase, "given": request.given,
+                "call": next(n for n, step in enumerate(self.steps) if number in step.requests),
+                **({"told": request.told} if request.told else {}),
+            }
+            for number, request in enumerate(self.requests)
+        ]  # fmt: skip
+        return {"origins": calls, "requests": asked, "ordered": self.ordered}
+
+
+def blueprint(world: World, reach: Reach, requests: Sequence[Request], instruction: str) -> Blueprint:
+    """The needed calls of requests, in their order. Raises Refused, EpisodeLost."""
+    steps = _planned(reach, requests)
+    run, steps = _let_in(world, reach, steps, instruction)
+    number = 0
+    while number < len(steps):
+        left = steps[:number] + steps[number + 1 :]
+        if _needed(world, steps, run, number, requests, instruction):
+            number += 1
+            continue
+        if steps[number].requests:
+            asked = requests[steps[number].requests[0]]
+            raise Refused(
+                "without-effect" if asked.kind == "write" else "told-elsewhere", f"{asked.tool}: {asked.phrase}"
+            )
+        steps, number = left, 0
+        run = world.run([step.call for step in steps])
+    if wanting := unfound(steps, run):
+        raise Refused("not-findable", wanting[0])
+    made = Blueprint(list(steps), list(requests), run)
+    made.tell = _tell(made)
+    made.ordered = _ordered(world, reach, made, instruction)
+    return made
+
+
+def possible(world: World, reach: Reach, request: Request) -> str | None:
+    """Whether the world takes a request, by itself; else what it says against it. Raises EpisodeLost."""
+    try:
+        _let_in(world, reach, _planned(reach, [request]), request.phrase, lenient=True)
+    except Refused as refused:
+        return refused.detail
+    return None
+
+
+def _planned(reach: Reach, requests: Sequence[Request]) -> list[Step]:
+    """All that the requests take from, each call once, before the request that first needs it."""
+    steps: list[Step] = []
+    held: dict[str, int] = {}
+    for number, request in enumerate(requests):
+        for one in reach.needs(request.reads()):
+            read = reach.reads[one]
+            if read.call.key() not in held:
+                held[read.call.key()] = len(steps)
+                steps.append(Step(read.call, _read_origins(reach, one), one))
+        if request.kind == "tell" and request.call.key() in held:
+            place = held[request.call.key()]
+            old = steps[place]
+            # What the user described is found in what the call itself gives: the user's words decide, not the search.
+            steps[place] = Step(old.call, {**old.origins, **_told_origins(request)}, old.read, (*old.requests, number))
+        else:
+            held[request.call.key()] = len(steps)
+            steps.append(Step(request.call, request.origins, request.read, (number,)))
+    return steps
+
+
+def _told_origins(request: Request) -> dict[str, Origin]:
+    """Of a call that gives what is asked: an argument that the user names needs no finding; one they describe is searched."""
+    return {path: origin for path, origin in request.origins.items() if origin.kind != "call"}
+
+
+def _read_origins(reach: Reach, number: int) -> dict[str, Origin]:
+    read, facts = reach.reads[number], dict(reach.person.facts) if reach.person else {}
+    made = {}
+    for name, value in read.call.arguments.items():
+        source = read.sources.get(name)
+        known = name in facts and facts[name] == value
+        origin = Origin("call", source) if source is not None else Origin("person" if known else "free")
+        for path, _ in leaves(value, name):
+            made[path] = origin
+    return made
+
+
+def _let_in(
+    world: World, reach: Reach, steps: list[Step], instruction: str, lenient: bool = False
+) -> tuple[Run, list[Step]]:
+    """The run of the steps; where calls are refused or the policy broken, with what lets the person in put before."""
+    run = world.run([step.call for step in steps])
+    wrong = _wrong(world, steps, run, None if lenient else instruction)
+    if not wrong:
+        return run, steps
+    for number in reach.entries:
+        read = reach.reads[number]
+        if "free" in (origin.kind for origin in _read_origins(reach, number).values()):
+            continue
+        same = [step for step in steps if step.call.key() == read.call.key()]
+        first = same or [Step(read.call, _read_origins(reach, number), number)]
+        tried = [*first, *(step for step in steps if step.call.key() != read.call.key())]
+        run = world.run([step.call for step in tried])
+        if not _wrong(world, tried, run, None if lenient else instruction):
+            return run, tried
+    raise Refused(*wrong)
+
+
+def _wrong(world: World, steps: Sequence[Step], run: Run, instruction: str | None) -> tuple[str, str] | None:
+    calls = [step.call for step in steps]
+    for call, text, error in zip(calls, run.texts, run.errors, strict=True):
+        if error:
+            return "refused-by-tool", f"{call.name}: {text}"[:300]
+    if instruction is not None and (breached := world.breaches(calls, run, instruction)):
+        return "against-policy", breached[0][:300]
+    return None
+
+
+def _needed(
+    world: World, steps: Sequence[Step], run: Run, number: int, requests: Sequence[Request], instruction: str
+) -> bool:
+    left = [*steps[:number], *steps[number + 1 :]]
+    without = world.run([step.call for step in left])
+    if without.final != run.final or _wrong(world, left, without, instruction) or unfound(left, without):
+        return True
+    wanted = [value for _, value in asked_values(steps, run, requests)]
+    held = {key(value) for observation in without.observations for _, value in leaves(observation)}
+    return any(key(value) not in held for value in wanted)
+
+
+def unfound(steps: Sequence[Step], run: Run) -> list[str]:
+    """Arguments that the user does not give and that nothing before gives, so that no agent could know them."""
+    missing = []
+    before: list[Seen] = []
+    for step, observation in zip(steps, run.observations, strict=True):
+        for path, value in leaves(dict(step.call.arguments)):
+            origin = step.origins[path] if path in step.origins else step.origins[path.split(".")[0]]
+            if origin.kind in ("user", "person"):
+                continue
+            if not any(key(one.value) == key(value) and holds(one.view, origin.by) for one in before):
+                missing.append(f"{step.call.name}.{path}")
+        before += seen(observation, noun_of(step.call.name)) if observation is not None else []
+    return missing
+
+
+def asked_values(steps: Sequence[Step], run: Run, requests: Sequence[Request]) -> list[tuple[str, Any]]:
+    found = []
+    for step, observation in zip(steps, run.observations, strict=True):
+        for number in step.requests:
+            if (told := requests[number].told) is not None:
+                found += [(f"{step.call.name}.{path}", value) for path, value in told_values(observation, told)]
+    return found
+
+
+def _tell(made: Blueprint) -> list[dict[str, Any]]:
+    asked = asked_values(made.steps, made.run, made.requests)
+    wanted = sum(request.kind == "tell" for request in made.requests)
+    if wanted and (len(asked) < wanted or len(asked) > 6):
+        raise Refused("nothing-to-tell", f"{len(asked)} values")
+    for _, value in asked:
+        if isinstance(value, bool) or len(str(value)) > 200:
+            raise Refused("nothing-to-tell", f"{value!r:.80} cannot be told in a line")
+    return [{"what": what, "values": forms(value)} for what, value in asked]
+
+
+def _ordered(world: World, reach: Reach, made: Blueprint, instruction: str) -> bool:
+    """Whether the order of the requests decides where they end."""
+    if len(made.requests) < 2:
+        return False
+    turned = _planned(reach, list(reversed(made.requests)))
+    held = {step.call.key() for step in turned}
+    first = [step for step in made.steps if step.call.key() not in held]
+    run = world.run([step.call for step in (*first, *turned)])
+    return run.final != made.run.final or not run.fine

@@ -1,0 +1,219 @@
+"""What one tool gives and another takes, found by calling them: the data-flow graph of a world, and what a person can reach.
+
+A parameter may take a value of its own name, or of what the name says (`order_id` from `orders: [...]`, or from the `id` of
+an order); whether it does is proved by a call that was not refused.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from agent_data.tasks.execute import Call, World, called, parsed
+from agent_data.tasks.views import Seen, key, scalar, seen, singular
+from arcmill.functions.check import checker
+
+if TYPE_CHECKING:
+    from agent_data.environments.environment import Tool
+    from agent_data.environments.hints import Hints, Person
+
+TOOL_CALLS = 60  # calls of one tool that a person's reach may take; more leaves it incomplete
+ALL_CALLS = 240
+LEVELS = 5  # calls in a row, each with what the one before gave
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A value that a call gave: which call of the reach, and where in what it gave."""
+
+    read: int
+    seen: Seen
+
+
+@dataclass(slots=True)
+class Read:
+    """A call that was made while looking around. `sources`: parameter -> where its value was found, None: nowhere."""
+
+    call: Call
+    sources: dict[str, Found | None]
+    seen: list[Seen]
+    observation: Any
+
+
+@dataclass(slots=True)
+class Reach:
+    """What a person can find out from what they know by heart: calls in the order in which they can be made."""
+
+    person: Person | None
+    reads: list[Read] = field(default_factory=list)
+    cut: set[str] = field(default_factory=set)  # tools that were not called with all that they might take
+    refused: Counter[str] = field(default_factory=Counter)
+    entries: list[int] = field(default_factory=list)  # reads that take nothing but what the person knows
+    _by_name: dict[str, list[Found]] = field(default_factory=dict)
+
+    def add(self, read: Read) -> None:
+        number = len(self.reads)
+        self.reads.append(read)
+        for value in read.seen:
+            for name in value.names:
+                self._by_name.setdefault(name, []).append(Found(number, value))
+
+    def values(self, parameter: str) -> list[Found]:
+        """What a parameter may take, in the order of finding. The full name first, then its end: `new_item_id` takes item ids."""
+        found = list(self._by_name.get(parameter, ()))
+        if not found:
+            for name in _endings(parameter):
+                if found := list(self._by_name.get(name, ())):
+                    break
+        return found
+
+    def needs(self, reads: Iterable[int]) -> list[int]:
+        """The reads with all that they take from, in their order."""
+        import networkx as nx
+
+        graph = nx.DiGraph()
+        graph.add_nodes_from(range(len(self.reads)))
+        for number, read in enumerate(self.reads):
+            graph.add_edges_from((found.read, number) for found in read.sources.values() if found is not None)
+        wanted = set(reads)
+        return sorted(wanted.union(*(nx.ancestors(graph, one) for one in wanted)) if wanted else wanted)
+
+
+def noun_of(tool: str) -> str:
+    """What a tool is about, by its name: `order` of get_order_details, `` where it cannot be told."""
+    words = [word for word in tool.replace("-", "_").replace(".", "_").lower().split("_") if word]
+    return singular(words[1]) if len(words) > 1 else ""
+
+
+def explore(world: World, hints: Hints | None, state: Any, person: Person | None, draw: random.Random) -> Reach:
+    """Call every reading tool with all that is at hand, level by level. Raises EpisodeLost.
+
+    A tool that may write is called too where it takes the person's facts alone and no user would ask for it: it lets them in.
+    """
+    reach = Reach(person)
+    facts = dict(person.facts) if person else {}
+    made: set[str] = set()
+    counts = Counter[str]()
+    reading = [
+        tool for tool in world.environment.tools if not tool.ends and (not tool.writes or _lets_in(tool, hints, facts))
+    ]
+    play = world.open()
+    try:
+        for _ in range(LEVELS):
+            before = len(reach.reads)
+            for tool in sorted(reading, key=lambda one: not one.writes):
+                if play.over:
+                    return reach
+                for call, sources in _calls(tool, reach, hints, state, facts, draw):
+                    if call.key() in made:
+                        continue
+                    if counts[tool.name] >= TOOL_CALLS or len(made) >= ALL_CALLS:
+                        reach.cut.add(tool.name)
+                        break
+                    made.add(call.key())
+                    counts[tool.name] += 1
+                    text, error = called(play, call)
+                    if error:
+                        reach.refused[tool.name] += 1
+                        continue
+                    observation = parsed(text)
+                    if not any(sources.values()):
+                        reach.entries.append(len(reach.reads))
+                    reach.add(Read(call, sources, seen(observation, noun_of(tool.name)), observation))
+            if len(reach.reads) == before:
+                return reach
+        return reach
+    finally:
+        play.close()
+
+
+def edges(reach: Reach) -> Counter[str]:
+    """The data-flow graph as far as calls proved it: "get_customer.orders -> get_order.order_id" -> how often."""
+    found = Counter[str]()
+    for read in reach.reads:
+        for parameter, source in read.sources.items():
+            if source is not None:
+                place = ".".join(part for part in source.seen.path.split(".") if not part.isdigit())
+                giver = reach.reads[source.read].call.name
+                # A list by another name has ids for keys: its own name is what stands.
+                if source.seen.listed and place.endswith(str(source.seen.value)):
+                    place = place[: -len(str(source.seen.value))].rstrip(".")
+                found[f"{giver}.{place} -> {read.call.name}.{parameter}"] += 1
+    return found
+
+
+def _lets_in(tool: Tool, hints: Hints | None, facts: Mapping[str, Any]) -> bool:
+    required = tool.parameters.get("required", [])
+    return bool(required) and set(required) <= set(facts) and not (hints and tool.name in hints.asks)
+
+
+def _calls(
+    tool: Tool, reach: Reach, hints: Hints | None, state: Any, facts: Mapping[str, Any], draw: random.Random
+) -> Iterable[tuple[Call, dict[str, Found | None]]]:
+    """The calls that can be made now, each with where its values come from."""
+    properties = tool.parameters.get("properties", {})
+    choices: list[list[tuple[Any, Found | None]]] = []
+    required = list(tool.parameters.get("required", []))
+    for name in required:
+        fits = checker({**properties.get(name, {}), **_definitions(tool)})
+        ways: list[tuple[Any, Found | None]] = []
+        if name in facts:
+            ways = [(facts[name], None)]
+        elif hinted := _hinted(hints, tool.name, name):
+            ways = [(hinted(state, random.Random(f"{draw.random()}")), None)]
+        elif "enum" in properties.get(name, {}):
+            ways = [(value, None) for value in properties[name]["enum"][:12]]
+        else:
+            held = set()
+            for found in reach.values(name):
+                if (one := key(found.seen.value)) not in held and not fits(found.seen.value):  # type: ignore[arg-type]
+                    held.add(one)
+                    ways.append((found.seen.value, found))
+        if not ways:
+            return
+        choices.append(ways)
+    for values in itertools.islice(itertools.product(*choices), 4 * TOOL_CALLS):
+        if not _belong(values):
+            continue
+        arguments = {name: value for name, (value, _) in zip(required, values, strict=True)}
+        yield Call(tool.name, arguments), {name: found for name, (_, found) in zip(required, values, strict=True)}
+
+
+def _belong(values: Iterable[tuple[Any, Found | None]]) -> bool:
+    """Values of one call that were found in lists of one observation stand in one record: an order with its own item."""
+    found = [source for _, source in values if source is not None]
+    for one, other in itertools.combinations(found, 2):
+        if one.read == other.read and not (_in(one.seen, other.seen) or _in(other.seen, one.seen)):
+            return False
+    return True
+
+
+def _in(one: Seen, other: Seen) -> bool:
+    return any(key(one.value) in other.view.get(name, frozenset()) for name in one.names)
+
+
+def _endings(parameter: str) -> list[str]:
+    """`new_payment_method_id` -> payment_method_id, method_id."""
+    parts = parameter.split("_")
+    return ["_".join(parts[start:]) for start in range(1, len(parts) - 1)]
+
+
+def _hinted(hints: Hints | None, tool: str, parameter: str) -> Any:
+    return hints and (hints.values.get(f"{tool}.{parameter}") or hints.values.get(parameter))
+
+
+def _definitions(tool: Tool) -> dict[str, Any]:
+    return {"$defs": tool.parameters["$defs"]} if "$defs" in tool.parameters else {}
+
+
+def fits_schema(tool: Tool, parameter: str, value: Any) -> bool:
+    """Whether a value may be given for a parameter, by the schema alone."""
+    schema = tool.parameters.get("properties", {}).get(parameter, {})
+    return not checker({**schema, **_definitions(tool)})(value)
+
+
+__all__ = ["Found", "Read", "Reach", "edges", "explore", "fits_schema", "noun_of", "scalar"]
