@@ -10,7 +10,7 @@ PROMPT = (
 
 class CounterState(vf.State):
     total: int = 0
-    notes: list[str] = []
+    notes: tuple[str, ...] = ()
 
 
 class CounterTools(vf.Toolset[vf.SharedToolsetConfig, CounterState]):
@@ -20,7 +20,7 @@ class CounterTools(vf.Toolset[vf.SharedToolsetConfig, CounterState]):
     async def add(self, number: int, note: str) -> dict:
         """Add a number to the counter."""
         self.state.total += number
-        self.state.notes = [*self.state.notes, note]
+        self.state.notes = (*self.state.notes, note)
         return {"total": self.state.total, "note": note}
 
 

@@ -13,7 +13,10 @@ from typing import Any
 
 import aiohttp
 
+from arcmill.engines.llm.wire import decode, encode
+
 LARGEST_BODY = 64 << 20  # bytes of an answer; more is no answer
+_SMALL = 1 << 20  # bytes of a body that need not be counted while it comes
 _REJECTED = (400, 413, 415, 422)
 _DOWN = (502, 503, 504)
 _HALF = re.compile("[\ud800-\udfff]")
@@ -59,7 +62,7 @@ class Endpoint:
         self.session, self._key = session, key
         self.alias: str | None = None  # the model's name there, where it is another one
         self.omit: frozenset[str] = frozenset()  # fields of requests that it cannot take
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         self._timeout = timeout
 
     def move(self, url: str) -> None:
@@ -82,7 +85,7 @@ class Endpoint:
             body = {name: value for name, value in body.items() if name not in self.omit}
         try:
             async with self.session.post(
-                f"{self.url}/{path}", json=body, headers=self._headers, timeout=limit
+                f"{self.url}/{path}", data=encode(body), headers=self._headers, timeout=limit
             ) as response:
                 status = response.status
                 raw = await _read(response)
@@ -98,7 +101,7 @@ class Endpoint:
         if status != 200:
             self._fail(status, raw, body, after)
         try:
-            return _normal(json.loads(raw), int(body.get("n") or 1))
+            return _normal(decode(raw), int(body.get("n") or 1))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             said = self.redact(f"{type(error).__name__}: {error}")
             raise Retry(f"{self.root}: a malformed answer ({said})"[:300]) from None
@@ -159,6 +162,9 @@ class Endpoint:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
+    packed = "Content-Encoding" in response.headers
+    if response.content_length is not None and response.content_length <= _SMALL and not packed:
+        return await response.read()
     pieces: list[bytes] = []
     size = 0
     async for piece in response.content.iter_chunked(1 << 18):
