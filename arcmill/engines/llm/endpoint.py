@@ -16,7 +16,6 @@ import aiohttp
 from arcmill.engines.llm.wire import decode, encode
 
 LARGEST_BODY = 64 << 20  # bytes of an answer; more is no answer
-_SMALL = 1 << 20  # bytes of a body that need not be counted while it comes
 _REJECTED = (400, 413, 415, 422)
 _DOWN = (502, 503, 504)
 _HALF = re.compile("[\ud800-\udfff]")
@@ -162,9 +161,6 @@ class Endpoint:
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    packed = "Content-Encoding" in response.headers
-    if response.content_length is not None and response.content_length <= _SMALL and not packed:
-        return await response.read()
     pieces: list[bytes] = []
     size = 0
     async for piece in response.content.iter_chunked(1 << 18):
