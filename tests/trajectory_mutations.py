@@ -49,7 +49,10 @@ def _call(row: Row, number: int) -> tuple[int, ToolCall] | None:
 
 def _drop_call(row: Row, evidence: Evidence) -> bool:
     """The last write and its observation leave the messages and the evidence, which still names the end state."""
-    number = max((number for number, call in enumerate(evidence.calls) if "state" in call and not call.get("error")), default=None)
+    number = max(
+        (number for number, call in enumerate(evidence.calls) if "state" in call and not call.get("error")),
+        default=None,
+    )
     if number is None:
         return False
     made = [(message, call) for message in row.messages for call in message.tool_calls or ()]
@@ -132,7 +135,10 @@ def _invented_observation(row: Row, evidence: Evidence) -> bool:
         return False
     place, call = found
     made = ToolCall("made-up", call.name, json.dumps({"nothing": 1}))
-    row.messages[place:place] = [Message("assistant", None, None, [made]), Message("tool", "done", tool_call_id="made-up")]
+    row.messages[place:place] = [
+        Message("assistant", None, None, [made]),
+        Message("tool", "done", tool_call_id="made-up"),
+    ]
     evidence.calls.insert(0, {"name": call.name})
     return True
 
