@@ -84,9 +84,9 @@ class Library(Environment):
 
     def breaches(self, trace: Trace) -> list[str]:
         found = []
-        if not any(call.name == "find_member" and not call.error for call in trace.calls):
-            if any(call.name in ("renew", "pay") for call in trace.calls):
-                found.append("identity: a change before the member was found")
+        known = any(call.name == "find_member" and not call.error for call in trace.calls)
+        if not known and any(call.name in ("renew", "pay") for call in trace.calls):
+            found.append("identity: a change before the member was found")
         for call in trace.calls:
             if trace.dialogue and call.name in ("renew", "pay") and not call.error:
                 before = [m for m in trace.messages[: call.message] if m.role == "user"]

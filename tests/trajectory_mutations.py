@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from agent_data.environments.environment import Environment
@@ -99,7 +100,7 @@ def _edited_observation(row: Row, evidence: Evidence) -> bool:
 
 def _swapped_observations(row: Row, evidence: Evidence) -> bool:
     tools = [message for message in row.messages if message.role == "tool"]
-    for one, other in zip(tools, tools[1:], strict=False):
+    for one, other in pairwise(tools):
         if one.content != other.content:
             one.content, other.content = other.content, one.content
             return True
@@ -295,9 +296,10 @@ def _untold(values: list[str]) -> Callable[[list[Message]], bool]:
 
     def edit(messages: list[Message]) -> bool:
         for message in messages:
-            if message.role == "assistant" and message.content:
-                if not values or any(says(message.content, str(value)) for value in values):
-                    message.content = "All of it is done."
+            if message.role != "assistant" or not message.content:
+                continue
+            if not values or any(says(message.content, str(value)) for value in values):
+                message.content = "All of it is done."
         return True
 
     return edit

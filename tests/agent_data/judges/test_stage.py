@@ -165,7 +165,7 @@ def test_mistakes_in_the_settings_are_told(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="asks twice the same"):
         JudgeTrajectories(panel=4)
     (tmp_path / "mine.txt").write_text("[user]\n{{task}}")
-    with pytest.raises(UsageError, match="lacks {{trajectory}}"):
+    with pytest.raises(UsageError, match="trajectory"):
         setup(JudgeTrajectories(panel=1, rubrics=[str(tmp_path / "mine.txt")]), {"tasks": []})
     held = gold()[:1]
     held[0][0].environment = "nowhere"
