@@ -48,7 +48,7 @@ def check_told(goal: Goal, messages: Sequence[Message], dialogue: bool) -> Check
 
 def unseen(goal: Goal, messages: Sequence[Message]) -> list[dict[str, Any]]:
     """What was told of `tell` though nothing that the agent read shows it: guessed, or made of what it read, such as a sum."""
-    read = [message.content for message in messages if message.role != "assistant" and message.content]
+    read = [message.content for message in messages if message.role in ("tool", "user") and message.content]
     return [entry for entry in goal.tell if not _is_told(entry, read)]
 
 
