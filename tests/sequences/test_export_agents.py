@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from given_rows import dataset_of
 
-from arcmill.chat import render
+from arcmill.chat import DIALECTS, render, to_message
+from arcmill.chat.render import rendered
 from arcmill.config import validate
 from arcmill.dataset import Dataset
 from arcmill.errors import UsageError
@@ -74,8 +75,8 @@ BAD = [
 ]  # fmt: skip
 
 
-def exported(rows: list[Any], folder: Path, **config: Any) -> Dataset:
-    source = dataset_of(type(rows[0]).__name__, rows, str(folder / "in"))
+def exported(given: list[Any], folder: Path, **config: Any) -> Dataset:
+    source = dataset_of(type(given[0]).__name__, given, str(folder / "in"))
     dataset = execute(STAGE, ExportRl(**config), {"input": [source]}, str(folder / "out")).dataset
     assert list(dataset.problems()) == []
     return dataset
@@ -124,7 +125,8 @@ def test_steps_for_verl(tmp_path: Path) -> None:
     # With the tools in the system message the prompt is rendered as it is with them beside.
     for dialect in ("glm45", "glm47"):
         made = rows_of(exported([GOOD], tmp_path / dialect, rows="steps", dialect=dialect))[1]
-        assert render(made["prompt"], None, dialect) == render(MESSAGES[:6], TOOLS, dialect)
+        told = [to_message(message) for message in made["prompt"]]
+        assert rendered(told, [], DIALECTS[dialect], False, None) == render(MESSAGES[:6], TOOLS, dialect)
 
 
 def test_steps_for_slime_are_rendered(tmp_path: Path) -> None:
