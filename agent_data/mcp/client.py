@@ -127,7 +127,7 @@ class Connection:
 
     async def _open(self) -> None:
         limits = self.server.limits
-        meter = self._meter = Meter(limits)
+        self._meter = Meter(limits)
         self._ending = asyncio.Event()
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self.server.command is not None:
@@ -332,7 +332,12 @@ def _offered(tool: Any, most: int) -> Offered:
         raise ServerFailed("bad-schema", f"{tool.name}: its arguments are no object")
     notes = tool.annotations.model_dump(by_alias=True, exclude_none=True) if tool.annotations else {}
     return Offered(
-        tool.name, tool.description or "", tool.input_schema, tool.output_schema, notes.get("readOnlyHint") is True, notes
+        tool.name,
+        tool.description or "",
+        tool.input_schema,
+        tool.output_schema,
+        notes.get("readOnlyHint") is True,
+        notes,
     )
 
 

@@ -11,6 +11,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from agent_data.mcp.failure import ServerFailed
@@ -88,7 +89,7 @@ async def streams(process: Process, meter: Meter) -> AsyncIterator[Any]:
         readers = []
         for pipe in (process.guard.stdout, process.guard.stderr):
             reader = asyncio.StreamReader(limit=4 * CHUNK)
-            transport, _ = await loop.connect_read_pipe(lambda reader=reader: asyncio.StreamReaderProtocol(reader), pipe)  # type: ignore[misc]
+            transport, _ = await loop.connect_read_pipe(partial(asyncio.StreamReaderProtocol, reader), pipe)
             readers.append(reader)
             pipes.append(transport)
         sink, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, process.guard.stdin)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agent_data.tasks.check import told_forms
+from agent_data.tasks.check import forms
 from agent_data.tasks.execute import Call, Run, World
 from agent_data.tasks.flow import Reach, noun_of
 from agent_data.tasks.request import Origin, Refused, Request, told_values
@@ -95,6 +95,15 @@ def blueprint(world: World, reach: Reach, requests: Sequence[Request], instructi
     return made
 
 
+def possible(world: World, reach: Reach, request: Request) -> str | None:
+    """Whether the world takes a request, by itself; else what it says against it. Raises EpisodeLost."""
+    try:
+        _let_in(world, reach, _planned(reach, [request]), request.phrase, lenient=True)
+    except Refused as refused:
+        return refused.detail
+    return None
+
+
 def _planned(reach: Reach, requests: Sequence[Request]) -> list[Step]:
     """All that the requests take from, each call once, before the request that first needs it."""
     steps: list[Step] = []
@@ -133,10 +142,12 @@ def _read_origins(reach: Reach, number: int) -> dict[str, Origin]:
     return made
 
 
-def _let_in(world: World, reach: Reach, steps: list[Step], instruction: str) -> tuple[Run, list[Step]]:
+def _let_in(
+    world: World, reach: Reach, steps: list[Step], instruction: str, lenient: bool = False
+) -> tuple[Run, list[Step]]:
     """The run of the steps; where calls are refused or the policy broken, with what lets the person in put before."""
     run = world.run([step.call for step in steps])
-    wrong = _wrong(world, steps, run, instruction)
+    wrong = _wrong(world, steps, run, None if lenient else instruction)
     if not wrong:
         return run, steps
     for number in reach.entries:
@@ -147,17 +158,17 @@ def _let_in(world: World, reach: Reach, steps: list[Step], instruction: str) -> 
         first = same or [Step(read.call, _read_origins(reach, number), number)]
         tried = [*first, *(step for step in steps if step.call.key() != read.call.key())]
         run = world.run([step.call for step in tried])
-        if not _wrong(world, tried, run, instruction):
+        if not _wrong(world, tried, run, None if lenient else instruction):
             return run, tried
     raise Refused(*wrong)
 
 
-def _wrong(world: World, steps: Sequence[Step], run: Run, instruction: str) -> tuple[str, str] | None:
+def _wrong(world: World, steps: Sequence[Step], run: Run, instruction: str | None) -> tuple[str, str] | None:
     calls = [step.call for step in steps]
     for call, text, error in zip(calls, run.texts, run.errors, strict=True):
         if error:
             return "refused-by-tool", f"{call.name}: {text}"[:300]
-    if breached := world.breaches(calls, run, instruction):
+    if instruction is not None and (breached := world.breaches(calls, run, instruction)):
         return "against-policy", breached[0][:300]
     return None
 
@@ -206,7 +217,7 @@ def _tell(made: Blueprint) -> list[dict[str, Any]]:
     for _, value in asked:
         if isinstance(value, bool) or len(str(value)) > 200:
             raise Refused("nothing-to-tell", f"{value!r:.80} cannot be told in a line")
-    return [{"what": what, "values": told_forms(value)} for what, value in asked]
+    return [{"what": what, "values": forms(value)} for what, value in asked]
 
 
 def _ordered(world: World, reach: Reach, made: Blueprint, instruction: str) -> bool:

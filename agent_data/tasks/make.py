@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_data.environments.environment import EpisodeLost, Tool, canonical
 from agent_data.goal import Goal
-from agent_data.tasks.blueprint import Blueprint, blueprint
+from agent_data.tasks.blueprint import Blueprint, blueprint, possible
 from agent_data.tasks.check import missing, revealed
 from agent_data.tasks.execute import World
 from agent_data.tasks.flow import Reach, edges, explore
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from agent_data.tasks.stage import SynthTasks
 
 _TRIES = 8  # tools that are tried for one request
+_FILLINGS = 8  # values that are tried for one tool
+_DESCRIBED = 0.85  # share of found values that are described and not named, where they can be
 
 
 @dataclass(slots=True)
@@ -147,8 +149,9 @@ class Maker:
         if kind == "no-tool" and draw.random() < 0.4:
             return self._refusal(place, who, foreign(self.environment.tools, draw), steps, draw)
         reach = place.reach(who)
-        wanted = 1 if kind == "no-tool" or steps == "single" else draw.randint(1, self.config.max_requests)
-        requests = self._requests(place, reach, wanted, 0.0 if steps == "single" else 0.7, used, draw)
+        most = self.config.max_requests
+        wanted = 1 if kind == "no-tool" or steps == "single" else max(draw.randint(1, most), draw.randint(1, most))
+        requests = self._requests(place, reach, wanted, 0.0 if steps == "single" else _DESCRIBED, used, draw)
         before = draw.getstate()
         text = whole(reach.person, lines(requests, False, draw), draw)
         plan = blueprint(place.world, reach, requests, text)
@@ -196,10 +199,16 @@ class Maker:
                 break
             tool, told = min(free, key=lambda one: (used[f"{one[0]}.{one[1]}"] * 1.5 + 4 * draw.random(), one))
             taken.add((tool, told))
-            try:
-                made.append(_request(filler, self.environment, place.hints, tool, told, draw))
-            except (Refused, Impossible) as error:
-                refused = error if isinstance(error, Refused) else Refused("no-value", str(error))
+            for _ in range(_FILLINGS):
+                try:
+                    request = _request(filler, self.environment, place.hints, tool, told, draw)
+                except (Refused, Impossible) as error:
+                    refused = error if isinstance(error, Refused) else Refused("no-value", str(error))
+                    continue
+                if (against := possible(place.world, reach, request)) is None:
+                    made.append(request)
+                    break
+                refused = Refused("refused-by-tool", against)
         if not made:
             raise refused
         return made
@@ -269,10 +278,10 @@ class Mix:
         self.made, self.tried = Counter[Any](), Counter[Any]()
 
     def next(self, draw: random.Random) -> Any:
-        """The kind that is farthest behind; a try counts as a fifth of a success."""
+        """The kind that is farthest behind; a try counts as a twentieth of a success."""
         found = min(
             self.weights,
-            key=lambda kind: ((self.made[kind] + 0.2 * self.tried[kind]) / self.weights[kind], draw.random()),
+            key=lambda kind: ((self.made[kind] + 0.05 * self.tried[kind]) / self.weights[kind], draw.random()),
         )
         self.tried[found] += 1
         return found

@@ -149,9 +149,9 @@ def shell(command: str, given: dict[str, bytes]) -> dict[str, Any]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     with theirs:
-        ran = subprocess.Popen(
-            ["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, cwd=ROOT, env=ENVIRONMENT
-        )
+        out = theirs.fileno()
+        argv = ["/bin/sh", "-c", command]
+        ran = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=ROOT, env=ENVIRONMENT)
     said, looked = _listen(ours, first)
     if said is None:
         _end_all()
@@ -324,5 +324,3 @@ def run_probes(probes: list[list[str]], say: Any) -> None:
         except Exception as error:
             told = f"raises {type(error).__name__}"
         say([number, told])
-
-
