@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from agent_data.goal import read_goal
 from agent_data.judges.verify import verify
 from agent_data.reward import Rollout, judge_episode, task_of
 from arcmill.chat import render
+from arcmill.errors import UsageError
 from arcmill.generation import drive
 from arcmill.records import AgentTask, Conversation, Message
 from sequences.export_agents import task_row
@@ -148,3 +150,18 @@ def test_exported_tasks_are_played(tmp_path: Any) -> None:
         assert done
     with pytest.raises(ValueError, match="has no prompt"):
         task_of({"id": "x", "extra_info": {}})
+
+
+def test_another_world_is_no_wrong_answer() -> None:
+    task, _ = GOLD[0]
+    goal = json.loads(task.goal or "")
+    other = replace(task, goal=json.dumps({**goal, "initial": "0" * 64}))
+    with pytest.raises(UsageError, match="the state at the start is not as"):
+        Rollout(other, WORLDS)
+    tools = [tool.text() for tool in environment().tools]
+    renamed = json.loads(tools[0])
+    renamed["function"]["description"] = "Another."
+    with pytest.raises(UsageError, match="is not as in the 'library' that the task was made with"):
+        Rollout(replace(task, tools=[json.dumps(renamed), *tools[1:]]), WORLDS)
+    with pytest.raises(UsageError, match="is not known"):
+        Rollout(replace(task, environment="nowhere"), WORLDS)
