@@ -83,8 +83,9 @@ STAGES = {
     "synth-trajectories": Listed("agent_data.trajectories.stage", "Let an agent do tasks in their environments, with a simulated user in dialogues: a conversation each, whatever its end."),
     "judge-trajectories": Listed("agent_data.judges.stage", "Play trajectories again and keep those that end in the goal's state, tell the user, keep the policy, and pass the panel."),
     "select-trajectories": Listed("agent_data.judges.select", "Keep at most n trajectories of each task, judged right and unlike one another."),
+    "collect-tasks": Listed("agent_data.tasks.collect", "Read published agent tasks with gold calls (tau-bench's form), and execute them to their goals."),
     "synth-tasks": Listed("agent_data.tasks.stage", "Make tasks for agents in an environment, each with gold calls executed to its goal; or of collected tools."),
-    "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), or as rendered text."),
+    "reword-tasks": Listed("agent_data.tasks.reword", "Put tasks in natural words by a language model, and refuse what no longer asks for the same."),
     "export-rl": Listed("sequences.export_rl", "Write problems as RL prompts with verifier, answer and difficulty, in the columns that slime and verl read."),
 }
 # fmt: on

@@ -24,6 +24,7 @@ OWN = {
     "shop": "agent_data.environments.shop:environment",
     "desk": "agent_data.environments.desk:environment",
     "tracker": "agent_data.environments.tracker:environment",
+    "simulated": "agent_data.environments.simulated:environment",
 }  # fmt: skip
 
 
@@ -96,6 +97,10 @@ def opened(name: str, given: Mapping[str, str | dict[str, Any]]) -> Environment:
         environment = _made(name, where)
     elif "search" in where:
         environment = _search(name, where)
+    elif "mcp" in where:
+        from agent_data.environments.mcp import environment as of_server
+
+        environment = of_server(name, where["mcp"])
     else:
         raise UsageError(f"environment {name!r}: none of factory, mcp, search in {sorted(where)}")
     environment.name = name

@@ -72,6 +72,7 @@ class DataEnvironment(Environment):
         confirm: Collection[str] = (),  # tools that the policy wants the user's yes for, in a dialogue
         writes: Collection[str] = (),  # tools that may change the data, beside those decorated with @writes; see below
         ends: Collection[str] = (),  # tools that end the episode, beside those decorated with @ends
+        seeded: bool = True,  # whether `load` gives another state for another seed
         session: Collection[
             str
         ] = (),  # keys of the data that are no part of the state, such as who has been identified
@@ -81,7 +82,7 @@ class DataEnvironment(Environment):
     ) -> None:
         self._load, self._hints, self._breaches, self._errors = load, hints, tuple(breaches), errors
         self._first: dict[int, bytes] = {}
-        self._session = frozenset(session)
+        self._session, self._seeded = frozenset(session), seeded
         self.policy, self.confirm = policy, frozenset(confirm)
         self._functions: dict[str, Function] = {}
         # Where nothing says which tools write, any may: a world is judged wrongly by a write that nobody looked at.
@@ -103,7 +104,9 @@ class DataEnvironment(Environment):
     def begin(self, seed: int, tools: Sequence[Tool] | None = None) -> Episode:
         import orjson
 
-        return Held(orjson.loads(self._state(seed)), self._functions, self._errors, self._session)
+        return Held(
+            orjson.loads(self._state(seed if self._seeded else 0)), self._functions, self._errors, self._session
+        )
 
     def breaches(self, trace: Trace) -> list[str]:
         return [found for check in self._breaches for found in check(trace)]
@@ -168,6 +171,8 @@ def _tool(function: Any) -> tuple[str, str, dict[str, Any], dict[str, Any] | Non
 
     try:
         made = described(function, skip=1)
+        if not inspect.signature(function).parameters:
+            raise ValueError(f"{made.name}: a tool's first parameter is the data")
     except ValueError as error:
         raise UsageError(str(error)) from None
     return made.name, made.description, made.parameters, made.returns, function

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent_data.environments.hints import Hints
+    from arcmill.generation import GenerationConfig
     from arcmill.records import Message
 
 Steps = Generator[Any, Any, Any]  # yields steps as a generation core does (arcmill.generation)
@@ -106,6 +107,7 @@ class Environment(ABC):
     tools: tuple[Tool, ...] = ()
     repeatable: bool = True  # the same calls from the same seed give the same observations
     most_open: int | None = None  # episodes that may be open at once; None: any number
+    asks: GenerationConfig | None = None  # set by the stage that plays it: how a world that asks a model asks it
     confirm: frozenset[str] = frozenset()  # tools that the policy wants the user's yes for, where there is a dialogue
 
     @abstractmethod

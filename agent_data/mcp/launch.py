@@ -202,4 +202,6 @@ def _prefix(folder: Path) -> list[str]:
     if folder.name != "bin":
         return [str(folder)]
     beside = (folder.parent / name for name in ("bin", "lib", "lib64", "libexec", "share"))
-    return [str(path) for path in beside if path.is_dir() and not (path.name == "share" and folder.parent.name == ".local")]
+    return [
+        str(path) for path in beside if path.is_dir() and not (path.name == "share" and folder.parent.name == ".local")
+    ]

@@ -31,22 +31,31 @@ class Limits(Settings):
     )
     messages: int = Field(10_000, ge=10, description="most messages that a server may send in one call")
     tools: int = Field(512, ge=1, description="most tools of a server")
-    schema_bytes: int = Field(256 << 10, ge=1 << 10, description="largest description of one tool, its schemas included; bytes")
+    schema_bytes: int = Field(
+        256 << 10, ge=1 << 10, description="largest description of one tool, its schemas included; bytes"
+    )
     memory_bytes: int = Field(4 << 30, ge=1 << 20, description="most memory of each process of a server; bytes")
-    file_bytes: int = Field(256 << 20, ge=1 << 10, description="largest file that a server may write, and all its files; bytes")
+    file_bytes: int = Field(
+        256 << 20, ge=1 << 10, description="largest file that a server may write, and all its files; bytes"
+    )
 
 
 class Server(Settings):
     """A server by its command (stdio), or by its URL (streamable HTTP, or SSE)."""
 
     command: str | None = Field(None, description="program of a server over stdio: a name on PATH, or a path")
-    args: tuple[str, ...] = Field((), description="its arguments; {files} is its working folder, {seed} the episode's seed")
+    args: tuple[str, ...] = Field(
+        (), description="its arguments; {files} is its working folder, {seed} the episode's seed"
+    )
     env: dict[str, str] = Field(
-        default_factory=dict, description="its environment, besides PATH, HOME, TMPDIR, LANG; ${NAME} is a variable of ours"
+        default_factory=dict,
+        description="its environment, besides PATH, HOME, TMPDIR, LANG; ${NAME} is a variable of ours",
     )
     cwd: str | None = Field(None, description="folder that it starts in, read-only; null: its working folder")
     url: str | None = Field(None, description="address of a server over HTTP")
-    headers: dict[str, str] = Field(default_factory=dict, description="headers of each request to `url`; ${NAME} as in env")
+    headers: dict[str, str] = Field(
+        default_factory=dict, description="headers of each request to `url`; ${NAME} as in env"
+    )
     type: str | None = Field(None, description="stdio | http | sse; null: stdio for a command, http for a url")
     disabled: bool = Field(False, description="skipped, as other clients skip it")
     network: bool = Field(False, description="whether a server over stdio may use the network")

@@ -11,6 +11,7 @@ import contextlib
 import os
 import subprocess
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from agent_data.mcp.failure import ServerFailed
@@ -61,7 +62,8 @@ class Process:
         text = self.tail.decode("utf-8", "replace")
         for secret in self.started.secrets:
             text = text.replace(secret, "***")
-        return " ".join(text.split())[-TAIL:]
+        lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+        return " / ".join(lines[-3:])[-TAIL:]
 
     async def why(self) -> ServerFailed:
         """Why it is not there any more."""
@@ -88,7 +90,7 @@ async def streams(process: Process, meter: Meter) -> AsyncIterator[Any]:
         readers = []
         for pipe in (process.guard.stdout, process.guard.stderr):
             reader = asyncio.StreamReader(limit=4 * CHUNK)
-            transport, _ = await loop.connect_read_pipe(lambda reader=reader: asyncio.StreamReaderProtocol(reader), pipe)  # type: ignore[misc]
+            transport, _ = await loop.connect_read_pipe(partial(asyncio.StreamReaderProtocol, reader), pipe)
             readers.append(reader)
             pipes.append(transport)
         sink, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, process.guard.stdin)
@@ -117,7 +119,7 @@ async def _out(reader: asyncio.StreamReader, process: Process, meter: Meter, sin
     from mcp.shared.message import SessionMessage
     from mcp_types import jsonrpc_message_adapter
 
-    held = bytearray()
+    held, lines = bytearray(), list[bytes]()
     try:
         while data := await reader.read(CHUNK):
             meter.read(len(data))
@@ -151,6 +153,7 @@ async def _out(reader: asyncio.StreamReader, process: Process, meter: Meter, sin
     except (anyio.BrokenResourceError, anyio.ClosedResourceError):
         pass  # the session is gone
     finally:
+        held, lines = bytearray(), []  # the failure keeps this frame, and with it what was read
         sink.close()
 
 

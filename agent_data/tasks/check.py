@@ -11,20 +11,23 @@ from typing import Any
 from agent_data.tasks.views import leaves
 
 _MONTHS = "January February March April May June July August September October November December".split()
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2})?")
 
 
 def said(value: Any) -> str:
-    """A value as a text names it: lists joined by commas and `and`, the parts of an object by commas."""
+    """A value as a text names it: lists joined by commas and `and`, the parts of an object by commas, dates in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+    if isinstance(value, float):
+        # What has one decimal is read as money: 41.50.
+        return str(int(value)) if value.is_integer() else f"{value:.2f}" if round(value, 2) == value else str(value)
     if isinstance(value, list):
         parts = [said(one) for one in value]
         return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
     if isinstance(value, dict):
         return ", ".join(said(one) for one in value.values() if one is not None)
+    if (day := _day(value)) is not None:
+        return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}" + (f" at {value[11:]}" if len(value) > 10 else "")
     return "none" if value is None else str(value)
 
 
@@ -39,7 +42,7 @@ def normal(text: str) -> str:
 def stands(value: Any, text: str) -> bool:
     """Whether a value stands in a text, each of its parts as a whole word or number: 12 does not stand in 120 or 3.12."""
     held = normal(text)
-    return all(_token(form_of, held) for _, leaf in leaves(value) for form_of in [normal(said(leaf))])
+    return all(any(_token(normal(form), held) for form in forms(leaf)) for _, leaf in leaves(value))
 
 
 def missing(values: Iterable[Any], text: str) -> list[Any]:
@@ -52,28 +55,32 @@ def revealed(values: Iterable[Any], text: str) -> list[Any]:
     return [value for value in values if value not in ("", None) and stands(value, text)]
 
 
-def told_forms(value: Any) -> list[str]:
-    """The texts by one of which a value counts as told: 41.5 is told as 41.5 or 41.50, a date in words too."""
+def forms(value: Any) -> list[str]:
+    """The texts as one of which a value stands or is told: 41.5 as 41.5 or 41.50, a date also in words."""
     if isinstance(value, bool):
         return ["yes" if value else "no"]
     if isinstance(value, int | float):
-        forms = [said(value)]
+        made = [said(value), str(value)]
         if isinstance(value, float):
-            forms.append(f"{value:.2f}")
+            made.append(f"{value:.2f}")
         if abs(value) >= 1000:
-            forms += [f"{value:,}", f"{value:,.2f}"] if isinstance(value, float) else [f"{value:,}"]
-        return list(dict.fromkeys(forms))
-    text = str(value)
-    forms = [text]
-    if found := _DATE.fullmatch(text):
-        year, month, day = (int(part) for part in found.groups())
-        try:
-            date(year, month, day)
-        except ValueError:
-            return forms
-        name = _MONTHS[month - 1]
-        forms += [f"{name} {day}, {year}", f"{day} {name} {year}", f"{name} {day}"]
-    return forms
+            made += [f"{value:,}", f"{value:,.2f}"] if isinstance(value, float) else [f"{value:,}"]
+        return list(dict.fromkeys(made))
+    made = [str(value)]
+    if (day := _day(value)) is not None:
+        name = _MONTHS[day.month - 1]
+        clock = f" at {value[11:]}" if len(value) > 10 else ""
+        made += [f"{name} {day.day}, {day.year}{clock}", f"{day.day} {name} {day.year}{clock}"]
+    return made
+
+
+def _day(value: Any) -> date | None:
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        return None
+    try:
+        return date.fromisoformat(value[:10])
+    except ValueError:
+        return None
 
 
 def _token(value: str, text: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from agent_data.environments.environment import EpisodeLost, Tool, canonical
 from agent_data.goal import Goal
-from agent_data.tasks.blueprint import Blueprint, blueprint
+from agent_data.tasks.blueprint import Blueprint, blueprint, possible
 from agent_data.tasks.check import missing, revealed
 from agent_data.tasks.execute import World
 from agent_data.tasks.flow import Reach, edges, explore
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from agent_data.tasks.stage import SynthTasks
 
 _TRIES = 8  # tools that are tried for one request
+_PATIENCE = 12  # tries of a kind of task, of which none was made, before a split does without
+_FILLINGS = 8  # values that are tried for one tool
+_DESCRIBED = 0.7  # share of found values that are described and not named, where they can be
 
 
 @dataclass(slots=True)
@@ -52,8 +55,7 @@ class Place:
         held = -1 if number is None else number
         if held not in self.reaches:
             person = None if number is None else self.people[number]
-            draw = random.Random(f"{self.world.seed} {held}")
-            self.reaches[held] = explore(self.world, self.hints, self.state, person, draw)
+            self.reaches[held] = explore(self.world, self.hints, person)
         return self.reaches[held]
 
 
@@ -76,7 +78,7 @@ class Maker:
     def split(self, number: int, share: int) -> Iterator[Any]:
         """Tasks, a Failure for each candidate that was refused, and at the end what was counted."""
         config, name = self.config, self.environment.name
-        kinds, steps, used = Mix(config.kinds), Mix(config.steps), Counter[str]()
+        mix, used = Mix(pairs(config.kinds, config.steps)), Counter[str]()
         texts: set[str] = set()
         made, left, turn, counts = 0, share * config.attempts, 0, Counter[str]()
         while made < share and left > 0:
@@ -92,7 +94,7 @@ class Maker:
                 identifier = stable_id(
                     "agent-task-candidate", name, str(config.seed), str(number), str(turn), str(again)
                 )
-                kind, step = kinds.next(draw), steps.next(draw)
+                kind, step = mix.next(draw)
                 who = people[again % len(people)] if people else None
                 try:
                     task = self._task(place, who, kind, step, used, draw)
@@ -111,8 +113,7 @@ class Maker:
                     continue
                 texts.add(task.instruction)
                 made += 1
-                kinds.made[kind] += 1
-                steps.made[step] += 1
+                mix.made[kind, step] += 1
                 counts[f"tasks.{kind}.{task.steps}"] += 1
                 yield self._row(task)
             for reach in place.reaches.values():
@@ -147,15 +148,16 @@ class Maker:
         if kind == "no-tool" and draw.random() < 0.4:
             return self._refusal(place, who, foreign(self.environment.tools, draw), steps, draw)
         reach = place.reach(who)
-        wanted = 1 if kind == "no-tool" or steps == "single" else draw.randint(1, self.config.max_requests)
-        requests = self._requests(place, reach, wanted, 0.0 if steps == "single" else 0.7, used, draw)
+        most = self.config.max_requests
+        wanted = 1 if kind == "no-tool" or steps == "single" else max(draw.randint(1, most), draw.randint(1, most))
+        requests = self._requests(place, reach, wanted, 0.0 if steps == "single" else _DESCRIBED, used, draw)
         before = draw.getstate()
         text = whole(reach.person, lines(requests, False, draw), draw)
         plan = blueprint(place.world, reach, requests, text)
         if len(plan.steps) > self.config.max_calls:
             raise Refused("too-long", f"{len(plan.steps)} calls")
         if kind == "no-tool":
-            refusal = withheld(place.world, plan, place.hints, place.state, reach.person)
+            refusal = withheld(place.world, plan, place.hints, reach.person)
             return self._refusal(place, who, refusal, steps, draw, plan)
         if steps != "dialogue":
             actual = "single" if len(plan.steps) == 1 else "multi"
@@ -169,7 +171,7 @@ class Maker:
             used[f"{request.tool}.{request.told or ''}"] += 1
         goal = Goal(
             "done", place.world.seed, [call.to_json() for call in plan.calls], plan.run.initial, plan.run.final, plan.tell,
-            blueprint=plan.to_json(reach),
+            blueprint=plan.to_json(reach), more={"lines": _lines(reach.person, said)},
         )  # fmt: skip
         if steps == "dialogue":
             asked = [
@@ -196,10 +198,18 @@ class Maker:
                 break
             tool, told = min(free, key=lambda one: (used[f"{one[0]}.{one[1]}"] * 1.5 + 4 * draw.random(), one))
             taken.add((tool, told))
-            try:
-                made.append(_request(filler, self.environment, place.hints, tool, told, draw))
-            except (Refused, Impossible) as error:
-                refused = error if isinstance(error, Refused) else Refused("no-value", str(error))
+            for _ in range(_FILLINGS):
+                try:
+                    request = _request(filler, self.environment, place.hints, tool, told, draw)
+                except (Refused, Impossible) as error:
+                    refused = error if isinstance(error, Refused) else Refused("no-value", str(error))
+                    continue
+                if (against := possible(place.world, reach, request)) is None:
+                    made.append(request)
+                    break
+                refused = Refused(
+                    "without-effect" if against.startswith("it ") else "refused-by-tool", f"{tool}: {against}"
+                )
         if not made:
             raise refused
         return made
@@ -237,7 +247,7 @@ class Maker:
         place_hash = place.world.run([])
         goal = Goal(
             "refuse", place.world.seed, initial=place_hash.initial, state=place_hash.final,
-            refuse={"why": refusal.why, "rule": refusal.rule},
+            refuse={"why": refusal.why, "rule": refusal.rule}, more={"lines": _lines(None if named else person, said)},
         )  # fmt: skip
         if plan is not None:
             if lost := missing((value for request in plan.requests for value in request.given.values()), text):
@@ -268,14 +278,33 @@ class Mix:
         self.weights = {kind: weight for kind, weight in sorted(weights.items()) if weight}
         self.made, self.tried = Counter[Any](), Counter[Any]()
 
+    def hopeless(self, kind: Any) -> bool:
+        """Whether it was tried often and never made, while others were."""
+        return self.tried[kind] >= _PATIENCE and not self.made[kind] and sum(self.made.values()) > 0
+
     def next(self, draw: random.Random) -> Any:
-        """The kind that is farthest behind; a try counts as a fifth of a success."""
+        """The kind that is farthest behind; a try counts as a twentieth of a success."""
+        left = [kind for kind in self.weights if not self.hopeless(kind)] or list(self.weights)
         found = min(
-            self.weights,
-            key=lambda kind: ((self.made[kind] + 0.2 * self.tried[kind]) / self.weights[kind], draw.random()),
+            left,
+            key=lambda kind: ((self.made[kind] + 0.05 * self.tried[kind]) / self.weights[kind], draw.random()),
         )
         self.tried[found] += 1
         return found
+
+
+def _lines(person: Person | None, said: Sequence[str]) -> list[str]:
+    """The text line by line: introduction, and a line for each request; reword-tasks goes by these."""
+    return [*([person.introduction] if person else []), *said]
+
+
+def pairs(kinds: Mapping[Any, float], steps: Mapping[Any, float]) -> dict[tuple[str, str], float]:
+    """The weight of each kind of task with each kind of steps. What is refused takes no calls: it is single, or a dialogue."""
+    found = Counter[tuple[str, str]]()
+    for kind, weight in kinds.items():
+        for step, share in steps.items():
+            found[kind, step if kind == "done" or step == "dialogue" else "single"] += weight * share  # type: ignore[assignment]
+    return dict(found)
 
 
 def world_seed(*parts: str | int) -> int:
@@ -293,7 +322,7 @@ def check(text: str, plan: Blueprint, tools: Sequence[Tool]) -> None:
             origin = step.origins[path] if path in step.origins else step.origins[path.split(".")[0]]
             if origin.kind in ("user", "person"):
                 given.append(value)
-            else:
+            elif origin.kind == "call":
                 hidden.append(value)
     if lost := missing(given, text):
         raise Refused("value-not-in-text", f"{lost[0]!r:.80}")

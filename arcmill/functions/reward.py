@@ -11,16 +11,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from arcmill.chat.answer import parse_calls, split_reasoning
-from arcmill.chat.dialect import CALL, ENDOFTEXT, OBSERVATION, STOPS, UNCALL, USER, ChatError, find_special
+from arcmill.chat.dialect import CALL, OBSERVATION, STOPS, UNCALL, ChatError, find_special
 from arcmill.chat.messages import arguments_of
 from arcmill.errors import UsageError
 from arcmill.functions.compare import compare_calls
 from arcmill.functions.declared import Declared, check_call, declared
-from arcmill.records import ToolCall
+from arcmill.records import Message, ToolCall
 
 FORMATS = (
     "glm45",
@@ -28,7 +29,6 @@ FORMATS = (
     "json",
 )  # json: <tool_call>{"name": …, "arguments": {…}}</tool_call>, as Hermes and Qwen write
 Tools = str | Sequence[str | Mapping[str, Any]] | None
-Pairs = list[tuple[str, dict[str, Any]]]
 _OUTSIDE = re.compile(f"{re.escape(CALL)}.*?{re.escape(UNCALL)}", re.DOTALL)
 
 
@@ -54,22 +54,19 @@ def judge_calls(
         raise UsageError(f"dialect {dialect!r}: none of {', '.join(FORMATS)}")
     functions = _from_text(tools) if isinstance(tools, str) else declared(read_list(tools))
     wanted = [_expected(call, functions) for call in read_list(expected)]
-    text, stop = _without_stop(answer)
-    if stop is not None and (stop == OBSERVATION) != bool(wanted):
-        return Verdict(False, "stop", f"the answer ends in {stop}")
-    _, text, closed = split_reasoning(text, opened)
-    if not closed:
-        return Verdict(False, "reasoning", "the reasoning is never closed")
     try:
-        given = _calls(text, functions, dialect)
+        message, stop = read_answer(answer, functions, dialect, opened)
+        if stop is not None and (stop == OBSERVATION) != bool(wanted):
+            return Verdict(False, "stop", f"the answer ends in {stop}")
+        given = [(call.name, check_call(call, functions)) for call in message.tool_calls or ()]
     except ChatError as error:
         return Verdict(False, error.reason, error.detail)
     if not wanted:
         if given:
             return Verdict(False, "unexpected-call", f"calls {given[0][0]!r:.60}")
-        return Verdict(True) if text.strip() else Verdict(False, "empty", "neither text nor calls")
+        return Verdict(True) if message.content else Verdict(False, "empty", "neither text nor calls")
     if not given:
-        return Verdict(False, "no-call", text.strip()[:80])
+        return Verdict(False, "no-call", (message.content or "")[:80])
     parameters = {name: function.parameters for name, function in functions.items()}
     apart = compare_calls(wanted, given, parameters, ordered=ordered, loose=loose)
     return Verdict(False, "calls", "; ".join(map(str, apart[:3]))[:300]) if apart else Verdict(True)
@@ -125,41 +122,50 @@ def _tool_call(held: Any) -> ToolCall:
     return ToolCall("", call["name"], arguments if isinstance(arguments, str) else json.dumps(arguments))
 
 
+def read_answer(
+    answer: str, functions: Mapping[str, Declared], dialect: str, opened: bool = False
+) -> tuple[Message, str | None]:
+    """What a model wrote as a message, and the stop token that it ended in, where that stands there. Raises ChatError, with the
+    reason, for whatever is no sound format: half a call, text after one, reasoning that never ends, a control token in a text."""
+    text, stop = _without_stop(answer)
+    reasoning, text, closed = split_reasoning(text, opened)
+    if not closed:
+        raise ChatError("reasoning", "the reasoning is never closed")
+    begin = text.find(CALL)
+    before = text if begin < 0 else text[:begin]
+    if found := find_special(f"{before}\n{reasoning or ''}"):
+        raise ChatError("special-token", f"the text holds {found}")
+    calls = _calls(text, begin, functions, dialect) if begin >= 0 else []
+    return Message("assistant", before.strip(), reasoning, calls or None), stop
+
+
 def _without_stop(answer: str) -> tuple[str, str | None]:
     """The answer without the token that ended it, which some frameworks leave there."""
     text = answer.rstrip()
     stop = next((stop for stop in (*STOPS, "<|im_end|>") if text.endswith(stop)), None)
-    return (text[: -len(stop)], stop if stop in (OBSERVATION, USER, ENDOFTEXT) else None) if stop else (answer, None)
+    return (text[: -len(stop)], stop if stop in STOPS else None) if stop else (answer, None)
 
 
-def _calls(text: str, functions: Mapping[str, Declared], dialect: str) -> Pairs:
-    """The calls of an answer without its reasoning. Raises ChatError for whatever is no sound format, or no sound call."""
-    begin = text.find(CALL)
-    before = text if begin < 0 else text[:begin]
-    if found := find_special(before):
-        raise ChatError("special-token", f"the text holds {found}")
-    if begin < 0:
-        return []
+def _calls(text: str, begin: int, functions: Mapping[str, Declared], dialect: str) -> list[ToolCall]:
     if outside := _OUTSIDE.sub("", text[begin:]).strip():
         raise ChatError("malformed", f"beside the calls stands {outside[:60]!r}")
     if dialect == "json":
-        calls = [_from_json(body) for body in re.findall(f"{CALL}(.*?){UNCALL}", text[begin:], re.DOTALL)]
-    else:
-        found_calls = parse_calls(text, dialect, [_tool(function) for function in functions.values()])
-        if found_calls.malformed:
-            raise ChatError("malformed", found_calls.malformed[0])
-        calls = found_calls.calls
-    pairs = []
-    for call in calls:
-        if dialect != "json" and (special := find_special(call.name) or find_special(call.arguments)):
+        return [
+            _from_json(body, number)
+            for number, body in enumerate(re.findall(f"{CALL}(.*?){UNCALL}", text[begin:], re.DOTALL))
+        ]
+    found = parse_calls(text, dialect, [_tool(function) for function in functions.values()])
+    if found.malformed:
+        raise ChatError("malformed", found.malformed[0])
+    for call in found.calls:
+        if special := find_special(call.name) or find_special(call.arguments):
             raise ChatError("special-token", f"a call holds {special}")
-        pairs.append((call.name, check_call(call, functions)))
-    return pairs
+    return found.calls
 
 
-def _from_json(body: str) -> ToolCall:
+def _from_json(body: str, number: int) -> ToolCall:
     try:
-        return _tool_call(json.loads(body))
+        return replace(_tool_call(json.loads(body)), id=f"call_{number}")
     except (ValueError, RecursionError) as error:
         raise ChatError("malformed", f"{error}"[:200]) from None
 

@@ -191,18 +191,8 @@ def begin(unsafe: bool, number: int, modules: Mapping[str, str], names: Sequence
             raise EngineError(f"no sandbox on {machine}: system calls are known for {', '.join(MACHINES)}")
         held = interpreter()
         seccomp = filter_program(machine).hex()
-        argv = [
-            *command(held, names),
-            "--",
-            held.executable,
-            "-I",
-            "-B",
-            "-c",
-            BOOT,
-            "isolated",
-            seccomp,
-            sources(modules),
-        ]
+        within = command(held, names)
+        argv = [*within, "--", held.executable, "-I", "-B", "-c", BOOT, "isolated", seccomp, sources(modules)]
     ours, theirs = socket.socketpair()
     with theirs:
         try:

@@ -143,7 +143,7 @@ def _mails(dice: Dice, state: dict[str, Any]) -> None:
             continue
         subjects.add(subject)
         state["last_thread"] += dice.between(1, 3)
-        sent = NOW - timedelta(minutes=dice.between(30, 20_000))
+        sent = NOW - timedelta(days=dice.between(1, 14), minutes=5 * dice.between(-108, -12))
         for number, (who, text) in enumerate(lines):
             state["last_mail"] += dice.between(1, 5)
             mail_id, mine = f"M{state['last_mail']}", who == "owner"

@@ -139,13 +139,17 @@ def search_products(
 
 
 def get_product(data: Data, product_id: str) -> Data:
-    """A product with all its variants: item id, options, price, stock.
+    """A product with all its variants: item id, options, price, stock; and the lowest of the prices.
 
     Args:
         product_id: The product, such as P1004.
     """
     product = record(data["products"], product_id, "product")
-    return {**product, "variants": list(product["variants"].values())}
+    variants = list(product["variants"].values())
+    return {
+        "product_id": product_id, "name": product["name"], "category": product["category"],
+        "lowest_price": min(variant["price"] for variant in variants), "variants": variants,
+    }  # fmt: skip
 
 
 @writes

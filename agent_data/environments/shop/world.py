@@ -39,7 +39,7 @@ def load(seed: int) -> dict[str, Any]:
     for first, last in zip(firsts, lasts, strict=True):
         customer = _customer(dice, first, last, len(state["customers"]))
         state["customers"][customer["customer_id"]] = customer
-        days = dice.sample(range(1, 75), dice.between(1, 4))  # different days, so that a day names an order
+        days = dice.sample(range(1, 50), dice.between(1, 4))  # different days, so that a day names an order
         for ago in sorted(days, reverse=True):
             state["last_order"] += dice.between(1, 9)
             order = _order(dice, state, customer, f"W{state['last_order']}", ago)
@@ -97,9 +97,9 @@ def address(dice: Dice) -> dict[str, str]:
 
 def _order(dice: Dice, state: dict[str, Any], customer: dict[str, Any], order_id: str, ago: int) -> dict[str, Any]:
     placed = TODAY - timedelta(days=ago)
-    if ago <= 3:
+    if ago <= 4:
         status = "pending"
-    elif ago <= 6:
+    elif ago <= 8:
         status = dice.weighted(STATUSES[:2], (2, 1))
     else:
         status = dice.weighted(STATUSES, SHARES)

@@ -103,7 +103,7 @@ def test_a_user_who_breaks_the_rules_ends_the_trajectory(given: list[str], end: 
 
 
 def test_a_scripted_user_may_talk_to_a_model() -> None:
-    row, evidence, asked = play(lines("never asked"), agent, user="scripted")
+    _, evidence, asked = play(lines("never asked"), agent, user="scripted")
     assert evidence.ended == "user-stop" and evidence.user == "scripted" and asked == []
 
 
