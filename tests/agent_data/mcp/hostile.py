@@ -46,7 +46,7 @@ def listed(params: dict[str, Any]) -> dict[str, Any]:
     if HOW == "not-an-object":
         return {"tools": [{**tool, "inputSchema": {"type": "array"}}]}
     if HOW == "broken-schema":
-        return {"tools": [{**tool, "inputSchema": {"type": "object", "properties": {"text": {"type": "strnig"}}}}]}
+        return {"tools": [{**tool, "inputSchema": {"type": "object", "properties": {"text": {"$ref": "http://127.0.0.1:9/text.json"}}}}]}
     if HOW == "list-error":
         raise ValueError("not today")
     if HOW in ("lies-of-result", "no-structure"):
