@@ -161,6 +161,18 @@ def test_the_sandbox_hides_files_secrets_and_network(tmp_path: Path, monkeypatch
     assert found["variables"]["HOME"] == "/home/agent"
 
 
+def test_without_the_sandbox_it_starts_in_its_folder_with_a_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "k")
+    with connection("looks", sandbox=False, env={"WHERE": "{files}/note.txt"}) as server:
+        assert server.work is not None
+        found = json.loads(server.call("echo", {"text": ""}).text)["variables"]
+        assert "SOME_API_KEY" not in found and found["WHERE"] == f"{server.work}/note.txt"
+        assert found["HOME"].startswith(os.path.dirname(server.work))
+    with connection(sandbox=False) as server:
+        server.call("write", {"text": "hello"})
+        assert server.work is not None and os.listdir(server.work) == ["note.txt"]
+
+
 def alive(command: str) -> int:
     count = 0
     for folder in Path("/proc").glob("[0-9]*"):
