@@ -84,6 +84,10 @@ class Blueprint:
             {
                 "kind": request.kind, "tool": request.tool, "text": request.phrase, "given": request.given,
                 "call": next(n for n, step in enumerate(self.steps) if number in step.requests),
+                "described": [
+                    {"value": value, "by": dict(request.origins[path].by)}
+                    for path, value in leaves(request.arguments) if path in request.origins and request.origins[path].by
+                ],
                 "told": [{"call": told.step, "path": told.seen.path, "of": dict(told.of)} for told in self.told.get(number, ())],
             }
             for number, request in enumerate(self.requests)
