@@ -119,7 +119,21 @@ def told_by(value: Any, facts: list[Any], whole: Any) -> Iterator[tuple[str, ...
 
 
 def within(fact: Any, text: Any) -> bool:
-    return isinstance(fact, str) and isinstance(text, str) and len(fact) > 3 and fact.casefold() in text.casefold()
+    """Whether a text of several words holds the words of a fact."""
+    if not (isinstance(fact, str) and isinstance(text, str) and len(fact) > 3 and " " in text):
+        return False
+    return re.search(rf"(?<![\w-]){re.escape(fact.casefold())}(?![\w-])", text.casefold()) is not None
+
+
+def led_by(path: tuple[str, ...], facts: list[Any], whole: Any) -> bool:
+    """Whether the facts lead the objects around a place: an order's own number, and not the number of its customer."""
+    leads: list[Any] = []
+    node = whole
+    for step in path:
+        if isinstance(node, dict):
+            leads += [next(iter(node.values()), None), step]
+        node = node[int(step)] if isinstance(node, list) else node[step]
+    return all(any(same(fact, one) for one in leads if not isinstance(one, dict | list)) for fact in facts)
 
 
 def places(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -196,7 +210,13 @@ def lost(
                 whole = whole[int(step)] if isinstance(whole, list) else whole[step]
             facts = list(told["of"].values())
             name = [part for part in told["path"].split(".") if not part.isdigit()][-1:]
-            if not any(path[-1:] == tuple(name) for seen in observations for path in told_by(whole, facts, seen)):
+            if not any(
+                path[-1:] == tuple(name)
+                and same(found, whole)
+                and (led_by(path, facts, seen) if facts else call["name"] == told["tool"])
+                for (call, _), seen in zip(calls, observations, strict=True)
+                for path, found in scalars(seen)
+            ):
                 return f"told {told['path']}"
     # What the user described must be told from the others by what is still seen.
     for value, facts in goal["_described"]:
