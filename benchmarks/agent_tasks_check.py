@@ -94,16 +94,16 @@ def same(one: Any, other: Any) -> bool:
     return isinstance(one, bool) == isinstance(other, bool) and one == other
 
 
-def told_by(value: Any, facts: list[Any], whole: Any) -> Iterator[tuple[str, ...]]:
+def told_by(value: Any, facts: list[tuple[str, Any]], whole: Any) -> Iterator[tuple[str, ...]]:
     """Places of a value in an observation whose record holds all the facts: the object it is in, with what is plain around it."""
     for path, found in places(whole):
         if not same(found, value):
             continue
-        around: list[Any] = []
+        around: list[tuple[str, Any]] = []
         node, holder = whole, whole
         for depth, step in enumerate(path):
             if isinstance(node, dict):
-                around += [inner for inner in node.values() if not isinstance(inner, dict | list)]
+                around += [(name, inner) for name, inner in node.items() if not isinstance(inner, dict | list)]
                 holder = node
             if depth == len(path) - 1:
                 break
@@ -112,10 +112,20 @@ def told_by(value: Any, facts: list[Any], whole: Any) -> Iterator[tuple[str, ...
             holder = None  # a plain list: its members share what is around, not what lies beside
         if path and isinstance(node, dict) and isinstance(node.get(path[-1]), dict) and path[-1] == value:
             holder = node[path[-1]]  # a record by its key
-        inside = [inner for _, inner in scalars(holder)] if holder is not None else []
+        inside = [(label(at), inner) for at, inner in scalars(holder)] if holder is not None else []
         held = [*around, *inside]
-        if all(any(same(fact, one) or within(fact, one) for one in held) for fact in facts):
+        if all(any(fits(fact, *one) for one in held) for fact in facts):
             yield path
+
+
+def fits(fact: tuple[str, Any], name: str, value: Any) -> bool:
+    """Whether a field is what a description says: of the name that it says (`item_name` is the `name` of an item), or its words."""
+    return (same(fact[1], value) and (fact[0] == name or fact[0].endswith(f"_{name}"))) or within(fact[1], value)
+
+
+def label(path: tuple[str, ...]) -> str:
+    """The field that a place is in; of a member of a list, the list's."""
+    return next((part for part in reversed(path) if not part.isdigit()), "")
 
 
 def within(fact: Any, text: Any) -> bool:
@@ -200,7 +210,7 @@ def lost(
             origin = origin_of(origins, path)
             if origin.get("from") != "call":
                 continue
-            facts = list(origin.get("by", {}).values())
+            facts = list(origin.get("by", {}).items())
             if not any(any(told_by(value, facts, seen)) for seen in observations[:number]):
                 return f"{call['name']}.{'.'.join(path)}"
     for request in goal["blueprint"]["requests"]:
@@ -231,7 +241,7 @@ def ambiguous(world: Any, goal: dict[str, Any], observations: list[Any]) -> str 
     for call, origins in zip(calls, goal["blueprint"]["origins"], strict=True):
         for path, value in scalars(call["arguments"]):
             origin = origin_of(origins, path)
-            facts = list(origin.get("by", {}).values())
+            facts = list(origin.get("by", {}).items())
             if not facts:
                 continue
             for number, seen in enumerate(observations):
@@ -306,13 +316,13 @@ def check(world: Any, task: AgentTask) -> tuple[list[str], str, int]:
         wrong.append("the end differs from the start" if start != end else "writes, and nothing changed")
     goal["_observations"] = observations
     goal["_described"] = [
-        (value, list(origin_of(own, path)["by"].values()))
+        (value, list(origin_of(own, path)["by"].items()))
         for call, own in zip(calls, origins, strict=True)
         for path, value in scalars(call["arguments"])
         if origin_of(own, path).get("by")
     ]
     goal["_described"] += [
-        (described["value"], described["by"])
+        (described["value"], list(described["by"].items()))
         for request in goal["blueprint"]["requests"]
         for described in request.get("described", [])
     ]
