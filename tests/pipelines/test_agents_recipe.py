@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from trajectory_mutations import gone_wrong, held, tampered
 
+from agent_data.environments.catalogue import Worlds
+from agent_data.judges.stage import JudgeTrajectories, Judging, core
 from arcmill.dataset import Dataset
+from arcmill.generation import drive
+from arcmill.records import batch_to_rows
+from arcmill.stage import Outcome
 from pipelines import runner
 from pipelines.recipe import load_recipe
 from pipelines.replayed import Trajectories
@@ -44,9 +51,25 @@ def test_the_gold_player_does_every_task_and_every_row_is_played_again(run: Path
     assert {planned.state for planned in runner.plan(load_recipe("agents", SMALL), str(run))} == {"done"}
 
 
-def test_a_spoilt_row_is_the_one_that_is_named(run: Path) -> None:
-    from collections import Counter
+def test_what_is_tampered_with_or_goes_wrong_is_refused_in_the_shop_as_well(run: Path) -> None:
+    worlds, config = Worlds({}), JudgeTrajectories()
+    tasks = {task.id: task for batch in Dataset.open(str(run / "tasks")).batches() for task in batch_to_rows("AgentTask", batch)}
+    seen = 0
+    for batch in Dataset.open(str(run / "trajectories")).batches():
+        for row in batch_to_rows("Conversation", batch):
+            task = tasks[held(row).task]
+            goal = json.loads(task.goal or "{}").get("state")
+            wrong = [*tampered(row), *gone_wrong(row, task, worlds[task.environment])]
+            for name, made in wrong:
+                if ("twice" in name or "changed" in name) and held(made).states["final"] == goal:
+                    continue  # a write made again that changes nothing: the state decides
+                found = drive(core(made, config, Judging(worlds, tasks)))
+                assert isinstance(found.rows, Outcome), (name, task.instruction)
+                seen += 1
+    assert seen > 60
 
+
+def test_a_spoilt_row_is_the_one_that_is_named(run: Path) -> None:
     trajectories = Dataset.open(str(run / "trajectories"))
     part = next(part for part in trajectories.parts if part["rows"])
     path = f"{trajectories.path}/{part['path']}"
