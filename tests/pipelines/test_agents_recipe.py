@@ -53,7 +53,11 @@ def test_the_gold_player_does_every_task_and_every_row_is_played_again(run: Path
 
 def test_what_is_tampered_with_or_goes_wrong_is_refused_in_the_shop_as_well(run: Path) -> None:
     worlds, config = Worlds({}), JudgeTrajectories()
-    tasks = {task.id: task for batch in Dataset.open(str(run / "tasks")).batches() for task in batch_to_rows("AgentTask", batch)}
+    tasks = {
+        task.id: task
+        for batch in Dataset.open(str(run / "tasks")).batches()
+        for task in batch_to_rows("AgentTask", batch)
+    }
     seen = 0
     for batch in Dataset.open(str(run / "trajectories")).batches():
         for row in batch_to_rows("Conversation", batch):

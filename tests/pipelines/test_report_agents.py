@@ -89,7 +89,9 @@ def test_checks_and_trajectories_are_told(run: Path) -> None:
 
 def test_nothing_of_a_trajectory_becomes_markup(run: Path) -> None:
     class Seen(html.parser.HTMLParser):
-        found: set[str] = set()
+        def __init__(self) -> None:
+            super().__init__()
+            self.found: set[str] = set()
 
         def handle_starttag(self, tag: str, attrs: Any) -> None:
             self.found.add(tag)

@@ -21,8 +21,8 @@ from agent_data.environments.environment import Called, Trace, state_hash
 from agent_data.environments.play import begin
 from agent_data.environments.tracker import environment, repository, workshop
 from agent_data.environments.tracker.asked import HINTS
-from agent_data.environments.tracker.tracker import Tracker
 from agent_data.environments.tracker.faults import FAULTS, probes
+from agent_data.environments.tracker.tracker import Tracker
 from agent_data.environments.tracker.world import load
 from arcmill.errors import EngineError
 from arcmill.generation import drive
@@ -247,9 +247,7 @@ def test_the_state_is_that_of_the_blueprint_for_another_right_change_and_no_othe
                 elif kind == "scratch":
                     one.call("write_file", path="scratch.py", content="print(1)\n")
                 one.call("write_file", path=edit["path"], content=whole)
-            elif name == "commit_changes" and kind == "beside":
-                one.observe(name, **given)
-            elif name == "close_issue" and kind == "beside":
+            elif (name == "commit_changes" and kind == "beside") or (name == "close_issue" and kind == "beside"):
                 one.observe(name, **given)
             else:
                 one.call(name, **given)
