@@ -131,12 +131,12 @@ def _played(play: Play, made: Sequence[Made], evidence: Evidence, found: Replaye
             if state != told["state"]:
                 problem = f"the state after {one.call.name} is {_short(state)}, {_short(told['state'])} is recorded"
                 return differs(problem, one.message)
-        found.calls.append(
-            Called(one.call.name, _arguments(one.call), one.observation, observed.error, one.message)
-        )
+        found.calls.append(Called(one.call.name, _arguments(one.call), one.observation, observed.error, one.message))
         if play.over and not over:
             found.scored = yield from play.hash()
-    broken = not finished and number + 1 == len(evidence.calls)  # the world failed in the last call, which nobody can repeat
+    broken = not finished and number + 1 == len(
+        evidence.calls
+    )  # the world failed in the last call, which nobody can repeat
     if number != len(evidence.calls) and not broken:
         return differs(f"{number} calls stand in the messages, {len(evidence.calls)} in the evidence")
     if finished and (evidence.ended == "terminal-call") != play.over:

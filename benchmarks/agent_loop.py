@@ -33,7 +33,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 MODEL, AT_ONCE = "instant", 64
 SYSTEM = "You keep a counter. Use the tool to add to it, and say the total when you are asked for it."
-PROMPT = "Please add the numbers that I think of, one after the other, and then tell me the total. This is request {number}."
+PROMPT = (
+    "Please add the numbers that I think of, one after the other, and then tell me the total. This is request {number}."
+)
 
 
 # -- the endpoint ------------------------------------------------------------------------------------------------------
@@ -69,7 +71,11 @@ class Instant(asyncio.Protocol):
                 status = b"404 Not Found"
         else:
             value = self._answer(len(self.results.findall(body)))
-        return b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (status, len(value), value)
+        return b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+            status,
+            len(value),
+            value,
+        )
 
     def _answer(self, done: int) -> bytes:
         message: dict[str, Any] = {"role": "assistant", "content": None}
@@ -80,7 +86,14 @@ class Instant(asyncio.Protocol):
             message["content"] = f"The total is {sum(range(1, self.calls + 1))}."
         choice = {"index": 0, "finish_reason": "tool_calls" if done < self.calls else "stop", "message": message}
         usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
-        made = {"id": "x", "object": "chat.completion", "created": 1, "model": MODEL, "choices": [choice], "usage": usage}
+        made = {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 1,
+            "model": MODEL,
+            "choices": [choice],
+            "usage": usage,
+        }
         return json.dumps(made).encode()
 
 
@@ -147,10 +160,13 @@ def ours(url: str, count: int, turns: int, folder: str) -> None:
 def side(command: Sequence[str], core: int) -> tuple[float, float]:
     """(processor seconds, wall seconds) of a command with all of its children, on one core."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    ours = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])} if command[0] == sys.executable else {}
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    here = Path(__file__).parent
+    # Neither sees the other's modules: there is a benchmarks/verifiers.py, too.
+    places = [ROOT, here] if command[0] == sys.executable else [here / "agent_loop_peer"]
+    scripts = os.path.dirname(command[0])  # where verifiers finds uv
     run = subprocess.run(
-        command, env={**kept, **ours}, preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        command,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), "PATH": f"{scripts}:{os.environ['PATH']}"}, preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -195,7 +211,7 @@ def compare(given: Any) -> None:
     sides: dict[str, tuple[list[str], int, int]] = {
         "arcmill": ([sys.executable, __file__, "--part", "ours", "--port", str(port)], given.count, given.small)
     }
-    peer = str(Path(__file__).parent / "agent_loop_verifiers.py")
+    peer = str(Path(__file__).parent / "agent_loop_peer" / "run.py")
     if given.verifiers_in_process:
         sides["verifiers 0.1.14"] = ([given.verifiers_in_process, peer, "--port", str(port)], given.count, given.small)
     if given.verifiers:

@@ -35,7 +35,9 @@ def environments(given: Sequence[str]) -> dict[str, str | dict[str, Any]]:
     for text in given:
         name, equals, where = text.partition("=")
         if not equals or not name or not where:
-            raise UsageError(f"--environment {text!r}: expected NAME=SPEC, for example retail=my_worlds.retail:environment")
+            raise UsageError(
+                f"--environment {text!r}: expected NAME=SPEC, for example retail=my_worlds.retail:environment"
+            )
         if where.startswith("{"):
             try:
                 spec = yaml.safe_load(where)

@@ -171,6 +171,8 @@ def _tool(function: Any) -> tuple[str, str, dict[str, Any], dict[str, Any] | Non
 
     try:
         made = described(function, skip=1)
+        if not inspect.signature(function).parameters:
+            raise ValueError(f"{made.name}: a tool's first parameter is the data")
     except ValueError as error:
         raise UsageError(str(error)) from None
     return made.name, made.description, made.parameters, made.returns, function

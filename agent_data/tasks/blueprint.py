@@ -6,15 +6,15 @@ gave, or leave untold what was asked. Calls that are not needed go; a request th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent_data.tasks.check import forms
 from agent_data.tasks.execute import Call, Run, World
 from agent_data.tasks.flow import Reach, noun_of
-from agent_data.tasks.request import Origin, Refused, Request, told_values
-from agent_data.tasks.views import Seen, holds, key, leaves, seen
+from agent_data.tasks.request import Origin, Refused, Request
+from agent_data.tasks.views import Seen, holds, key, leaves, scalar, seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,21 @@ class Step:
     requests: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A value that the user asks for: which step gives it, where, and what says whose it is (fields of its record)."""
+
+    step: int
+    seen: Seen
+    of: Mapping[str, Any]
+
+    def stands(self, value: Seen) -> bool:
+        """Whether another place gives the same of the same thing."""
+        return bool(
+            key(value.value) == key(self.seen.value) and value.names & self.seen.names and holds(value.view, self.of)
+        )
+
+
 @dataclass(slots=True)
 class Blueprint:
     """Needed calls in their order, with what they gave."""
@@ -34,15 +49,21 @@ class Blueprint:
     steps: list[Step]
     requests: list[Request]
     run: Run
-    tell: list[dict[str, Any]] = field(default_factory=list)
+    told: dict[int, list[Told]] = field(default_factory=dict)  # request -> what is told
     ordered: bool = False  # another order of the requests would end elsewhere
 
     @property
     def calls(self) -> list[Call]:
         return [step.call for step in self.steps]
 
-    def observed(self, number: int) -> list[Seen]:
-        return seen(self.run.observations[number], noun_of(self.steps[number].call.name))
+    @property
+    def tell(self) -> list[dict[str, Any]]:
+        """As goals hold it: what must be told, each with the texts of which one is enough."""
+        return [
+            {"what": f"{self.steps[told.step].call.name}.{told.seen.place}", "values": forms(told.seen.value)}
+            for number, values in sorted(self.told.items())
+            for told in values
+        ]
 
     def to_json(self, reach: Reach) -> dict[str, Any]:
         """How it was made, as goals hold it: the origin of each argument, and what was asked."""
@@ -63,7 +84,7 @@ class Blueprint:
             {
                 "kind": request.kind, "tool": request.tool, "text": request.phrase, "given": request.given,
                 "call": next(n for n, step in enumerate(self.steps) if number in step.requests),
-                **({"told": request.told} if request.told else {}),
+                "told": [{"call": told.step, "path": told.seen.path, "of": dict(told.of)} for told in self.told.get(number, ())],
             }
             for number, request in enumerate(self.requests)
         ]  # fmt: skip
@@ -77,31 +98,48 @@ def blueprint(world: World, reach: Reach, requests: Sequence[Request], instructi
     number = 0
     while number < len(steps):
         left = steps[:number] + steps[number + 1 :]
-        if _needed(world, steps, run, number, requests, instruction):
+        told = _told(steps, run, requests)
+        if _needed(world, steps, run, number, told, requests, instruction):
             number += 1
             continue
-        if steps[number].requests:
-            asked = requests[steps[number].requests[0]]
-            raise Refused(
-                "without-effect" if asked.kind == "write" else "told-elsewhere", f"{asked.tool}: {asked.phrase}"
-            )
+        if asked := steps[number].requests:
+            if any(requests[one].kind == "write" for one in asked):
+                raise Refused("without-effect", f"{steps[number].call.name}: {requests[asked[0]].phrase}")
+            left = _elsewhere(left, number, run, {one: told[one] for one in asked})
         steps, number = left, 0
         run = world.run([step.call for step in steps])
     if wanting := unfound(steps, run):
         raise Refused("not-findable", wanting[0])
-    made = Blueprint(list(steps), list(requests), run)
-    made.tell = _tell(made)
-    made.ordered = _ordered(world, reach, made, instruction)
+    made = Blueprint(list(steps), list(requests), run, _told(steps, run, requests))
+    values = [told.seen.value for several in made.told.values() for told in several]
+    if len(values) > 6 or any(isinstance(value, bool) or len(str(value)) > 200 for value in values):
+        raise Refused("nothing-to-tell", f"{len(values)} values")
+    made.ordered = _ordered(world, reach, made)
+    return made
+
+
+def _elsewhere(left: list[Step], number: int, run: Run, told: Mapping[int, Sequence[Told]]) -> list[Step]:
+    """The steps without one whose telling another step does: that step takes the request on. Raises Refused."""
+    made = list(left)
+    for request, values in told.items():
+        for place, step in enumerate(left):
+            given = _seen(step, run.observations[place if place < number else place + 1])
+            if all(any(value.stands(one) for one in given) for value in values):
+                made[place] = replace(made[place], requests=(*made[place].requests, request))
+                break
+        else:
+            raise Refused("told-elsewhere", f"{values[0].seen.path}, in parts")
     return made
 
 
 def possible(world: World, reach: Reach, request: Request) -> str | None:
     """Whether the world takes a request, by itself; else what it says against it. Raises EpisodeLost."""
     try:
-        _let_in(world, reach, _planned(reach, [request]), request.phrase, lenient=True)
+        run, steps = _let_in(world, reach, _planned(reach, [request]), request.phrase, lenient=True)
     except Refused as refused:
         return refused.detail
-    return None
+    without = world.run([step.call for step in steps if not step.requests])
+    return "it changes nothing" if request.kind == "write" and without.final == run.final else None
 
 
 def _planned(reach: Reach, requests: Sequence[Request]) -> list[Step]:
@@ -136,7 +174,8 @@ def _read_origins(reach: Reach, number: int) -> dict[str, Origin]:
     for name, value in read.call.arguments.items():
         source = read.sources.get(name)
         known = name in facts and facts[name] == value
-        origin = Origin("call", source) if source is not None else Origin("person" if known else "free")
+        # What neither was found nor is known by heart is one of the values that the schema lists.
+        origin = Origin("call", source) if source is not None else Origin("person" if known else "schema")
         for path, _ in leaves(value, name):
             made[path] = origin
     return made
@@ -152,7 +191,7 @@ def _let_in(
         return run, steps
     for number in reach.entries:
         read = reach.reads[number]
-        if "free" in (origin.kind for origin in _read_origins(reach, number).values()):
+        if "schema" in (origin.kind for origin in _read_origins(reach, number).values()):
             continue
         same = [step for step in steps if step.call.key() == read.call.key()]
         first = same or [Step(read.call, _read_origins(reach, number), number)]
@@ -174,15 +213,32 @@ def _wrong(world: World, steps: Sequence[Step], run: Run, instruction: str | Non
 
 
 def _needed(
-    world: World, steps: Sequence[Step], run: Run, number: int, requests: Sequence[Request], instruction: str
+    world: World,
+    steps: Sequence[Step],
+    run: Run,
+    number: int,
+    told: Mapping[int, Sequence[Told]],
+    requests: Sequence[Request],
+    instruction: str,
 ) -> bool:
     left = [*steps[:number], *steps[number + 1 :]]
     without = world.run([step.call for step in left])
     if without.final != run.final or _wrong(world, left, without, instruction) or unfound(left, without):
         return True
-    wanted = [value for _, value in asked_values(steps, run, requests)]
-    held = {key(value) for observation in without.observations for _, value in leaves(observation)}
-    return any(key(value) not in held for value in wanted)
+    given = [
+        one for step, observation in zip(left, without.observations, strict=True) for one in _seen(step, observation)
+    ]
+    if any(not any(value.stands(one) for one in given) for values in told.values() for value in values):
+        return True
+    # What the user described must still be told from the others, also where the call that took it is gone.
+    described = [
+        (value, request.origins[path]) for number in told for request in [requests[number]]
+        for path, value in leaves(request.arguments) if path in request.origins and request.origins[path].by
+    ]  # fmt: skip
+    return any(
+        not any(key(one.value) == key(value) and holds(one.view, origin.by) for one in given)
+        for value, origin in described
+    )
 
 
 def unfound(steps: Sequence[Step], run: Run) -> list[str]:
@@ -192,35 +248,46 @@ def unfound(steps: Sequence[Step], run: Run) -> list[str]:
     for step, observation in zip(steps, run.observations, strict=True):
         for path, value in leaves(dict(step.call.arguments)):
             origin = step.origins[path] if path in step.origins else step.origins[path.split(".")[0]]
-            if origin.kind in ("user", "person"):
+            if origin.kind in ("user", "person", "schema"):
                 continue
             if not any(key(one.value) == key(value) and holds(one.view, origin.by) for one in before):
                 missing.append(f"{step.call.name}.{path}")
-        before += seen(observation, noun_of(step.call.name)) if observation is not None else []
+        before += _seen(step, observation)
     return missing
 
 
-def asked_values(steps: Sequence[Step], run: Run, requests: Sequence[Request]) -> list[tuple[str, Any]]:
-    found = []
-    for step, observation in zip(steps, run.observations, strict=True):
+def _told(steps: Sequence[Step], run: Run, requests: Sequence[Request]) -> dict[int, list[Told]]:
+    """What the requests to be told something come to. Raises Refused where a call does not give it."""
+    found: dict[int, list[Told]] = {}
+    for place, (step, observation) in enumerate(zip(steps, run.observations, strict=True)):
+        given = _seen(step, observation)
         for number in step.requests:
-            if (told := requests[number].told) is not None:
-                found += [(f"{step.call.name}.{path}", value) for path, value in told_values(observation, told)]
+            request = requests[number]
+            if request.told is None:
+                continue
+            own = request.told.split(".")[-1]
+            at = {
+                path: one for one in given
+                for path in [one.path]
+                if path == request.told or path.startswith(f"{request.told}.")
+            } if step.call.name == request.tool else {
+                one.path: one for one in given if own in one.names and holds(one.view, request.subject())
+            }  # fmt: skip
+            if not at:
+                raise Refused("nothing-to-tell", f"{step.call.name} gave no {request.told}")
+            arguments = {name: value for name, value in request.arguments.items() if scalar(value)}
+            found[number] = [
+                Told(place, one, {name: value for name, value in arguments.items() if holds(one.view, {name: value})})
+                for one in at.values()
+            ]
     return found
 
 
-def _tell(made: Blueprint) -> list[dict[str, Any]]:
-    asked = asked_values(made.steps, made.run, made.requests)
-    wanted = sum(request.kind == "tell" for request in made.requests)
-    if wanted and (len(asked) < wanted or len(asked) > 6):
-        raise Refused("nothing-to-tell", f"{len(asked)} values")
-    for _, value in asked:
-        if isinstance(value, bool) or len(str(value)) > 200:
-            raise Refused("nothing-to-tell", f"{value!r:.80} cannot be told in a line")
-    return [{"what": what, "values": forms(value)} for what, value in asked]
+def _seen(step: Step, observation: Any) -> list[Seen]:
+    return seen(observation, noun_of(step.call.name)) if observation is not None else []
 
 
-def _ordered(world: World, reach: Reach, made: Blueprint, instruction: str) -> bool:
+def _ordered(world: World, reach: Reach, made: Blueprint) -> bool:
     """Whether the order of the requests decides where they end."""
     if len(made.requests) < 2:
         return False

@@ -11,7 +11,7 @@ from typing import Any
 from agent_data.tasks.views import leaves
 
 _MONTHS = "January February March April May June July August September October November December".split()
-_DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2})?")
 
 
 def said(value: Any) -> str:
@@ -27,7 +27,7 @@ def said(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(said(one) for one in value.values() if one is not None)
     if (day := _day(value)) is not None:
-        return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}"
+        return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}" + (f" at {value[11:]}" if len(value) > 10 else "")
     return "none" if value is None else str(value)
 
 
@@ -69,7 +69,8 @@ def forms(value: Any) -> list[str]:
     made = [str(value)]
     if (day := _day(value)) is not None:
         name = _MONTHS[day.month - 1]
-        made += [f"{name} {day.day}, {day.year}", f"{day.day} {name} {day.year}"]
+        clock = f" at {value[11:]}" if len(value) > 10 else ""
+        made += [f"{name} {day.day}, {day.year}{clock}", f"{day.day} {name} {day.year}{clock}"]
     return made
 
 
@@ -77,7 +78,7 @@ def _day(value: Any) -> date | None:
     if not isinstance(value, str) or not _DATE.fullmatch(value):
         return None
     try:
-        return date.fromisoformat(value)
+        return date.fromisoformat(value[:10])
     except ValueError:
         return None
 

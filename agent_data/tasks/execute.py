@@ -9,6 +9,7 @@ from typing import Any
 
 from agent_data.environments.environment import Called, Environment, Tool, Trace
 from agent_data.environments.play import Play, begin
+from arcmill.functions.check import Checker
 from arcmill.generation import drive
 from arcmill.records import Message, ToolCall
 
@@ -48,10 +49,13 @@ class World:
 
     def __init__(self, environment: Environment, seed: int) -> None:
         self.environment, self.seed = environment, seed
+        self._runs: dict[tuple[str, ...], Run] = {}
+        self._checkers: dict[str, Checker] = {}
 
     def open(self) -> Play:
         """A fresh episode; the caller closes it. Raises EpisodeLost."""
         play: Play = drive(begin(self.environment, self.seed))
+        play._checkers = self._checkers  # the same tools, so the same checks
         return play
 
     def state(self) -> Any:
@@ -65,7 +69,13 @@ class World:
             play.close()
 
     def run(self, calls: Sequence[Call]) -> Run:
-        """Make the calls from the seed on. Raises EpisodeLost."""
+        """Make the calls from the seed on; the same calls once only, since a world repeats itself. Raises EpisodeLost."""
+        asked = tuple(call.key() for call in calls)
+        if asked not in self._runs:
+            self._runs[asked] = self._run(calls)
+        return self._runs[asked]
+
+    def _run(self, calls: Sequence[Call]) -> Run:
         play = self.open()
         try:
             made = Run(initial=play.initial)

@@ -7,14 +7,13 @@ an order); whether it does is proved by a call that was not refused.
 from __future__ import annotations
 
 import itertools
-import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent_data.tasks.execute import Call, World, called, parsed
-from agent_data.tasks.views import Seen, key, scalar, seen, singular
+from agent_data.tasks.views import Seen, key, seen, singular
 from arcmill.functions.check import checker
 
 if TYPE_CHECKING:
@@ -54,10 +53,25 @@ class Reach:
     refused: Counter[str] = field(default_factory=Counter)
     entries: list[int] = field(default_factory=list)  # reads that take nothing but what the person knows
     _by_name: dict[str, list[Found]] = field(default_factory=dict)
+    _before: list[frozenset[int]] = field(default_factory=list)
+    _checks: dict[tuple[str, str], Callable[[Any], list[str]]] = field(default_factory=dict)
+    _fits: dict[tuple[str, str, Any], bool] = field(default_factory=dict)
+
+    def fits(self, tool: Tool, parameter: str, value: Any) -> bool:
+        """Whether the schema lets a parameter take a value."""
+        asked = (tool.name, parameter, key(value))
+        if asked not in self._fits:
+            check = self._checks.get(asked[:2])
+            if check is None:
+                check = self._checks[asked[:2]] = parameter_checker(tool, parameter)
+            self._fits[asked] = not check(value)
+        return self._fits[asked]
 
     def add(self, read: Read) -> None:
         number = len(self.reads)
         self.reads.append(read)
+        taken = [self._before[found.read] for found in read.sources.values() if found is not None]
+        self._before.append(frozenset([number]).union(*taken))
         for value in read.seen:
             for name in value.names:
                 self._by_name.setdefault(name, []).append(Found(number, value))
@@ -73,14 +87,26 @@ class Reach:
 
     def needs(self, reads: Iterable[int]) -> list[int]:
         """The reads with all that they take from, in their order."""
+        return sorted(set[int]().union(*(self._before[one] for one in reads)))
+
+    def graph(self) -> Any:
+        """The data-flow graph as far as calls proved it, a networkx MultiDiGraph of tools: an edge for each field that gave
+        a parameter its value, with `field`, `parameter` and how often (`calls`)."""
         import networkx as nx
 
-        graph = nx.DiGraph()
-        graph.add_nodes_from(range(len(self.reads)))
-        for number, read in enumerate(self.reads):
-            graph.add_edges_from((found.read, number) for found in read.sources.values() if found is not None)
-        wanted = set(reads)
-        return sorted(wanted.union(*(nx.ancestors(graph, one) for one in wanted)) if wanted else wanted)
+        made = nx.MultiDiGraph()
+        made.add_nodes_from(dict.fromkeys(read.call.name for read in self.reads))
+        for read in self.reads:
+            for parameter, source in read.sources.items():
+                if source is None:
+                    continue
+                giver, place = self.reads[source.read].call.name, source.seen.place
+                name = f"{place} {parameter}"
+                if made.has_edge(giver, read.call.name, name):
+                    made.edges[giver, read.call.name, name]["calls"] += 1
+                else:
+                    made.add_edge(giver, read.call.name, name, field=place, parameter=parameter, calls=1)
+        return made
 
 
 def noun_of(tool: str) -> str:
@@ -89,7 +115,7 @@ def noun_of(tool: str) -> str:
     return singular(words[1]) if len(words) > 1 else ""
 
 
-def explore(world: World, hints: Hints | None, state: Any, person: Person | None, draw: random.Random) -> Reach:
+def explore(world: World, hints: Hints | None, person: Person | None) -> Reach:
     """Call every reading tool with all that is at hand, level by level. Raises EpisodeLost.
 
     A tool that may write is called too where it takes the person's facts alone and no user would ask for it: it lets them in.
@@ -108,7 +134,7 @@ def explore(world: World, hints: Hints | None, state: Any, person: Person | None
             for tool in sorted(reading, key=lambda one: not one.writes):
                 if play.over:
                     return reach
-                for call, sources in _calls(tool, reach, hints, state, facts, draw):
+                for call, sources in _calls(tool, reach, facts):
                     if call.key() in made:
                         continue
                     if counts[tool.name] >= TOOL_CALLS or len(made) >= ALL_CALLS:
@@ -132,17 +158,10 @@ def explore(world: World, hints: Hints | None, state: Any, person: Person | None
 
 
 def edges(reach: Reach) -> Counter[str]:
-    """The data-flow graph as far as calls proved it: "get_customer.orders -> get_order.order_id" -> how often."""
+    """The edges of the data-flow graph as text: "get_customer.orders -> get_order.order_id" -> how often."""
     found = Counter[str]()
-    for read in reach.reads:
-        for parameter, source in read.sources.items():
-            if source is not None:
-                place = ".".join(part for part in source.seen.path.split(".") if not part.isdigit())
-                giver = reach.reads[source.read].call.name
-                # A list by another name has ids for keys: its own name is what stands.
-                if source.seen.listed and place.endswith(str(source.seen.value)):
-                    place = place[: -len(str(source.seen.value))].rstrip(".")
-                found[f"{giver}.{place} -> {read.call.name}.{parameter}"] += 1
+    for giver, taker, edge in reach.graph().edges(data=True):
+        found[f"{giver}.{edge['field']} -> {taker}.{edge['parameter']}"] += edge["calls"]
     return found
 
 
@@ -151,26 +170,21 @@ def _lets_in(tool: Tool, hints: Hints | None, facts: Mapping[str, Any]) -> bool:
     return bool(required) and set(required) <= set(facts) and not (hints and tool.name in hints.asks)
 
 
-def _calls(
-    tool: Tool, reach: Reach, hints: Hints | None, state: Any, facts: Mapping[str, Any], draw: random.Random
-) -> Iterable[tuple[Call, dict[str, Found | None]]]:
+def _calls(tool: Tool, reach: Reach, facts: Mapping[str, Any]) -> Iterable[tuple[Call, dict[str, Found | None]]]:
     """The calls that can be made now, each with where its values come from."""
     properties = tool.parameters.get("properties", {})
     choices: list[list[tuple[Any, Found | None]]] = []
     required = list(tool.parameters.get("required", []))
     for name in required:
-        fits = checker({**properties.get(name, {}), **_definitions(tool)})
         ways: list[tuple[Any, Found | None]] = []
         if name in facts:
             ways = [(facts[name], None)]
-        elif hinted := _hinted(hints, tool.name, name):
-            ways = [(hinted(state, random.Random(f"{draw.random()}")), None)]
         elif "enum" in properties.get(name, {}):
             ways = [(value, None) for value in properties[name]["enum"][:12]]
         else:
             held = set()
             for found in reach.values(name):
-                if (one := key(found.seen.value)) not in held and not fits(found.seen.value):  # type: ignore[arg-type]
+                if (one := key(found.seen.value)) not in held and reach.fits(tool, name, found.seen.value):
                     held.add(one)
                     ways.append((found.seen.value, found))
         if not ways:
@@ -202,18 +216,11 @@ def _endings(parameter: str) -> list[str]:
     return ["_".join(parts[start:]) for start in range(1, len(parts) - 1)]
 
 
-def _hinted(hints: Hints | None, tool: str, parameter: str) -> Any:
-    return hints and (hints.values.get(f"{tool}.{parameter}") or hints.values.get(parameter))
-
-
 def _definitions(tool: Tool) -> dict[str, Any]:
     return {"$defs": tool.parameters["$defs"]} if "$defs" in tool.parameters else {}
 
 
-def fits_schema(tool: Tool, parameter: str, value: Any) -> bool:
-    """Whether a value may be given for a parameter, by the schema alone."""
+def parameter_checker(tool: Tool, parameter: str) -> Callable[[Any], list[str]]:
+    """What is wrong with a value for a parameter, by its own schema alone."""
     schema = tool.parameters.get("properties", {}).get(parameter, {})
-    return not checker({**schema, **_definitions(tool)})(value)
-
-
-__all__ = ["Found", "Read", "Reach", "edges", "explore", "fits_schema", "noun_of", "scalar"]
+    return checker({**schema, **_definitions(tool)})

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from agent_data.tasks.stage import SynthTasks
 
 _TRIES = 8  # tools that are tried for one request
+_PATIENCE = 12  # tries of a kind of task, of which none was made, before a split does without
 _FILLINGS = 8  # values that are tried for one tool
-_DESCRIBED = 0.85  # share of found values that are described and not named, where they can be
+_DESCRIBED = 0.7  # share of found values that are described and not named, where they can be
 
 
 @dataclass(slots=True)
@@ -54,8 +55,7 @@ class Place:
         held = -1 if number is None else number
         if held not in self.reaches:
             person = None if number is None else self.people[number]
-            draw = random.Random(f"{self.world.seed} {held}")
-            self.reaches[held] = explore(self.world, self.hints, self.state, person, draw)
+            self.reaches[held] = explore(self.world, self.hints, person)
         return self.reaches[held]
 
 
@@ -78,7 +78,7 @@ class Maker:
     def split(self, number: int, share: int) -> Iterator[Any]:
         """Tasks, a Failure for each candidate that was refused, and at the end what was counted."""
         config, name = self.config, self.environment.name
-        kinds, steps, used = Mix(config.kinds), Mix(config.steps), Counter[str]()
+        mix, used = Mix(pairs(config.kinds, config.steps)), Counter[str]()
         texts: set[str] = set()
         made, left, turn, counts = 0, share * config.attempts, 0, Counter[str]()
         while made < share and left > 0:
@@ -94,7 +94,7 @@ class Maker:
                 identifier = stable_id(
                     "agent-task-candidate", name, str(config.seed), str(number), str(turn), str(again)
                 )
-                kind, step = kinds.next(draw), steps.next(draw)
+                kind, step = mix.next(draw)
                 who = people[again % len(people)] if people else None
                 try:
                     task = self._task(place, who, kind, step, used, draw)
@@ -113,8 +113,7 @@ class Maker:
                     continue
                 texts.add(task.instruction)
                 made += 1
-                kinds.made[kind] += 1
-                steps.made[step] += 1
+                mix.made[kind, step] += 1
                 counts[f"tasks.{kind}.{task.steps}"] += 1
                 yield self._row(task)
             for reach in place.reaches.values():
@@ -158,7 +157,7 @@ class Maker:
         if len(plan.steps) > self.config.max_calls:
             raise Refused("too-long", f"{len(plan.steps)} calls")
         if kind == "no-tool":
-            refusal = withheld(place.world, plan, place.hints, place.state, reach.person)
+            refusal = withheld(place.world, plan, place.hints, reach.person)
             return self._refusal(place, who, refusal, steps, draw, plan)
         if steps != "dialogue":
             actual = "single" if len(plan.steps) == 1 else "multi"
@@ -172,7 +171,7 @@ class Maker:
             used[f"{request.tool}.{request.told or ''}"] += 1
         goal = Goal(
             "done", place.world.seed, [call.to_json() for call in plan.calls], plan.run.initial, plan.run.final, plan.tell,
-            blueprint=plan.to_json(reach),
+            blueprint=plan.to_json(reach), more={"lines": _lines(reach.person, said)},
         )  # fmt: skip
         if steps == "dialogue":
             asked = [
@@ -208,7 +207,9 @@ class Maker:
                 if (against := possible(place.world, reach, request)) is None:
                     made.append(request)
                     break
-                refused = Refused("refused-by-tool", against)
+                refused = Refused(
+                    "without-effect" if against.startswith("it ") else "refused-by-tool", f"{tool}: {against}"
+                )
         if not made:
             raise refused
         return made
@@ -246,7 +247,7 @@ class Maker:
         place_hash = place.world.run([])
         goal = Goal(
             "refuse", place.world.seed, initial=place_hash.initial, state=place_hash.final,
-            refuse={"why": refusal.why, "rule": refusal.rule},
+            refuse={"why": refusal.why, "rule": refusal.rule}, more={"lines": _lines(None if named else person, said)},
         )  # fmt: skip
         if plan is not None:
             if lost := missing((value for request in plan.requests for value in request.given.values()), text):
@@ -277,14 +278,33 @@ class Mix:
         self.weights = {kind: weight for kind, weight in sorted(weights.items()) if weight}
         self.made, self.tried = Counter[Any](), Counter[Any]()
 
+    def hopeless(self, kind: Any) -> bool:
+        """Whether it was tried often and never made, while others were."""
+        return self.tried[kind] >= _PATIENCE and not self.made[kind] and sum(self.made.values()) > 0
+
     def next(self, draw: random.Random) -> Any:
         """The kind that is farthest behind; a try counts as a twentieth of a success."""
+        left = [kind for kind in self.weights if not self.hopeless(kind)] or list(self.weights)
         found = min(
-            self.weights,
+            left,
             key=lambda kind: ((self.made[kind] + 0.05 * self.tried[kind]) / self.weights[kind], draw.random()),
         )
         self.tried[found] += 1
         return found
+
+
+def _lines(person: Person | None, said: Sequence[str]) -> list[str]:
+    """The text line by line: introduction, and a line for each request; reword-tasks goes by these."""
+    return [*([person.introduction] if person else []), *said]
+
+
+def pairs(kinds: Mapping[Any, float], steps: Mapping[Any, float]) -> dict[tuple[str, str], float]:
+    """The weight of each kind of task with each kind of steps. What is refused takes no calls: it is single, or a dialogue."""
+    found = Counter[tuple[str, str]]()
+    for kind, weight in kinds.items():
+        for step, share in steps.items():
+            found[kind, step if kind == "done" or step == "dialogue" else "single"] += weight * share  # type: ignore[assignment]
+    return dict(found)
 
 
 def world_seed(*parts: str | int) -> int:
@@ -302,7 +322,7 @@ def check(text: str, plan: Blueprint, tools: Sequence[Tool]) -> None:
             origin = step.origins[path] if path in step.origins else step.origins[path.split(".")[0]]
             if origin.kind in ("user", "person"):
                 given.append(value)
-            else:
+            elif origin.kind == "call":
                 hidden.append(value)
     if lost := missing(given, text):
         raise Refused("value-not-in-text", f"{lost[0]!r:.80}")

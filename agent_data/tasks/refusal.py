@@ -34,13 +34,13 @@ class Refusal:
 # Request, and stems of words by which a tool may be about it after all.
 FOREIGN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("book me a flight from Lisbon to Osaka on the first Friday of next month", ("flight", "fly", "airline", "travel", "trip")),
-    ("order a taxi to the main station for half past seven tomorrow morning", ("taxi", "cab", "ride", "driver", "travel")),
+    ("order a taxi to the main station for half past seven tomorrow morning", ("taxi", "cab", "ride", "calendar", "driver", "travel")),
     ("tell me what the weather in Nairobi will be like on Sunday", ("weather", "forecast", "temperature", "rain")),
     ("transfer 250 euros from my savings account to my landlord", ("bank", "saving", "transfer money", "account balance", "payee")),
     ("play some quiet piano music in the kitchen", ("music", "song", "audio", "playlist", "speaker")),
     ("turn down the heating in the living room to 19 degrees", ("heat", "thermostat", "temperature", "smart home", "room")),
     ("renew my passport and send me the form that I have to sign", ("passport", "visa", "citizen", "form")),
-    ("make an appointment with a dentist in Tunis for next week", ("dentist", "doctor", "clinic", "patient", "appointment")),
+    ("make an appointment with a dentist in Tunis for next week", ("dentist", "doctor", "clinic", "patient", "appointment", "calendar")),
     ("translate the third chapter of my novel into Portuguese", ("translat", "language")),
     ("find out how many kilometres I ran this spring", ("fitness", "running", "workout", "distance", "sport")),
     ("water the plants on my balcony every second evening", ("plant", "garden", "water", "irrigat")),
@@ -48,7 +48,7 @@ FOREIGN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("draw a floor plan of my new flat with the measures in metres", ("draw", "floor plan", "image", "design")),
     ("tell me who won the handball match last night", ("match", "score", "sport", "team", "news")),
     ("block my lost phone and order a new SIM card", ("phone", "sim", "mobile", "device")),
-    ("reserve a table for four at a fish restaurant tonight", ("restaurant", "table", "dinner", "reserv", "book a")),
+    ("reserve a table for four at a fish restaurant tonight", ("restaurant", "table", "dinner", "reserv", "book a", "calendar")),
     ("pay the parking fine that I got on Tuesday", ("fine", "parking", "penalt", "traffic")),
     ("file my tax return for last year", ("tax", "fiscal", "return")),
 )  # fmt: skip
@@ -63,15 +63,15 @@ def foreign(tools: Sequence[Tool], draw: random.Random) -> Refusal:
     return Refusal(draw.choice(far), "no-tool", "foreign")
 
 
-def withheld(world: World, made: Blueprint, hints: Hints | None, state: Any, person: Person | None) -> Refusal:
+def withheld(world: World, made: Blueprint, hints: Hints | None, person: Person | None) -> Refusal:
     """A request that could be done, were its tool not withheld. Raises Refused where another way may remain, EpisodeLost."""
     request = made.requests[0]
     tools = [tool for tool in world.tools() if tool.name != request.tool]
     if request.kind == "tell":
         rest = World(_lacking(world, tools), world.seed)
-        reach = explore(rest, hints, state, person, random.Random(0))
+        reach = explore(rest, hints, person)
         held = {key(value) for read in reach.reads for _, value in leaves(read.observation)}
-        if all(key(value) in held for _, value in _told(made)):
+        if all(key(told.seen.value) in held for several in made.told.values() for told in several):
             raise Refused("tool-not-needed", f"what {request.tool} tells stands elsewhere")
         if reach.cut:
             raise Refused("tool-not-needed", f"not all of {min(reach.cut)} was looked at")
@@ -86,12 +86,6 @@ def withheld(world: World, made: Blueprint, hints: Hints | None, state: Any, per
             if run.final == made.run.final:
                 raise Refused("tool-not-needed", f"{tool.name} does it as well")
     return Refusal(request.phrase, "no-tool", f"withheld: {request.tool}", tools)
-
-
-def _told(made: Blueprint) -> list[tuple[str, Any]]:
-    from agent_data.tasks.blueprint import asked_values
-
-    return asked_values(made.steps, made.run, made.requests)
 
 
 def _similar(tool: Tool, arguments: dict[str, Any]) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agent_data.tasks.check import said
 from agent_data.tasks.execute import Call
-from agent_data.tasks.flow import Found, Reach, fits_schema
+from agent_data.tasks.flow import Found, Reach
 from agent_data.tasks.invent import invented
 from agent_data.tasks.views import holds, key, leaves, singular
 
@@ -56,6 +56,10 @@ class Request:
     def call(self) -> Call:
         return Call(self.tool, self.arguments)
 
+    def subject(self) -> dict[str, Any]:
+        """What the call is about: its arguments that are plain values."""
+        return {name: value for name, value in self.arguments.items() if isinstance(value, str | int | float)}
+
     def reads(self) -> list[int]:
         """The calls of the reach that it takes from."""
         own = [self.read] if self.read is not None else []
@@ -84,7 +88,7 @@ class Filler:
             if name not in properties:
                 raise Refused("no-value", f"{tool.name} has no parameter {name}, which {template!r} names")
             if name in places:
-                self._spoken(tool, name, properties[name], made)
+                self._spoken(tool, name, properties[name], made, template)
             else:
                 self._silent(tool, name, made)
         return Request(
@@ -113,7 +117,7 @@ class Filler:
         for name, value in read.call.arguments.items():
             source = read.sources.get(name)
             if name in places:
-                self._chosen(tool, name, value, source, made)
+                self._chosen(tool, name, value, source, made, template)
             elif source is None:
                 person = self.reach.person
                 if person is None or person.facts.get(name) != value:
@@ -133,7 +137,7 @@ class Filler:
 
     # -- one argument ----------------------------------------------------------------------------------------------
 
-    def _spoken(self, tool: Tool, name: str, schema: Mapping[str, Any], made: _Made) -> None:
+    def _spoken(self, tool: Tool, name: str, schema: Mapping[str, Any], made: _Made, template: str) -> None:
         """An argument that the phrase names."""
         hinted = self.hints and (self.hints.values.get(f"{tool.name}.{name}") or self.hints.values.get(name))
         person = self.reach.person
@@ -145,10 +149,10 @@ class Filler:
         elif "enum" in schema:
             self._given(tool, name, self.draw.choice(list(schema["enum"])), Origin("user"), made)
         elif schema.get("type") == "array" and self.reach.values(singular(name)):
-            self._several(tool, name, schema, made)
+            self._several(tool, name, schema, made, template)
         elif found := self._candidates(tool, name, made):
             chosen = self.draw.choice(found)
-            self._chosen(tool, name, chosen.seen.value, chosen, made)
+            self._chosen(tool, name, chosen.seen.value, chosen, made, template)
         elif person is not None and name in person.facts:
             self._given(tool, name, person.facts[name], Origin("person"), made)
         elif self.hints is None:
@@ -170,7 +174,7 @@ class Filler:
             )
         made.put(name, found[0].seen.value, Origin("call", found[0]))
 
-    def _several(self, tool: Tool, name: str, schema: Mapping[str, Any], made: _Made) -> None:
+    def _several(self, tool: Tool, name: str, schema: Mapping[str, Any], made: _Made, template: str) -> None:
         """A list: one or two values of its kind."""
         one = singular(name)
         found = self._candidates(tool, one, made, schema.get("items", {}))
@@ -184,10 +188,12 @@ class Filler:
         chosen = self.draw.sample(list(first.values()), self.draw.choice(range(least, most + 1)))
         values, phrases, given = [], [], []
         for number, candidate in enumerate(chosen):
-            same = [
-                each for each in self.reach.values(one) if each.seen.own and each.seen.value == candidate.seen.value
-            ]
-            told = [(each, *way) for each in same[:6] if (way := self._described(one, each))]
+            same = self._records(one, candidate.seen.value)
+            told = [(each, *way) for each in same if (way := self._described(one, each, template))]
+            if not told and not self._speakable(one, template):
+                raise Refused(
+                    "not-described", f"{tool.name}.{name}: nobody knows {candidate.seen.value!r:.60} by heart"
+                )
             record, words, by = told[0] if told else (candidate, "", {})
             values.append(candidate.seen.value)
             if by:
@@ -201,7 +207,7 @@ class Filler:
         made.arguments[name], made.given[name], made.spoken[name] = values, given, said(phrases)
         made.anchors += chosen
 
-    def _chosen(self, tool: Tool, name: str, value: Any, source: Found | None, made: _Made) -> None:
+    def _chosen(self, tool: Tool, name: str, value: Any, source: Found | None, made: _Made, template: str) -> None:
         """A value that was found: described by what else its record holds, or named as it is."""
         if source is not None:
             made.anchors.append(source)
@@ -211,31 +217,45 @@ class Filler:
             ]
             self.draw.shuffle(records)
             for record in records[:6]:
-                if told := self._described(name, record):
+                if told := self._described(name, record, template):
                     words, by = told
                     made.put(name, value, Origin("call", record, by))
                     made.given[name], made.spoken[name] = list(by.values()), words
                     return
+            if not self._speakable(name, template):
+                raise Refused("not-described", f"{tool.name}.{name}: nobody knows {value!r:.60} by heart")
         self._given(tool, name, value, Origin("user"), made)
 
     def _given(self, tool: Tool, name: str, value: Any, origin: Origin, made: _Made) -> None:
-        if not fits_schema(tool, name, value):
+        if not self.reach.fits(tool, name, value):
             raise Refused("no-value", f"{tool.name}.{name}: {value!r:.80} does not fit its schema")
         made.put(name, value, origin)
         made.given[name], made.spoken[name] = value, said(value)
 
-    def _described(self, name: str, found: Found) -> tuple[str, dict[str, Any]] | None:
+    def _records(self, name: str, value: Any) -> list[Found]:
+        """The records of a value, those first that take the fewest calls and are about it."""
+        found = [one for one in self.reach.values(name) if one.seen.own and key(one.seen.value) == key(value)]
+        found.sort(key=lambda one: (one.seen.path.count("."), one.read))
+        return sorted(found[:12], key=lambda one: len(self.reach.needs([one.read])))[:6]
+
+    def _speakable(self, name: str, template: str) -> bool:
+        """Whether a user may name a value as it is: an order's number, in `order {order_id}`, but no id that has words for it."""
+        if not (self.hints and self.hints.described.get(name)):
+            return True
+        return re.search(rf"{re.escape(name.removesuffix('_id'))}s? \{{{name}s?\}}", template) is not None
+
+    def _described(self, name: str, found: Found, template: str) -> tuple[str, dict[str, Any]] | None:
         """Words by which exactly this value is meant, and the values in them; None where it is named, or nothing tells it."""
         templates = list(self.hints.described.get(name, ())) if self.hints else []
-        if not templates or self.draw.random() >= self.described:
+        if not templates or (self._speakable(name, template) and self.draw.random() >= self.described):
             return None
         self.draw.shuffle(templates)
         kind = self.reach.values(name)
         if any(self.reach.reads[one.read].call.name in self.reach.cut for one in kind):
             return None  # there may be others that nobody has looked at
-        for template in templates:
+        for way in templates:
             by = {}
-            for place in PLACE.findall(template):
+            for place in PLACE.findall(way):
                 held = sorted((one for one in found.seen.view.get(place, ()) if not isinstance(one, tuple)), key=str)
                 if not held:
                     break
@@ -244,7 +264,7 @@ class Filler:
                 fits = {key(other.seen.value) for other in kind if holds(other.seen.view, by)}
                 own = key(found.seen.value)
                 if by and fits == {own} and own not in by.values():
-                    return PLACE.sub(_putter(by), template), by
+                    return PLACE.sub(_putter(by), way), by
         return None
 
     def _candidates(self, tool: Tool, name: str, made: _Made, schema: Mapping[str, Any] | None = None) -> list[Found]:
@@ -253,7 +273,7 @@ class Filler:
 
         found = self.reach.values(name)
         if schema is None:
-            found = [one for one in found if fits_schema(tool, name, one.seen.value)]
+            found = [one for one in found if self.reach.fits(tool, name, one.seen.value)]
         else:
             fits = checker(schema)
             found = [one for one in found if not fits(one.seen.value)]  # type: ignore[arg-type]
@@ -322,8 +342,3 @@ def _at(value: Any, path: str) -> Any:
             return None
         value = value[part]
     return value
-
-
-def told_values(observation: Any, path: str) -> Sequence[tuple[str, Any]]:
-    """What a field holds, leaf by leaf: (path, value)."""
-    return list(leaves(_at(observation, path), path))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from agent_data.environments.catalogue import EnvironmentsConfig
-from arcmill.config import Field
+from arcmill.config import Field, StageConfig
 from arcmill.stage import Stage
 
 UNIT = 40  # tasks a split
@@ -63,7 +63,7 @@ class SynthTasks(EnvironmentsConfig):
         """As of any stage, with environments by what they are and not by where they lie."""
         from agent_data.environments.catalogue import opened
 
-        held = super().identity()
+        held = StageConfig.identity(self)  # not those of every environment that there is
         held["environments"] = {
             name: opened(name, self.environments).version for name in self.environment if name != SIMULATED
         }

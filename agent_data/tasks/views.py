@@ -12,8 +12,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Scalar = str | int | float | bool
-View = Mapping[str, frozenset[Any]]
+
+
+class View(dict[str, frozenset[Any]]):
+    """A record: field names -> values, as `key` holds them."""
+
+    _text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All its texts in one, case folded."""
+        if self._text is None:
+            held = {value for values in self.values() for value in values if isinstance(value, str)}
+            self._text = "\n".join(sorted(held)).casefold()
+        return self._text
+
+
 _PLURALS = ((re.compile(r"ies$"), "y"), (re.compile(r"(ss|sh|ch|x|z)es$"), r"\1"), (re.compile(r"(?<!s)s$"), ""))
+_WITHIN = 4  # characters of a text that counts as named within another
 MOST = 4000  # values of one observation that are looked at
 
 
@@ -26,7 +42,14 @@ class Seen:
     value: Scalar
     view: View = field(hash=False)
     listed: bool = False  # it is one of several of its kind
-    own: bool = True  # its record is its own, not one that only refers to it: the first field of an object, or its `id`
+    own: bool = True  # its record is its own, not one that only refers to it: its id (the first field of an object, or `id`), or a plain field
+
+    @property
+    def place(self) -> str:
+        """Its path without places in lists."""
+        parts = [part for part in self.path.split(".") if not part.isdigit()]
+        # In a list by another name the id is the key.
+        return ".".join(parts[:-1] if parts and parts[-1] == self.value else parts)
 
 
 def singular(word: str) -> str:
@@ -40,7 +63,7 @@ def singular(word: str) -> str:
 def seen(observation: Any, noun: str = "") -> list[Seen]:
     """The values of an observation in their order; `noun` is what the tool gives, such as `order` of get_order."""
     found: list[Seen] = []
-    for value in _walk(observation, "", noun, "", {}, {}, False):
+    for value in _walk(observation, "", noun, "", {}, View(), False):
         found.append(value)
         if len(found) >= MOST:
             break
@@ -48,13 +71,19 @@ def seen(observation: Any, noun: str = "") -> list[Seen]:
 
 
 def holds(view: View, by: Mapping[str, Any]) -> bool:
-    """Whether a record has all the values that a description names."""
-    return all(key(value) in view.get(name, frozenset()) for name, value in by.items())
+    """Whether a record has all the values that a description names: in the field, or a name within a longer text of it."""
+    return all(
+        key(value) in view.get(name, frozenset())
+        or (isinstance(value, str) and len(value) >= _WITHIN and value.casefold() in view.text)
+        for name, value in by.items()
+    )
 
 
 def key(value: Any) -> Any:
     """A scalar as views hold it: true is not 1, 10 is 10.0."""
-    return ("bool", value) if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return ("bool", value)
+    return value if isinstance(value, str | int | float) else repr(value)
 
 
 def scalar(value: Any) -> bool:
@@ -79,7 +108,7 @@ def _walk(
     parent: str,
     name: str,
     around: dict[str, frozenset[Any]],
-    within: Mapping[str, frozenset[Any]],
+    within: View,
     listed: bool,
 ) -> Iterator[Seen]:
     """`parent` is the word for what the node is, `around` the plain fields outside it, `within` the view it belongs to."""
@@ -103,7 +132,7 @@ def _walk(
         for inner, value in node.items():
             place = _at(path, inner)
             if scalar(value):
-                owns = inner in (first, "id", f"{parent}_id")
+                owns = inner in (first, "id", f"{parent}_id") or not inner.endswith("_id")
                 yield Seen(_names(inner, parent), place, value, view, listed, owns)
             else:
                 yield from _walk(value, place, singular(inner), inner, outer, view, listed)
@@ -118,7 +147,7 @@ def _walk(
             else:
                 yield from _walk(value, place, word, "", around, within, True)
     elif scalar(node) and not path:
-        yield Seen(frozenset({parent, f"{parent}_id"}), "", node, {parent: frozenset([key(node)])}, False)
+        yield Seen(frozenset({parent, f"{parent}_id"}), "", node, View({parent: frozenset([key(node)])}), False)
 
 
 def _keyed(node: dict[str, Any], name: str) -> bool:
@@ -158,8 +187,8 @@ def _below(node: Any, parent: str) -> dict[str, frozenset[Any]]:
     return held
 
 
-def _joined(*parts: Mapping[str, frozenset[Any]]) -> dict[str, frozenset[Any]]:
-    held: dict[str, frozenset[Any]] = {}
+def _joined(*parts: Mapping[str, frozenset[Any]]) -> View:
+    held = View()
     for part in parts:
         for name, values in part.items():
             held[name] = held[name] | values if name in held else values

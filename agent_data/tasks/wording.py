@@ -39,11 +39,14 @@ _HELLO = ("", "", "Hello. ", "Hi, ", "Good morning. ")
 
 def lines(requests: Sequence[Request], ordered: bool, draw: random.Random) -> list[str]:
     """A sentence for each request, in their order."""
-    made = []
+    made: list[str] = []
+    said: list[str] = []
     for number, request in enumerate(requests):
         write = request.kind == "write"
         ways = _WAYS[(min(number, 1), ordered, write)]
-        made.append(sentence(draw.choice(ways), request.phrase))
+        fresh = [way for way in ways if way not in said] or ways
+        said.append(draw.choice(fresh))
+        made.append(sentence(said[-1], request.phrase))
     return made
 
 
@@ -53,7 +56,7 @@ def sentence(way: str, phrase: str) -> str:
     if re.search(r"[.!?:] ?\S* [A-Z]|\n|[\"”]$", phrase) and way.endswith("?"):
         way = "Please {}."
     text = way.format(phrase)
-    return re.sub(r"([!?])\.$", r"\1", text)
+    return re.sub(r"([.!?][\"”]|[!?])\.$", r"\1", text)
 
 
 def whole(person: Person | None, said: Sequence[str], draw: random.Random) -> str:

@@ -17,7 +17,7 @@ from arcmill.functions.walk import (
     references,
 )
 
-SMALL = 60  # schemas in a definition that is put in at every place where it is used
+SMALL = 20  # schemas in a definition that is put in at every place where it is used
 _TOLD = frozenset({"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"})
 _OBJECT = frozenset({"type", "properties", "required"}) | _TOLD
 

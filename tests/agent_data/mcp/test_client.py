@@ -64,6 +64,8 @@ def test_a_server_is_listed_called_and_closed() -> None:
 def test_only_the_tools_that_are_wanted() -> None:
     with connection(only=["see"]) as server:
         assert [tool.name for tool in server.tools()] == ["see"]
+    with connection("commands-in-schema", only=["echo"]) as server:
+        assert [tool.name for tool in server.tools()] == ["echo"]
     with connection("duplicates", only=["none_of_them"]) as server, pytest.raises(ServerFailed, match="unknown-tool"):
         server.tools()
 
@@ -75,7 +77,7 @@ def test_only_the_tools_that_are_wanted() -> None:
         ("endless-list", "endless-list"), ("repeated-cursor", "endless-list"), ("duplicates", "duplicate-tools"),
         ("many", "too-many-tools"), ("none", "no-tools"), ("bad-name", "bad-name"), ("large-schema", "schema-size"),
         ("deep-schema", "schema-size"), ("no-schema", "bad-result"), ("not-an-object", "bad-result"),
-        ("list-error", "bad-result"),
+        ("list-error", "bad-result"), ("commands-in-schema", "special-token"),
     ],
 )  # fmt: skip
 def test_what_fails_before_any_call(how: str, reason: str) -> None:
