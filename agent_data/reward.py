@@ -25,10 +25,14 @@ from agent_data.judges.verify import WorldFailed, verify
 from arcmill.chat import ChatError, to_message
 from arcmill.chat.dialect import OBSERVATION, find_special
 from arcmill.chat.messages import AnyMessage, arguments_of
+from arcmill.errors import UsageError
 from arcmill.functions.declared import declared
 from arcmill.functions.reward import Verdict, read_answer, read_list
 from arcmill.generation import drive
 from arcmill.records import AgentTask, Conversation, Message, stable_id
+
+# Zero for every answer would look like a model that learns nothing.
+_OTHER = "in the {!r} that the task was made with: another version, or other data"
 
 
 def task_of(row: Mapping[str, Any]) -> AgentTask:
@@ -51,11 +55,15 @@ class Rollout:
         self, task: AgentTask, worlds: Worlds, *, dialect: str = "glm45", opened: bool = False, characters: int = 20_000,
         player: str = "model:policy",
     ) -> None:  # fmt: skip
-        """`dialect`, `opened`: how `act` reads texts (arcmill.functions.reward). Raises UsageError, ValueError, EpisodeLost."""
+        """`dialect`, `opened`: how `act` reads texts (arcmill.functions.reward). Raises UsageError where the world is not known, or
+        not the one that the task was made with; ValueError, EpisodeLost."""
         self.task, self.goal = task, read_goal(task.goal)
         self.environment = worlds[task.environment]
         self.dialect, self.opened, self.player, self.characters = dialect, opened, player, characters
         listed = offered(self.environment, task.tools)
+        for tool, text in zip(listed, task.tools or (), strict=False):
+            if self.environment.tools and json.loads(text) != tool.schema():
+                raise UsageError(f"task {task.id}: tool {tool.name!r} is not as {_OTHER.format(task.environment)}")
         self.tools = [tool.schema() for tool in listed]
         self._texts = task.tools if task.tools is not None else [tool.text() for tool in listed]
         self._functions = declared(self._texts)
@@ -69,6 +77,9 @@ class Rollout:
         self._states: dict[str, str | None] = {"initial": None, "final": None, "goal": self.goal.state}
         self._play = drive(begin(self.environment, self.goal.seed, listed, characters))
         self._states["initial"] = self._play.initial
+        if self.goal.initial not in (None, self._play.initial):
+            self._close()
+            raise UsageError(f"task {task.id}: the state at the start is not as {_OTHER.format(task.environment)}")
 
     def __enter__(self) -> Self:
         return self

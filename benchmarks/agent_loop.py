@@ -27,13 +27,15 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 MODEL, AT_ONCE = "instant", 64
 SYSTEM = "You keep a counter. Use the tool to add to it, and say the total when you are asked for it."
-PROMPT = "Please add the numbers that I think of, one after the other, and then tell me the total. This is request {number}."
+PROMPT = (
+    "Please add the numbers that I think of, one after the other, and then tell me the total. This is request {number}."
+)
 
 
 # -- the endpoint ------------------------------------------------------------------------------------------------------
@@ -44,6 +46,9 @@ class Instant(asyncio.Protocol):
 
     calls = 5
     results = re.compile(rb'"role":\s*"tool"')
+    streams = re.compile(rb'"stream":\s*true')
+    usage: ClassVar[dict[str, int]] = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    shared: ClassVar[dict[str, Any]] = {"id": "x", "created": 1, "model": MODEL}
 
     def connection_made(self, transport: Any) -> None:
         self.transport, self.held = transport, b""
@@ -68,20 +73,36 @@ class Instant(asyncio.Protocol):
             elif path != b"/health":
                 status = b"404 Not Found"
         else:
-            value = self._answer(len(self.results.findall(body)))
-        return b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (status, len(value), value)
+            message, finish = self._message(len(self.results.findall(body)))
+            if self.streams.search(body):  # verifiers 0.4 always asks for it
+                return self._streamed(message, finish)
+            value = json.dumps({
+                **self.shared, "object": "chat.completion", "usage": self.usage,
+                "choices": [{"index": 0, "finish_reason": finish, "message": message}],
+            }).encode()  # fmt: skip
+        return b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+            status,
+            len(value),
+            value,
+        )
 
-    def _answer(self, done: int) -> bytes:
+    def _message(self, done: int) -> tuple[dict[str, Any], str]:
         message: dict[str, Any] = {"role": "assistant", "content": None}
         if done < self.calls:
             function = {"name": "add", "arguments": json.dumps({"number": done + 1, "note": "as the user asked"})}
-            message["tool_calls"] = [{"id": f"call-{done}", "type": "function", "function": function}]
-        else:
-            message["content"] = f"The total is {sum(range(1, self.calls + 1))}."
-        choice = {"index": 0, "finish_reason": "tool_calls" if done < self.calls else "stop", "message": message}
-        usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
-        made = {"id": "x", "object": "chat.completion", "created": 1, "model": MODEL, "choices": [choice], "usage": usage}
-        return json.dumps(made).encode()
+            message["tool_calls"] = [{"index": 0, "id": f"call-{done}", "type": "function", "function": function}]
+            return message, "tool_calls"
+        return {**message, "content": f"The total is {sum(range(1, self.calls + 1))}."}, "stop"
+
+    def _streamed(self, message: dict[str, Any], finish: str) -> bytes:
+        one = {**self.shared, "object": "chat.completion.chunk"}
+        pieces = [
+            {**one, "choices": [{"index": 0, "delta": message, "finish_reason": None}]},
+            {**one, "choices": [{"index": 0, "delta": {}, "finish_reason": finish}]},
+            {**one, "choices": [], "usage": self.usage},
+        ]
+        body = b"".join(b"data: %s\n\n" % json.dumps(piece).encode() for piece in pieces) + b"data: [DONE]\n\n"
+        return b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
 async def serve(port: int, turns: int) -> None:
@@ -147,10 +168,13 @@ def ours(url: str, count: int, turns: int, folder: str) -> None:
 def side(command: Sequence[str], core: int) -> tuple[float, float]:
     """(processor seconds, wall seconds) of a command with all of its children, on one core."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    ours = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)])} if command[0] == sys.executable else {}
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    here = Path(__file__).parent
+    # Neither sees the other's modules: there is a benchmarks/verifiers.py, too.
+    places = [ROOT, here] if command[0] == sys.executable else [here / "agent_loop_peer"]
+    scripts = os.path.dirname(command[0])  # where verifiers finds uv
     run = subprocess.run(
-        command, env={**kept, **ours}, preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+        command,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places)), "PATH": f"{scripts}:{os.environ['PATH']}"}, preexec_fn=lambda: os.sched_setaffinity(0, {core}),
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
     wall, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -195,7 +219,7 @@ def compare(given: Any) -> None:
     sides: dict[str, tuple[list[str], int, int]] = {
         "arcmill": ([sys.executable, __file__, "--part", "ours", "--port", str(port)], given.count, given.small)
     }
-    peer = str(Path(__file__).parent / "agent_loop_verifiers.py")
+    peer = str(Path(__file__).parent / "agent_loop_peer" / "run.py")
     if given.verifiers_in_process:
         sides["verifiers 0.1.14"] = ([given.verifiers_in_process, peer, "--port", str(port)], given.count, given.small)
     if given.verifiers:

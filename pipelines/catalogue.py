@@ -86,7 +86,6 @@ STAGES = {
     "collect-tasks": Listed("agent_data.tasks.collect", "Read published agent tasks with gold calls (tau-bench's form), and execute them to their goals."),
     "synth-tasks": Listed("agent_data.tasks.stage", "Make tasks for agents in an environment, each with gold calls executed to its goal; or of collected tools."),
     "reword-tasks": Listed("agent_data.tasks.reword", "Put tasks in natural words by a language model, and refuse what no longer asks for the same."),
-    "export-rl": Listed("sequences.export_rl", "Write problems as RL prompts with verifier, answer and difficulty, in the columns that slime and verl read."),
 }
 # fmt: on
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from arcmill.dataset import MANIFEST, Dataset
-from arcmill.errors import InputError, UsageError
+from arcmill.errors import EngineError, InputError, UsageError
 from arcmill.storage import locate
 
 KIND = "trajectory"
@@ -35,7 +35,9 @@ def environments(given: Sequence[str]) -> dict[str, str | dict[str, Any]]:
     for text in given:
         name, equals, where = text.partition("=")
         if not equals or not name or not where:
-            raise UsageError(f"--environment {text!r}: expected NAME=SPEC, for example retail=my_worlds.retail:environment")
+            raise UsageError(
+                f"--environment {text!r}: expected NAME=SPEC, for example retail=my_worlds.retail:environment"
+            )
         if where.startswith("{"):
             try:
                 spec = yaml.safe_load(where)
@@ -154,4 +156,6 @@ def _chunk(rows: Sequence[Any]) -> list[Told]:
             evidence = read_evidence(row.evidence)
             name = evidence.environment if evidence is not None else ""
             made.append(Told(None, f"{error}; for this command: --environment '{name}=SPEC'", unknown=True))
+        except EngineError as error:  # such as no sandbox for a world that needs one
+            made.append(Told(None, str(error), unknown=True))
     return made

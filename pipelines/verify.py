@@ -61,9 +61,7 @@ def _verify(folder: str, checksums: bool, questions: _Questions, trajectories: T
     }  # fmt: skip
 
 
-def _replay(
-    dataset: Dataset, replayed: Counter[str], unproved: Counter[str], trajectories: Trajectories
-) -> list[str]:
+def _replay(dataset: Dataset, replayed: Counter[str], unproved: Counter[str], trajectories: Trajectories) -> list[str]:
     """Verify every synthetic row again. Threads: the verifiers work in processes of their own."""
     from arcmill.records import batch_to_rows
     from synth.evidence import replay

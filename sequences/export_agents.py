@@ -50,7 +50,7 @@ def agent_schema(config: ExportRl, as_json: bool = True) -> pa.Schema:
 
 
 def step_rows(conversation: Conversation, config: ExportRl) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """A row for each answer that calls, and what to count. Raises ChatError, with the reason, where a trajectory is none of
+    """A row for each answer that calls (with `answers` for any), and what to count. Raises ChatError, with the reason, where a trajectory is none of
     these: verified, sound in the dialect, its calls fit the schemas of its tools."""
     evidence = read_object(conversation.evidence, "evidence")
     if evidence.get("verdict") != "right" and not config.unverified:
@@ -67,12 +67,12 @@ def step_rows(conversation: Conversation, config: ExportRl) -> tuple[list[dict[s
     }  # fmt: skip
     rows, left_out = [], 0
     for place, message in enumerate(messages):
-        if not message.tool_calls:
+        if message.role != "assistant" or not (message.tool_calls or config.answers):
             continue
         if place in refused:
             left_out += 1
             continue
-        truth = [{"name": call.name, "arguments": arguments_of(call)} for call in message.tool_calls]
+        truth = [{"name": call.name, "arguments": arguments_of(call)} for call in message.tool_calls or ()]
         text = json.dumps(truth, ensure_ascii=False)
         made = _row(
             conversation.id, conversation.source, messages[:place], text, conversation.tools, "calls", config,

@@ -72,6 +72,9 @@ class ExportRl(StageConfig):
         None, description="steps and tasks: whether the answer may reason; null: steps as their trajectory, tasks true"
     )
     unverified: bool = Field(False, description="steps: take trajectories whose evidence has no verdict right, too")
+    answers: bool = Field(
+        False, description="steps: answers that call nothing, too: right is then any text without a call"
+    )
     dialogues: bool = Field(
         False, description="tasks: keep dialogues, with the first line of the user; the script stands in the goal"
     )

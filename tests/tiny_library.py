@@ -76,16 +76,17 @@ class Library(Environment):
             for n in range(4)
         }
         loans = {
-            f"L{n}": {"id": f"L{n}", "member": f"M{n % 4}", "title": f"Book {n * 7 + seed}", "days": 10 + n} for n in range(8)
+            f"L{n}": {"id": f"L{n}", "member": f"M{n % 4}", "title": f"Book {n * 7 + seed}", "days": 10 + n}
+            for n in range(8)
         }
         functions = {f.__name__: f for f in (find_member, list_loans, renew, pay, transfer)}
         return DataEpisode({"members": members, "loans": loans}, functions)
 
     def breaches(self, trace: Trace) -> list[str]:
         found = []
-        if not any(call.name == "find_member" and not call.error for call in trace.calls):
-            if any(call.name in ("renew", "pay") for call in trace.calls):
-                found.append("identity: a change before the member was found")
+        known = any(call.name == "find_member" and not call.error for call in trace.calls)
+        if not known and any(call.name in ("renew", "pay") for call in trace.calls):
+            found.append("identity: a change before the member was found")
         for call in trace.calls:
             if trace.dialogue and call.name in ("renew", "pay") and not call.error:
                 before = [m for m in trace.messages[: call.message] if m.role == "user"]
@@ -120,18 +121,29 @@ def goal_of(calls: Sequence[Call], seed: int, **more: Any) -> Goal:
         observed = drive(play.call(ToolCall(f"g{number}", name, json.dumps(arguments))))
         assert not observed.error, observed
     made = [{"name": name, "arguments": dict(arguments)} for name, arguments in calls]
-    return Goal(**{"kind": "done", "seed": seed, "calls": made, "initial": play.initial, "state": drive(play.hash()), **more})
+    return Goal(
+        **{"kind": "done", "seed": seed, "calls": made, "initial": play.initial, "state": drive(play.hash()), **more}
+    )
 
 
 def task_of(goal: Goal, instruction: str, steps: str = "multi", world: str = "library", **more: Any) -> AgentTask:
     tools = [tool.text() for tool in Library.tools]
-    return AgentTask(stable_id("task", goal.text(), instruction, steps, world), instruction, world, steps, tools, goal.text(), **more)
+    return AgentTask(
+        stable_id("task", goal.text(), instruction, steps, world), instruction, world, steps, tools, goal.text(), **more
+    )
 
 
 Step = str | tuple[Call, ...] | Mapping[str, str]
 
 
-def trajectory(task: AgentTask, seed: int, steps: Sequence[Step], sample: int = 0, ended: str = "answered", world: Environment | None = None) -> Conversation:
+def trajectory(
+    task: AgentTask,
+    seed: int,
+    steps: Sequence[Step],
+    sample: int = 0,
+    ended: str = "answered",
+    world: Environment | None = None,
+) -> Conversation:
     """A trajectory of what is said: a text is the assistant's, {"user": …} the user's, a tuple of calls one message."""
     world = world or Library()
     play = drive(begin(world, seed))
@@ -145,7 +157,9 @@ def trajectory(task: AgentTask, seed: int, steps: Sequence[Step], sample: int = 
         elif isinstance(step, Mapping):
             messages.append(Message("user", step["user"]))
         else:
-            made = [ToolCall(f"c{len(calls) + n}", name, json.dumps(arguments)) for n, (name, arguments) in enumerate(step)]
+            made = [
+                ToolCall(f"c{len(calls) + n}", name, json.dumps(arguments)) for n, (name, arguments) in enumerate(step)
+            ]
             messages.append(Message("assistant", None, "Let me see.", made))
             for call in made:
                 observed = drive(play.call(call))
@@ -159,9 +173,20 @@ def trajectory(task: AgentTask, seed: int, steps: Sequence[Step], sample: int = 
                 calls.append(told)
     states = {"initial": play.initial, "final": drive(play.hash()), "goal": json.loads(task.goal or "{}").get("state")}
     evidence = Evidence(
-        task.environment, world.version, seed, task.id, task.steps, "gold", "terminal-call" if play.over else ended, sample, calls=calls, states=states
+        task.environment,
+        world.version,
+        seed,
+        task.id,
+        task.steps,
+        "gold",
+        "terminal-call" if play.over else ended,
+        sample,
+        calls=calls,
+        states=states,
     )
-    return Conversation(stable_id("trajectory", task.id, str(sample)), messages, "tiny", task.tools, evidence=evidence.text())
+    return Conversation(
+        stable_id("trajectory", task.id, str(sample)), messages, "tiny", task.tools, evidence=evidence.text()
+    )
 
 
 FIND: Call = ("find_member", {"email": "m1@example.com"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 from agent_data.environments.environment import Environment
@@ -49,7 +50,10 @@ def _call(row: Row, number: int) -> tuple[int, ToolCall] | None:
 
 def _drop_call(row: Row, evidence: Evidence) -> bool:
     """The last write and its observation leave the messages and the evidence, which still names the end state."""
-    number = max((number for number, call in enumerate(evidence.calls) if "state" in call and not call.get("error")), default=None)
+    number = max(
+        (number for number, call in enumerate(evidence.calls) if "state" in call and not call.get("error")),
+        default=None,
+    )
     if number is None:
         return False
     made = [(message, call) for message in row.messages for call in message.tool_calls or ()]
@@ -96,7 +100,7 @@ def _edited_observation(row: Row, evidence: Evidence) -> bool:
 
 def _swapped_observations(row: Row, evidence: Evidence) -> bool:
     tools = [message for message in row.messages if message.role == "tool"]
-    for one, other in zip(tools, tools[1:], strict=False):
+    for one, other in pairwise(tools):
         if one.content != other.content:
             one.content, other.content = other.content, one.content
             return True
@@ -132,7 +136,10 @@ def _invented_observation(row: Row, evidence: Evidence) -> bool:
         return False
     place, call = found
     made = ToolCall("made-up", call.name, json.dumps({"nothing": 1}))
-    row.messages[place:place] = [Message("assistant", None, None, [made]), Message("tool", "done", tool_call_id="made-up")]
+    row.messages[place:place] = [
+        Message("assistant", None, None, [made]),
+        Message("tool", "done", tool_call_id="made-up"),
+    ]
     evidence.calls.insert(0, {"name": call.name})
     return True
 
@@ -289,9 +296,10 @@ def _untold(values: list[str]) -> Callable[[list[Message]], bool]:
 
     def edit(messages: list[Message]) -> bool:
         for message in messages:
-            if message.role == "assistant" and message.content:
-                if not values or any(says(message.content, str(value)) for value in values):
-                    message.content = "All of it is done."
+            if message.role != "assistant" or not message.content:
+                continue
+            if not values or any(says(message.content, str(value)) for value in values):
+                message.content = "All of it is done."
         return True
 
     return edit

@@ -46,7 +46,9 @@ def check_arguments(goal: Goal, calls: Sequence[Called], tools: Mapping[str, Too
     facts: dict[str, Any] = {"way": "blueprint" if not (missing or extra) else "another", "writes": len(made)}
     if not missing and not extra:
         return Check("arguments", True, "", facts)
-    told = [_nearest(call, left, tools) for call in missing] + [f"{call.name} is not in the blueprint" for call in extra]
+    told = [_nearest(call, left, tools) for call in missing] + [
+        f"{call.name} is not in the blueprint" for call in extra
+    ]
     why = "; ".join(told[:_SHOWN])
     if decide:
         return Check("arguments", False, why[:500], facts)

@@ -96,7 +96,11 @@ def _edits(one: Sequence[str], other: Sequence[str]) -> int:
 
 def _overlap(one: Collection[int], other: Collection[int]) -> float:
     """Jaccard similarity, estimated from two bottom-k sketches; exact where both hold everything."""
-    union = sorted({*one, *other})[: max(len(one), len(other))] if len(one) >= SKETCH or len(other) >= SKETCH else {*one, *other}
+    union = (
+        sorted({*one, *other})[: max(len(one), len(other))]
+        if len(one) >= SKETCH or len(other) >= SKETCH
+        else {*one, *other}
+    )
     both = set(one) & set(other)
     return sum(value in both for value in union) / len(union) if union else 1.0
 

@@ -55,7 +55,9 @@ def ask_panel(
     why = ""
     if not passed:
         why = f"{sum(vote is True for vote in votes)} of {judges} judges pass it"
-        why += "".join(f"; {one['rubric']}: {one['reason']}" for one in told if one["vote"] == "fail" and "reason" in one)
+        why += "".join(
+            f"; {one['rubric']}: {one['reason']}" for one in told if one["vote"] == "fail" and "reason" in one
+        )
     return Check("panel", passed, why[:1000], {"votes": told}), votes
 
 

@@ -71,7 +71,9 @@ def _described(batches: Batches) -> Batches:
 
     for batch in batches:
         tasks, states, made = [], [], []
-        for messages, text in zip(batch.column("messages").to_pylist(), batch.column("evidence").to_pylist(), strict=True):
+        for messages, text in zip(
+            batch.column("messages").to_pylist(), batch.column("evidence").to_pylist(), strict=True
+        ):
             try:
                 evidence = read_evidence(text)
             except ValueError as error:
@@ -132,7 +134,13 @@ class _Choice:
                 decisions.append({**place, "distance": _among(at, chosen, held)})
             elif away < self.least:
                 into = candidates[survivor]["id"]
-                alike = {"outcome": "merged", "rule": "alike", "score": 1 - away, "threshold": 1 - self.least, "into_id": into}
+                alike = {
+                    "outcome": "merged",
+                    "rule": "alike",
+                    "score": 1 - away,
+                    "threshold": 1 - self.least,
+                    "into_id": into,
+                }
                 decisions.append({**place, **alike})
             else:
                 decisions.append({**place, "outcome": "dropped", "rule": "enough", "score": away, "threshold": None})

@@ -53,7 +53,9 @@ class JudgeTrajectories(EnvironmentsConfig, GenerationConfig):
     def _distinct(self) -> JudgeTrajectories:
         """Greedy judges with one rubric would be one judge."""
         if self.panel > len(self.rubrics) and self.temperature == 0:
-            raise ValueError(f"panel {self.panel} with {len(self.rubrics)} rubrics needs a temperature above 0, or it asks twice the same")
+            raise ValueError(
+                f"panel {self.panel} with {len(self.rubrics)} rubrics needs a temperature above 0, or it asks twice the same"
+            )
         return self
 
 
@@ -97,11 +99,21 @@ def core(row: Conversation, config: JudgeTrajectories, state: Judging) -> Genera
     except WorldFailed as failed:
         return Outcome("world-failed", "errored", detail=str(failed)[:500])
     by = {check.name: check for check in checks}
-    counted = Counter({"trajectories": 1, f"ended.{evidence.ended}": 1, f"world.{task.environment}": 1, f"steps.{task.steps}": 1, f"goal.{goal.kind}": 1})
+    counted = Counter(
+        {
+            "trajectories": 1,
+            f"ended.{evidence.ended}": 1,
+            f"world.{task.environment}": 1,
+            f"steps.{task.steps}": 1,
+            f"goal.{goal.kind}": 1,
+        }
+    )
     played = by["ended"].right is True and "state" in by
     truth = all(check.right is not False for check in checks)
     if config.panel and played and (truth or config.panel_on == "all"):
-        asked = ask_panel(config, config.rubrics, config.panel, config.observation_characters, row, task, goal, environment.policy)
+        asked = ask_panel(
+            config, config.rubrics, config.panel, config.observation_characters, row, task, goal, environment.policy
+        )
         check, votes = yield from asked
         checks.append(check)
         # Only where the world was played again is what the checks say the truth.

@@ -37,7 +37,9 @@ def check_told(goal: Goal, messages: Sequence[Message], dialogue: bool) -> Check
         return _answered(goal, messages, said)
     missing = [entry for entry in goal.tell if not _is_told(entry, said)]
     if missing:
-        names = "; ".join(f"{entry.get('what', '')}: {'/'.join(map(str, entry.get('values') or ()))}" for entry in missing)
+        names = "; ".join(
+            f"{entry.get('what', '')}: {'/'.join(map(str, entry.get('values') or ()))}" for entry in missing
+        )
         return Check("told", False, f"not told: {names}"[:500])
     if goal.kind == "done" and not goal.tell:
         return Check("told", None, "nothing has to be told")
@@ -46,7 +48,7 @@ def check_told(goal: Goal, messages: Sequence[Message], dialogue: bool) -> Check
 
 def unseen(goal: Goal, messages: Sequence[Message]) -> list[dict[str, Any]]:
     """What was told of `tell` though nothing that the agent read shows it: guessed, or made of what it read, such as a sum."""
-    read = [message.content for message in messages if message.role != "assistant" and message.content]
+    read = [message.content for message in messages if message.role in ("tool", "user") and message.content]
     return [entry for entry in goal.tell if not _is_told(entry, read)]
 
 
@@ -62,7 +64,12 @@ def _answered(goal: Goal, messages: Sequence[Message], said: Sequence[str]) -> C
     submitted = _submitted(messages)
     if submitted is not None:
         right = plain(submitted) in {plain(text) for text in known}
-        return Check("told", right, "" if right else "another answer was submitted", {"expected": goal.answer, "observed": submitted})
+        return Check(
+            "told",
+            right,
+            "" if right else "another answer was submitted",
+            {"expected": goal.answer, "observed": submitted},
+        )
     right = any(says(text, value) for text in said[-1:] for value in known)
     return Check("told", right, "" if right else "the answer is not told", {"expected": goal.answer})
 

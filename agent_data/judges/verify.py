@@ -24,7 +24,12 @@ class WorldFailed(Exception):
 
 
 def verify(
-    row: Conversation, evidence: Evidence, task: AgentTask, goal: Goal, environment: Environment, most_errors: int | None
+    row: Conversation,
+    evidence: Evidence,
+    task: AgentTask,
+    goal: Goal,
+    environment: Environment,
+    most_errors: int | None,
 ) -> Generator[Any, Any, list[Check]]:
     """A piece of a generation core. The first wrong check is the verdict; after a wrong `replay` nothing else is known."""
     checks = [_ended(evidence), _task(row, evidence, task, goal)]
@@ -65,7 +70,9 @@ def _decided(goal: Goal, state: Check, told: Check) -> bool:
     return state.right is not None and (changed or told.right is not None)
 
 
-def _guessed(goal: Goal, environment: Environment, hidden: Sequence[dict[str, Any]]) -> Generator[Any, Any, Check | None]:
+def _guessed(
+    goal: Goal, environment: Environment, hidden: Sequence[dict[str, Any]]
+) -> Generator[Any, Any, Check | None]:
     """A value that the blueprint's observations show, and the agent told without having seen it, is a guess."""
     try:
         play = yield from begin(environment, goal.seed, None)
@@ -99,7 +106,7 @@ def _task(row: Conversation, evidence: Evidence, task: AgentTask, goal: Goal) ->
         wrong = f"played with seed {evidence.seed}, the task has {goal.seed}"
     elif evidence.steps != task.steps:
         wrong = f"played as {evidence.steps}, the task is {task.steps}"
-    elif _schemas(row.tools) != _schemas(task.tools) and task.tools is not None:
+    elif task.tools is not None and row.tools != task.tools and _schemas(row.tools) != _schemas(task.tools):
         wrong = "other tools were offered than the task has"
     elif task.steps != "dialogue" and not any(
         message.role == "user" and task.instruction in (message.content or "") for message in row.messages
@@ -117,4 +124,3 @@ def _errors(errors: int, most: int | None) -> Check:
         return Check("errors", None, "", {"errors": errors} if errors else {})
     wrong = f"{errors} calls were refused" if errors > most else ""
     return Check("errors", not wrong, wrong, {"errors": errors})
-

@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from agent_data.mcp.launch import prepare
 from agent_data.mcp.loop import submit
 from agent_data.mcp.meter import Meter
 from agent_data.mcp.server import Server, filled
+from arcmill.chat.dialect import find_special
 from arcmill.errors import EngineError
 
 __all__ = ["Connection", "Given", "Offered", "ServerFailed", "needs_sdk"]
@@ -135,6 +137,7 @@ class Connection:
             try:
                 self.process = stdio.Process(started)
             except OSError as error:
+                shutil.rmtree(started.base, ignore_errors=True)
                 raise ServerFailed("start", str(error)) from None
             self.work = started.work
         self._task = asyncio.get_running_loop().create_task(self._live(ready))
@@ -200,7 +203,7 @@ class Connection:
             meter.fail(await self._told(error))
         failure = meter.failed.result()
         await self._close()
-        raise failure
+        raise ServerFailed(failure.reason, failure.detail)  # a new one: several calls may be waiting
 
     async def _close(self) -> None:
         if self._ending is None:
@@ -323,9 +326,14 @@ def _offered(tool: Any, most: int) -> Offered:
     if _depth(told) > DEEPEST:
         raise ServerFailed("schema-size", f"{tool.name}: a schema of more than {DEEPEST} levels")
     try:
-        size = len(json.dumps(told, ensure_ascii=False, allow_nan=False).encode())
+        text = json.dumps(told, ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())
     except ValueError as error:
         raise ServerFailed("bad-schema", f"{tool.name}: {error}") from None
+    if found := find_special(tool.name + text):
+        raise ServerFailed(
+            "special-token", f"{tool.name}: its description holds {found}, which a model would read as a command"
+        )
     if size > most:
         raise ServerFailed("schema-size", f"{tool.name}: described in {size} bytes, more than {most}")
     if tool.input_schema.get("type", "object") != "object":

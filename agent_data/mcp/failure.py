@@ -7,6 +7,7 @@ REASONS = (
     "start", "hang", "died", "unreachable",  # it does not come up, does not answer, ended, is not there
     "flood", "bad-message", "bad-utf8", "bad-result",  # what it says
     "endless-list", "too-many-tools", "no-tools", "duplicate-tools", "bad-name", "bad-schema", "schema-size", "unknown-tool",
+    "special-token",
 )  # fmt: skip
 
 

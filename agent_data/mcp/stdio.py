@@ -35,7 +35,7 @@ class Process:
             self.guard = subprocess.Popen(
                 [*line[:place], "--life", str(life), *line[place:]],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(life,),
-                env=started.environment, cwd="/", start_new_session=True,
+                env=started.environment, cwd=started.start, start_new_session=True,
             )  # fmt: skip
         except BaseException:
             os.close(self._life)
@@ -62,7 +62,8 @@ class Process:
         text = self.tail.decode("utf-8", "replace")
         for secret in self.started.secrets:
             text = text.replace(secret, "***")
-        return " ".join(text.split())[-TAIL:]
+        lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+        return " / ".join(lines[-3:])[-TAIL:]
 
     async def why(self) -> ServerFailed:
         """Why it is not there any more."""
@@ -118,7 +119,7 @@ async def _out(reader: asyncio.StreamReader, process: Process, meter: Meter, sin
     from mcp.shared.message import SessionMessage
     from mcp_types import jsonrpc_message_adapter
 
-    held = bytearray()
+    held, lines = bytearray(), list[bytes]()
     try:
         while data := await reader.read(CHUNK):
             meter.read(len(data))
@@ -152,6 +153,7 @@ async def _out(reader: asyncio.StreamReader, process: Process, meter: Meter, sin
     except (anyio.BrokenResourceError, anyio.ClosedResourceError):
         pass  # the session is gone
     finally:
+        held, lines = bytearray(), []  # the failure keeps this frame, and with it what was read
         sink.close()
 
 

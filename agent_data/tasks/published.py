@@ -74,7 +74,7 @@ class _Rows:
         if self.config.steps == "dialogue":
             goal.user = {"introduction": None, "requests": [{"text": instruction, "facts": {}}], "facts": {}}
         if isinstance(user := row.get("user_id"), str):
-            goal.more["user"] = user
+            goal.more["user_id"] = user
         calls = json.dumps(goal.calls, sort_keys=True, ensure_ascii=False)
         name, version = self.config.environment, self.environment.version
         identity = stable_id("agent-task", name, version, str(seed), instruction, calls)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from typing import Any, TypeVar
 
 from agent_data.environments.environment import EpisodeLost
@@ -87,7 +86,7 @@ def bounded(steps: Generator[Any, Any, T], seconds: float, what: str) -> Generat
     try:
         while True:
             try:
-                with _alarm(seconds):
+                with _Alarm(seconds):
                     step = steps.throw(error) if error is not None else steps.send(value)
             except StopIteration as end:
                 made: T = end.value
@@ -136,23 +135,33 @@ class _TooLong(BaseException):
     """No Exception: a tool that catches everything must not catch its own end."""
 
 
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
+class _Alarm:
     """Break off what runs in this thread after so long. Only the main thread can be: elsewhere nothing is done."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    armed = True
 
-    def ring(number: int, frame: Any) -> None:
-        if armed:
-            raise _TooLong
+    __slots__ = ("seconds",)
+    armed = False
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        armed = False
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            if not _before:  # once: setting a handler costs more than most calls
+                _before.append(signal.signal(signal.SIGALRM, _ring))
+            _Alarm.armed = True
+            signal.setitimer(signal.ITIMER_REAL, self.seconds)
+
+    def __exit__(self, *error: object) -> None:
+        if _Alarm.armed and threading.current_thread() is threading.main_thread():
+            _Alarm.armed = False
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+
+
+_before: list[Any] = []  # the handler that was there before ours
+
+
+def _ring(number: int, frame: Any) -> None:
+    if _Alarm.armed:
+        raise _TooLong
+    if callable(_before[0]):
+        _before[0](number, frame)

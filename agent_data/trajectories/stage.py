@@ -81,6 +81,7 @@ def core(task: AgentTask, config: SynthTrajectories, state: State) -> Generator[
     from agent_data.trajectories.script import read_script
 
     environment = state.worlds[task.environment]
+    environment.asks = config
     try:
         goal = read_goal(task.goal)
         script = read_script(goal.user, task.instruction) if task.steps == "dialogue" else None

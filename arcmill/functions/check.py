@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NoReturn
 
@@ -24,11 +25,29 @@ def checker(parameters: Mapping[str, Any]) -> Checker:
     nothing is. Any kind of schema is taken, as `normal_schema` reads it.
 
     Both may come from anyone: nothing is fetched, patterns match in linear time, and what would take too long is refused: a
-    schema by ValueError (SchemaError), arguments by a text. A tool's `format` is not checked, as 2020-12 has it.
+    schema, also one of a type that nobody knows, by ValueError (SchemaError), arguments by a text. A tool's `format` is not checked, as 2020-12 has it.
+
+    Made once for each schema: compiling costs hundreds of times what a check does, and every episode asks for its own.
     """
+    try:
+        text = json.dumps(parameters, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError):  # what is no JSON, or nested too deep: it is refused as what it is
+        return _compiled(dict(parameters))
+    return _known(text)
+
+
+@lru_cache(maxsize=4096)
+def _known(text: str) -> Checker:
+    return _compiled(json.loads(text))
+
+
+def _compiled(parameters: dict[str, Any]) -> Checker:
     import jsonschema_rs
 
-    schema = normal_schema(dict(parameters))
+    notes: list[str] = []
+    schema = normal_schema(parameters, notes=notes)
+    if wrong := next((note for note in notes if note.startswith("unknown-type")), None):
+        raise SchemaError(*wrong.split(": ", 1))  # left out, everything would fit it
     price = cost(schema)
     try:
         made = jsonschema_rs.Draft202012Validator(

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agent_data.environments.search.environment import Documents
+    from agent_data.environments.search.documents import Documents
 
 
 def environment(index: str | Path) -> Documents:
     """The environment over an index of index-documents. InputError where there is none."""
-    from agent_data.environments.search.environment import Documents
+    from agent_data.environments.search.documents import Documents
 
     return Documents(index)

@@ -7,6 +7,6 @@ from agent_data.environments.environment import Environment
 
 def environment(shell: bool = True) -> Environment:
     """The tracker. Its episodes raise EngineError where `shell` is wanted and there is no sandbox, or a program is missing."""
-    from agent_data.environments.tracker.environment import Tracker
+    from agent_data.environments.tracker.tracker import Tracker
 
     return Tracker(shell)

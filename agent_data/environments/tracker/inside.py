@@ -12,6 +12,7 @@ import ctypes
 import hashlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -48,7 +49,7 @@ def main() -> None:
     lay_out(given)
     kind = request["kind"]
     if kind == "shell":
-        found = shell(request["command"], given)
+        found = shell(request["command"], given, request["cpu"])
     elif kind == "tests":
         found = apart(lambda say: run_tests(request["only"], say))
     else:
@@ -142,7 +143,7 @@ def _plain(name: str) -> bool:
 # A command
 
 
-def shell(command: str, given: dict[str, bytes]) -> dict[str, Any]:
+def shell(command: str, given: dict[str, bytes], cpu: float) -> dict[str, Any]:
     """Run by /bin/sh until all of its processes have ended. `beyond` says that it went past a limit: nothing else is told of
     it then, since chance decides how far it came."""
     first = _next_pid()
@@ -161,6 +162,9 @@ def shell(command: str, given: dict[str, bytes]) -> dict[str, Any]:
         time.sleep(0.01)
     if _next_pid() - first - looked - 1 > MOST_STARTED:
         return {"beyond": "processes"}
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if used.ru_utime + used.ru_stime > cpu - 0.5:  # on a busy machine the limit on time would have come first
+        return {"beyond": "time"}
     return {"status": status, "output": base64.b64encode(_in_order(said, ran.pid)).decode(), **collect(given)}
 
 

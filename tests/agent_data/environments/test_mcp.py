@@ -113,6 +113,20 @@ def test_an_instruction_in_a_result_is_text_and_changes_nothing() -> None:
         play.close()
 
 
+@pytest.mark.parametrize("how", ["refuses", "refuses-by-protocol"])
+def test_a_server_that_refuses_what_its_schema_accepts_is_heard_and_goes_on(how: str) -> None:
+    environment = world(how)
+    play = drive(begin(environment, 1))
+    try:
+        for _ in range(2):
+            seen = call(play, "echo", text="x")
+            assert seen.error and not seen.ended
+        assert "text" in call(play, "echo", txet="x").text  # refused by the schema: the server does not hear of it
+        assert drive(play.hash()) == play.initial
+    finally:
+        play.close()
+
+
 def test_links_and_pipes_in_the_folder_are_not_followed() -> None:
     environment = world("links")
     play = drive(begin(environment, 1))

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from tiny_library import FIND, LOANS, PAY, PLACE, RENEW, environment, gold, goal_of, task_of, trajectory
+from tiny_library import FIND, LOANS, PAY, PLACE, RENEW, environment, goal_of, gold, task_of, trajectory
 from trajectory_mutations import TAMPERING, gone_wrong, tampered
 
 from agent_data.environments.catalogue import Worlds

@@ -5,15 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
-# Beside this file lies benchmarks/verifiers.py, which is not meant.
-sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(__file__).parent.resolve()]
-
 SYSTEM = "You keep a counter. Use the tool to add to it, and say the total when you are asked for it."
-PROMPT = "Please add the numbers that I think of, one after the other, and then tell me the total. This is request {number}."
+PROMPT = (
+    "Please add the numbers that I think of, one after the other, and then tell me the total. This is request {number}."
+)
 MODEL, AT_ONCE = "instant", 64
 
 
@@ -59,6 +58,25 @@ def in_process(url: str, count: int, turns: int) -> None:
         assert roles.count("assistant") == turns and roles.count("tool") == turns - 1, (roles, output.get("error"))
 
 
+async def by_processes(url: str, count: int, turns: int) -> None:
+    """verifiers 0.4: its null harness, a chat program in a process of its own for each rollout, and one tool server."""
+    from verifiers.v1.cli.eval.runner import run_eval
+    from verifiers.v1.configs.cli.eval import EvalConfig
+
+    os.environ["COUNTER_KEY"] = "none"
+    with tempfile.TemporaryDirectory() as folder:
+        config = EvalConfig.model_validate({
+            "env": {"taskset": {"id": "agent_loop_counter", "count": count}, "agent": {"harness": {"id": "null"}, "runtime": {"type": "subprocess"}}},
+            "model": MODEL, "client": {"base_url": url, "api_key_var": "COUNTER_KEY"}, "max_concurrent": AT_ONCE,
+            "rich": None, "push": False, "output_dir": Path(folder),
+        })  # fmt: skip
+        episodes = await run_eval(config)
+    assert len(episodes) == count, len(episodes)
+    for episode in episodes:
+        assert episode.ok, [trace.errors for trace in episode.traces]
+        assert episode.traces[0].num_turns == turns, episode.traces[0].num_turns
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
@@ -71,9 +89,7 @@ def main() -> None:
     if version("verifiers").startswith("0.1."):
         in_process(url, given.count, given.turns)
     else:
-        from agent_loop_verifiers_v1 import evaluate
-
-        asyncio.run(evaluate(url, given.count, given.turns))
+        asyncio.run(by_processes(url, given.count, given.turns))
 
 
 if __name__ == "__main__":
