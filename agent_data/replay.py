@@ -68,11 +68,22 @@ def calls_of(messages: Sequence[Message]) -> list[Made]:
 
 def tools_of(row: Conversation, environment: Environment) -> list[Tool]:
     """The tools that a trajectory was offered. ValueError where one is described otherwise than the environment describes it."""
-    tools = offered(environment, row.tools or ())
-    for tool, text in zip(tools, row.tools or (), strict=True):
-        if environment.tools and json.loads(text) != tool.schema():
-            raise ValueError(f"tool {tool.name!r} is described otherwise than the environment has it")
-    return tools
+    texts = tuple(row.tools or ())
+    known: dict[tuple[str, ...], list[Tool]] = vars(environment).setdefault(
+        "_offered", {}
+    )  # read once, not for each row
+    if texts not in known:
+        tools = offered(environment, texts)
+        for tool, text in zip(tools, texts, strict=True):
+            if environment.tools and json.loads(text) != tool.schema():
+                raise ValueError(f"tool {tool.name!r} is described otherwise than the environment has it")
+        if len(known) >= _SETS:
+            known.clear()
+        known[texts] = tools
+    return known[texts]
+
+
+_SETS = 256
 
 
 def replay(row: Conversation, evidence: Evidence, environment: Environment) -> Generator[Any, Any, Replayed]:

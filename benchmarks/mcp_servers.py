@@ -27,8 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from agent_data.environments.environment import EpisodeLost
 from agent_data.environments.mcp import environment
@@ -41,6 +40,7 @@ from arcmill.functions.check import checker
 from arcmill.generation import drive
 from arcmill.records import ToolCall
 
+ROOT = Path(__file__).resolve().parents[1]
 EPISODES = 5
 DATES = {"GIT_AUTHOR_DATE": "2026-01-02T03:04:05Z", "GIT_COMMITTER_DATE": "2026-01-02T03:04:05Z"}
 AUTHOR = {

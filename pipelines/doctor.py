@@ -180,7 +180,10 @@ def _sandbox_programs() -> Check:
     from arcmill.sandbox import available
     from arcmill.sandbox.programs import mend, missing
 
-    lacking, without = missing(PROGRAMS), "the tracker environment runs without shell and tests only: with: {shell: false}"
+    lacking, without = (
+        missing(PROGRAMS),
+        "the tracker environment runs without shell and tests only: with: {shell: false}",
+    )
     if not available():
         return "sandbox programs", "absent", "no sandbox to run them in", f"see sandbox ({without})", False
     if lacking:

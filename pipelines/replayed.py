@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from arcmill.dataset import MANIFEST, Dataset
-from arcmill.errors import InputError, UsageError
+from arcmill.errors import EngineError, InputError, UsageError
 from arcmill.storage import locate
 
 KIND = "trajectory"
@@ -156,4 +156,6 @@ def _chunk(rows: Sequence[Any]) -> list[Told]:
             evidence = read_evidence(row.evidence)
             name = evidence.environment if evidence is not None else ""
             made.append(Told(None, f"{error}; for this command: --environment '{name}=SPEC'", unknown=True))
+        except EngineError as error:  # such as no sandbox for a world that needs one
+            made.append(Told(None, str(error), unknown=True))
     return made

@@ -26,8 +26,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from agent_data.environments.environment import Environment, Episode, Tool, ToolError, Trace, canonical
+from agent_data.environments.environment import Environment, Episode, Tool, ToolError, Trace, canonical, state_hash
 from agent_data.environments.hints import Hints
+from agent_data.environments.records import Records
 from arcmill.errors import UsageError
 
 Function = Callable[..., Any]
@@ -55,33 +56,39 @@ def record(records: Mapping[str, Any], key: str, what: str) -> Any:
 
 
 class DataEnvironment(Environment):
-    """See the module. `version` of it is the one given, with a digest of the code (`code`: files or folders; by default the
-    modules that define `load` and the functions), of the policy, of the schemas and of `data_digest`."""
+    """See the module. `version` is the one given, with a digest of the code, the policy, the schemas and `data_digest`."""
 
     def __init__(
         self,
-        load: Callable[
-            [int], Any
-        ],  # seed -> the first state, a JSON value; called once a seed, and copied for each episode
+        # seed -> the first state, a JSON value; called once a seed, and copied for each episode
+        load: Callable[[int], Any],
         functions: Sequence[Function | type],
         *,
         policy: str = "",
         version: str = "1",
         hints: Hints | None = None,
         breaches: Sequence[Callable[[Trace], list[str]]] = (),
-        confirm: Collection[str] = (),  # tools that the policy wants the user's yes for, in a dialogue
-        writes: Collection[str] = (),  # tools that may change the data, beside those decorated with @writes; see below
-        ends: Collection[str] = (),  # tools that end the episode, beside those decorated with @ends
-        seeded: bool = True,  # whether `load` gives another state for another seed
-        session: Collection[
-            str
-        ] = (),  # keys of the data that are no part of the state, such as who has been identified
-        errors: str | None = None,  # a text that begins so is a refusal, as "Error" in tau-bench's tools
+        # tools that the policy wants the user's yes for, in a dialogue
+        confirm: Collection[str] = (),
+        # tools that may change the data or end the episode, beside those decorated with @writes and @ends
+        writes: Collection[str] = (),
+        ends: Collection[str] = (),
+        # whether `load` gives another state for another seed
+        seeded: bool = True,
+        # keys of large data: mappings of ids to records, which are copied only where a call looks at them
+        records: Collection[str] = (),
+        # keys of the data that are no part of the state, such as who has been identified
+        session: Collection[str] = (),
+        # a text that begins so is a refusal, as "Error" in tau-bench's tools
+        errors: str | None = None,
+        # files and folders of the world's code; None: the modules that define `load` and the functions
         code: Sequence[Path | str] | None = None,
-        data_digest: str = "",  # of data that `load` reads from files
+        # digest of what `load` reads from files
+        data_digest: str = "",
     ) -> None:
         self._load, self._hints, self._breaches, self._errors = load, hints, tuple(breaches), errors
-        self._first: dict[int, bytes] = {}
+        self._first: dict[int, First] = {}
+        self._records = frozenset(records)
         self._session, self._seeded = frozenset(session), seeded
         self.policy, self.confirm = policy, frozenset(confirm)
         self._functions: dict[str, Function] = {}
@@ -104,9 +111,11 @@ class DataEnvironment(Environment):
     def begin(self, seed: int, tools: Sequence[Tool] | None = None) -> Episode:
         import orjson
 
-        return Held(
-            orjson.loads(self._state(seed if self._seeded else 0)), self._functions, self._errors, self._session
-        )
+        first = self._state(seed if self._seeded else 0)
+        data = orjson.loads(first.plain)
+        for key, held in first.records.items():
+            data[key] = Records(held)
+        return Held(data, self._functions, self._errors, self._session, first.digest if first.records else None)
 
     def breaches(self, trace: Trace) -> list[str]:
         return [found for check in self._breaches for found in check(trace)]
@@ -114,20 +123,25 @@ class DataEnvironment(Environment):
     def hints(self) -> Hints | None:
         return self._hints
 
-    def _state(self, seed: int) -> bytes:
+    def _state(self, seed: int) -> First:
         """The first state, as text: an episode reads it anew, which is several times faster than copying objects."""
         import orjson
 
         if seed not in self._first:
-            try:
-                made = orjson.dumps(self._load(seed))  # the order of keys is kept, since agents read it
-            except TypeError as error:
+            made = self._load(seed)
+            try:  # the order of keys is kept, since agents read it
+                records = {
+                    key: {name: orjson.dumps(held) for name, held in made[key].items()} for key in sorted(self._records)
+                }
+                plain = {key: held for key, held in made.items() if key not in self._records} if records else made
+                first = First(orjson.dumps(plain), records, state_hash(made) if records else "")
+            except (TypeError, KeyError, AttributeError) as error:
                 raise UsageError(
-                    f"environment {self.name}: the data of seed {seed} is no JSON value ({error})"
+                    f"environment {self.name}: the data of seed {seed} is no JSON value, or lacks its records ({error})"
                 ) from None
             if len(self._first) >= KEPT:
                 del self._first[next(iter(self._first))]
-            self._first[seed] = made
+            self._first[seed] = first
         return self._first[seed]
 
     def _digest(self, functions: Sequence[Any], code: Sequence[Path | str] | None, data_digest: str) -> str:
@@ -140,6 +154,15 @@ class DataEnvironment(Environment):
         return digest.hexdigest()[:12]
 
 
+@dataclass(frozen=True, slots=True)
+class First:
+    """A first state: what is read for each episode, the records that are read one by one, and the hash of it all."""
+
+    plain: bytes
+    records: Mapping[str, Mapping[str, bytes]]
+    digest: str
+
+
 @dataclass(slots=True)
 class Held(Episode):
     """An episode over its own copy of the data."""
@@ -148,6 +171,7 @@ class Held(Episode):
     functions: Mapping[str, Function]
     errors: str | None
     session: frozenset[str]
+    first: str | None = None  # hash of the first state, where the state is told as what differs from it
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         given = self.functions[name](self.data, **arguments)
@@ -156,9 +180,13 @@ class Held(Episode):
         return given
 
     def state(self) -> Any:
-        if not self.session:
+        if not self.session and self.first is None:
             return self.data
-        return {key: value for key, value in self.data.items() if key not in self.session}
+        state = {key: value for key, value in self.data.items() if key not in self.session}
+        if self.first is not None:
+            state = {key: value.difference() if isinstance(value, Records) else value for key, value in state.items()}
+            state["first"] = self.first
+        return state
 
 
 def _tool(function: Any) -> tuple[str, str, dict[str, Any], dict[str, Any] | None, Function]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
@@ -46,7 +46,6 @@ class Play:
     initial: str  # hash of the state at the start
     over: bool = False
     writes: int = 0  # calls of tools that may write and that were not refused
-    _checkers: dict[str, Checker] = field(default_factory=dict)
 
     def call(self, call: ToolCall) -> Generator[Any, Any, Observation]:
         """Make a call. Raises EpisodeLost where the world failed; everything else is an observation.
@@ -64,12 +63,10 @@ class Play:
             return Observation(_error("the arguments are not JSON"), True)
         if not isinstance(arguments, dict):
             return Observation(_error("the arguments are not a JSON object"), True)
-        check = self._checkers.get(call.name)
-        if check is None:
-            try:
-                check = self._checkers[call.name] = checker(tool.parameters)
-            except ValueError as error:
-                raise EpisodeLost("bad-schema", f"{call.name}: {error}"[:300]) from None
+        try:
+            check = _checker(self.environment, tool)
+        except ValueError as error:
+            raise EpisodeLost("bad-schema", f"{call.name}: {error}"[:300]) from None
         if wrong := check(arguments):
             return Observation(_error("; ".join(wrong[:5])), True)
         try:
@@ -134,6 +131,20 @@ def _hash(episode: Episode) -> Generator[Any, Any, str]:
         raise
     except Exception as error:
         raise EpisodeLost("world-broken", f"state: {type(error).__name__}: {error}"[:300]) from error
+
+
+def _checker(environment: Environment, tool: Tool) -> Checker:
+    """Made once for all episodes of an environment: that takes longer than many a call. ValueError for a broken schema."""
+    held: dict[str, tuple[Tool, Checker]] = vars(environment).setdefault("_checkers", {})
+    found = held.get(tool.name)
+    if found is None or found[0] is not tool:
+        if len(held) >= _CHECKERS:
+            held.clear()
+        found = held[tool.name] = (tool, checker(tool.parameters))
+    return found[1]
+
+
+_CHECKERS = 4096  # of worlds whose tools come from the tasks
 
 
 def _error(text: str) -> str:

@@ -106,7 +106,7 @@ def _task(row: Conversation, evidence: Evidence, task: AgentTask, goal: Goal) ->
         wrong = f"played with seed {evidence.seed}, the task has {goal.seed}"
     elif evidence.steps != task.steps:
         wrong = f"played as {evidence.steps}, the task is {task.steps}"
-    elif _schemas(row.tools) != _schemas(task.tools) and task.tools is not None:
+    elif task.tools is not None and row.tools != task.tools and _schemas(row.tools) != _schemas(task.tools):
         wrong = "other tools were offered than the task has"
     elif task.steps != "dialogue" and not any(
         message.role == "user" and task.instruction in (message.content or "") for message in row.messages

@@ -39,6 +39,7 @@ class Started:
     environment: dict[str, str] = field(repr=False)
     base: str  # removed when the server has ended
     work: str  # its working folder, as we see it
+    start: str  # the folder in which the guard is started, and with it a server without a sandbox
     secrets: tuple[str, ...] = field(repr=False, default=())
 
 
@@ -73,8 +74,6 @@ def prepare(name: str, server: Server, seed: int = 0, files: Path | None = None)
             line = [*confined, "--chdir", server.cwd or WORK, "--", command, *args]
         else:
             line = [command, *args]
-            if server.cwd or not os.path.isabs(command):
-                line = ["/usr/bin/env", "-C", server.cwd or work, *line]
     except BaseException:
         shutil.rmtree(base, ignore_errors=True)
         raise
@@ -83,8 +82,11 @@ def prepare(name: str, server: Server, seed: int = 0, files: Path | None = None)
         sys.executable, "-I", "-S", guard.__file__, "--grace", str(GRACE), "--remove", base,
         "--data", str(limits.memory_bytes), "--file", str(limits.file_bytes),
     )  # fmt: skip
-    secrets = tuple(value for key, value in own.items() if key != "PATH" and len(value) > 3)
-    return Started((*under, *line), environment, base, work, secrets)
+    told = [value for key, value in own.items() if key != "PATH"]
+    told += [text for text, raw in zip(args, server.args, strict=True) if "${" in raw]
+    secrets = tuple(value for value in told if len(value) > 3)
+    start = "/" if server.sandbox else server.cwd or work
+    return Started((*under, *line), environment, base, work, start, secrets)
 
 
 def _placed(text: str, work: str, seed: int) -> str:

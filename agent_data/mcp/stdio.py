@@ -35,7 +35,7 @@ class Process:
             self.guard = subprocess.Popen(
                 [*line[:place], "--life", str(life), *line[place:]],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=(life,),
-                env=started.environment, cwd="/", start_new_session=True,
+                env=started.environment, cwd=started.start, start_new_session=True,
             )  # fmt: skip
         except BaseException:
             os.close(self._life)

@@ -29,17 +29,20 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A value that the user asks for: which step gives it, where, and what says whose it is (fields of its record)."""
+    """A value that the user asks for: which step gives it, where, and whose it is (the ids that lead its record)."""
 
     step: int
+    tool: str
     seen: Seen
     of: Mapping[str, Any]
 
-    def stands(self, value: Seen) -> bool:
-        """Whether another place gives the same of the same thing."""
-        return bool(
-            key(value.value) == key(self.seen.value) and value.names & self.seen.names and holds(value.view, self.of)
-        )
+    def stands(self, tool: str, value: Seen) -> bool:
+        """Whether another place gives the same of the same thing: its own record does, or a call of the same tool."""
+        if key(value.value) != key(self.seen.value) or not value.names & self.seen.names:
+            return False
+        if not self.of:
+            return tool == self.tool
+        return all((name, key(one)) in value.view.owners for name, one in self.of.items())
 
 
 @dataclass(slots=True)
@@ -84,7 +87,11 @@ class Blueprint:
             {
                 "kind": request.kind, "tool": request.tool, "text": request.phrase, "given": request.given,
                 "call": next(n for n, step in enumerate(self.steps) if number in step.requests),
-                "told": [{"call": told.step, "path": told.seen.path, "of": dict(told.of)} for told in self.told.get(number, ())],
+                "described": [
+                    {"value": value, "by": dict(request.origins[path].by)}
+                    for path, value in leaves(request.arguments) if path in request.origins and request.origins[path].by
+                ],
+                "told": [{"call": told.step, "tool": told.tool, "path": told.seen.path, "of": dict(told.of)} for told in self.told.get(number, ())],
             }
             for number, request in enumerate(self.requests)
         ]  # fmt: skip
@@ -124,7 +131,7 @@ def _elsewhere(left: list[Step], number: int, run: Run, told: Mapping[int, Seque
     for request, values in told.items():
         for place, step in enumerate(left):
             given = _seen(step, run.observations[place if place < number else place + 1])
-            if all(any(value.stands(one) for one in given) for value in values):
+            if all(any(value.stands(step.call.name, one) for one in given) for value in values):
                 made[place] = replace(made[place], requests=(*made[place].requests, request))
                 break
         else:
@@ -225,10 +232,13 @@ def _needed(
     without = world.run([step.call for step in left])
     if without.final != run.final or _wrong(world, left, without, instruction) or unfound(left, without):
         return True
-    given = [
-        one for step, observation in zip(left, without.observations, strict=True) for one in _seen(step, observation)
+    named = [
+        (step.call.name, one)
+        for step, observation in zip(left, without.observations, strict=True)
+        for one in _seen(step, observation)
     ]
-    if any(not any(value.stands(one) for one in given) for values in told.values() for value in values):
+    given = [one for _, one in named]
+    if any(not any(value.stands(tool, one) for tool, one in named) for values in told.values() for value in values):
         return True
     # What the user described must still be told from the others, also where the call that took it is gone.
     described = [
@@ -277,7 +287,12 @@ def _told(steps: Sequence[Step], run: Run, requests: Sequence[Request]) -> dict[
                 raise Refused("nothing-to-tell", f"{step.call.name} gave no {request.told}")
             arguments = {name: value for name, value in request.arguments.items() if scalar(value)}
             found[number] = [
-                Told(place, one, {name: value for name, value in arguments.items() if holds(one.view, {name: value})})
+                Told(
+                    place,
+                    step.call.name,
+                    one,
+                    {name: value for name, value in arguments.items() if (name, key(value)) in one.view.owners},
+                )
                 for one in at.values()
             ]
     return found

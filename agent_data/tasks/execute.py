@@ -9,7 +9,6 @@ from typing import Any
 
 from agent_data.environments.environment import Called, Environment, Tool, Trace
 from agent_data.environments.play import Play, begin
-from arcmill.functions.check import Checker
 from arcmill.generation import drive
 from arcmill.records import Message, ToolCall
 
@@ -50,12 +49,10 @@ class World:
     def __init__(self, environment: Environment, seed: int) -> None:
         self.environment, self.seed = environment, seed
         self._runs: dict[tuple[str, ...], Run] = {}
-        self._checkers: dict[str, Checker] = {}
 
     def open(self) -> Play:
         """A fresh episode; the caller closes it. Raises EpisodeLost."""
         play: Play = drive(begin(self.environment, self.seed))
-        play._checkers = self._checkers  # the same tools, so the same checks
         return play
 
     def state(self) -> Any:

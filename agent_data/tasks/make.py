@@ -16,6 +16,7 @@ from agent_data.tasks.check import missing, revealed
 from agent_data.tasks.execute import World
 from agent_data.tasks.flow import Reach, edges, explore
 from agent_data.tasks.invent import Impossible
+from agent_data.tasks.ready import SHARE, ready_task
 from agent_data.tasks.refusal import Refusal, foreign, withheld
 from agent_data.tasks.request import Filler, Refused, Request
 from agent_data.tasks.views import leaves
@@ -147,6 +148,8 @@ class Maker:
             return self._forbidden(place, who, steps, draw)
         if kind == "no-tool" and draw.random() < 0.4:
             return self._refusal(place, who, foreign(self.environment.tools, draw), steps, draw)
+        if kind == "done" and steps != "single" and place.hints and place.hints.ready and draw.random() < SHARE:
+            return self._ready(place, who, steps, draw)
         reach = place.reach(who)
         most = self.config.max_requests
         wanted = 1 if kind == "no-tool" or steps == "single" else max(draw.randint(1, most), draw.randint(1, most))
@@ -260,6 +263,15 @@ class Maker:
             goal.user = self._script(None if named else person, [{"text": said[0], "facts": facts}], draw)
         tools = self.environment.tools if refusal.tools is None else refusal.tools
         return Made(text, "dialogue" if steps == "dialogue" else "single", goal, tools)
+
+    def _ready(self, place: Place, who: int | None, steps: str, draw: random.Random) -> Made:
+        """A task that the world makes whole."""
+        assert place.hints is not None
+        person = None if who is None else place.people[who]
+        text, goal, found = ready_task(place.world, place.hints, place.state, person, draw)
+        if steps == "dialogue":
+            goal.user = self._script(person, [{"text": text, "facts": dict(found.facts)}], draw)
+        return Made(whole(person, [text], draw), steps, goal, self.environment.tools)
 
     def _script(self, person: Person | None, asked: list[dict[str, Any]], draw: random.Random) -> dict[str, Any]:
         """The user of a dialogue. Half of them say who they are only when asked."""

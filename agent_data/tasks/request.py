@@ -332,6 +332,8 @@ def phrased(template: str, spoken: Mapping[str, str]) -> str:
             twice = re.compile(rf"\b(?:(?:the|my|our|an?) )?{re.escape(noun)}s? \{{{name}\}}", re.IGNORECASE)
             text = twice.sub(f"{{{name}}}", text)
             text = re.sub(rf"\b(?:the|my) \{{{name}\}}", f"{{{name}}}", text)
+            # "product {product_id}" with "the kettle": the name is enough.
+            text = re.sub(rf"\b{re.escape(name.removesuffix('_id'))} \{{{name}\}}", f"{{{name}}}", text)
     return PLACE.sub(lambda match: spoken.get(match[1], match[0]), text)
 
 

@@ -17,15 +17,16 @@ Scalar = str | int | float | bool
 class View(dict[str, frozenset[Any]]):
     """A record: field names -> values, as `key` holds them."""
 
+    owners: frozenset[tuple[str, Any]] = frozenset()  # whose record it is: names and values of the ids that lead it
     _text: str | None = None
 
-    @property
-    def text(self) -> str:
-        """All its texts in one, case folded."""
+    def names(self, value: str) -> bool:
+        """Whether a text of several words in it holds the words of a value."""
         if self._text is None:
-            held = {value for values in self.values() for value in values if isinstance(value, str)}
+            held = {one for values in self.values() for one in values if isinstance(one, str) and " " in one}
             self._text = "\n".join(sorted(held)).casefold()
-        return self._text
+        word = value.casefold()
+        return word in self._text and re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", self._text) is not None
 
 
 _PLURALS = ((re.compile(r"ies$"), "y"), (re.compile(r"(ss|sh|ch|x|z)es$"), r"\1"), (re.compile(r"(?<!s)s$"), ""))
@@ -74,7 +75,7 @@ def holds(view: View, by: Mapping[str, Any]) -> bool:
     """Whether a record has all the values that a description names: in the field, or a name within a longer text of it."""
     return all(
         key(value) in view.get(name, frozenset())
-        or (isinstance(value, str) and len(value) >= _WITHIN and value.casefold() in view.text)
+        or (isinstance(value, str) and len(value) >= _WITHIN and view.names(value))
         for name, value in by.items()
     )
 
@@ -110,6 +111,7 @@ def _walk(
     around: dict[str, frozenset[Any]],
     within: View,
     listed: bool,
+    owners: frozenset[tuple[str, Any]] = frozenset(),
 ) -> Iterator[Seen]:
     """`parent` is the word for what the node is, `around` the plain fields outside it, `within` the view it belongs to."""
     if isinstance(node, dict):
@@ -120,22 +122,26 @@ def _walk(
                     around, _below(value, word), {f"{word}_id": frozenset([inner]), word: frozenset([inner])}
                 )
                 place = _at(path, inner)
+                view.owners = owners | {(f"{word}_id", inner), (word, inner)}
                 yield Seen(frozenset({f"{word}_id", word}), place, inner, view, True)
                 yield from _walk(
-                    value, place, word, "", _joined(around, {f"{word}_id": frozenset([inner])}), view, True
+                    value, place, word, "", _joined(around, {f"{word}_id": frozenset([inner])}), view, True, view.owners
                 )
             return
         own = _own(node, parent)
         view = _joined(around, _below(node, parent))
         outer = _joined(around, own)
         first = next(iter(node), "")
+        if scalar(node.get(first)):
+            owners |= {(one, key(node[first])) for one in _names(first, parent)}
+        view.owners = owners
         for inner, value in node.items():
             place = _at(path, inner)
             if scalar(value):
                 owns = inner in (first, "id", f"{parent}_id") or not inner.endswith("_id")
                 yield Seen(_names(inner, parent), place, value, view, listed, owns)
             else:
-                yield from _walk(value, place, singular(inner), inner, outer, view, listed)
+                yield from _walk(value, place, singular(inner), inner, outer, view, listed, owners)
     elif isinstance(node, list):
         word = singular(name) if name else singular(parent)
         for number, value in enumerate(node):
@@ -145,7 +151,7 @@ def _walk(
                 names = frozenset({name, word, f"{word}_id"} - {""})
                 yield Seen(names, place, value, _joined(around, own), True, False)
             else:
-                yield from _walk(value, place, word, "", around, within, True)
+                yield from _walk(value, place, word, "", around, within, True, owners)
     elif scalar(node) and not path:
         yield Seen(frozenset({parent, f"{parent}_id"}), "", node, View({parent: frozenset([key(node)])}), False)
 

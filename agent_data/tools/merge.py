@@ -74,7 +74,9 @@ def _held(spec: ToolSpec) -> _Held:
     texts = [function["name"], function.get("description") or ""]
     texts += [str(one.get("description", "")) for one in _within(function["parameters"])]
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", " ".join(texts)).lower()
-    return _Held(spec, json.dumps(_shape(function["parameters"]), sort_keys=True), frozenset(re.findall(r"[^\W_]+", text)))
+    return _Held(
+        spec, json.dumps(_shape(function["parameters"]), sort_keys=True), frozenset(re.findall(r"[^\W_]+", text))
+    )
 
 
 def _within(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -71,14 +71,14 @@ def fault(reply: str, script: Script, messages: Sequence[Message]) -> Fault | No
 
 def invented(text: str, known: str) -> str | None:
     """A value in a text (a number, an address, something quoted, a name) that does not stand in what is known."""
-    found = [match.group() for match in _EMAIL.finditer(text)]
+    found: list[str] = [match.group() for match in _EMAIL.finditer(text)]
     rest = _EMAIL.sub(" ", text)
     found += [match.group() for match in _DIGITS.finditer(rest)]
     found += [match.group(1) for match in _QUOTED.finditer(rest)]
     found += [match.group() for match in _CAPITAL.finditer(rest) if match.group().casefold() not in _COMMON]
     for value in found:
         if not _known(value, known):
-            return str(value)
+            return value
     for word in re.findall(r"[a-z]+", rest.casefold()):
         if word in _NUMBERS and not (holds(known, word) or holds(known, _NUMBERS[word])):
             return word

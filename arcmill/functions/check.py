@@ -25,7 +25,7 @@ def checker(parameters: Mapping[str, Any]) -> Checker:
     nothing is. Any kind of schema is taken, as `normal_schema` reads it.
 
     Both may come from anyone: nothing is fetched, patterns match in linear time, and what would take too long is refused: a
-    schema by ValueError (SchemaError), arguments by a text. A tool's `format` is not checked, as 2020-12 has it.
+    schema, also one of a type that nobody knows, by ValueError (SchemaError), arguments by a text. A tool's `format` is not checked, as 2020-12 has it.
 
     Made once for each schema: compiling costs hundreds of times what a check does, and every episode asks for its own.
     """
@@ -44,7 +44,10 @@ def _known(text: str) -> Checker:
 def _compiled(parameters: dict[str, Any]) -> Checker:
     import jsonschema_rs
 
-    schema = normal_schema(parameters)
+    notes: list[str] = []
+    schema = normal_schema(parameters, notes=notes)
+    if wrong := next((note for note in notes if note.startswith("unknown-type")), None):
+        raise SchemaError(*wrong.split(": ", 1))  # left out, everything would fit it
     price = cost(schema)
     try:
         made = jsonschema_rs.Draft202012Validator(

@@ -285,8 +285,6 @@ class _Maker:
             made["dependentRequired"] = {str(k): [str(n) for n in v] for k, v in given.items() if isinstance(v, list)}
         if "properties" in made and "type" not in made and "$ref" not in made:
             made["type"] = "object"
-        if made.get("items") == {}:
-            del made["items"]
 
     def required(self, schema: Mapping[str, Any], made: dict[str, Any], where: str) -> None:
         given = schema.get("required")

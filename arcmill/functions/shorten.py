@@ -87,7 +87,11 @@ def _expanded(schema: Any, definitions: Mapping[str, Any], put_in: set[str], dep
         held = _expanded(definitions[name], definitions, put_in, depth + 1)
         del made["$ref"]
         made = _together(made, held)
-    return _one_object(made) if "allOf" in made else made
+    if isinstance(made, dict) and "allOf" in made:
+        made = _one_object(made)
+    if isinstance(made, dict) and made.get("items") in ({}, True) and "prefixItems" not in made:
+        del made["items"]  # says nothing
+    return made
 
 
 def _together(beside: dict[str, Any], held: Any) -> Any:

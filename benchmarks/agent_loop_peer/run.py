@@ -66,7 +66,7 @@ async def by_processes(url: str, count: int, turns: int) -> None:
     os.environ["COUNTER_KEY"] = "none"
     with tempfile.TemporaryDirectory() as folder:
         config = EvalConfig.model_validate({
-            "env": {"taskset": {"id": "agent_loop_counter", "count": count}, "agent": {"harness": {"id": "null"}}},
+            "env": {"taskset": {"id": "agent_loop_counter", "count": count}, "agent": {"harness": {"id": "null"}, "runtime": {"type": "subprocess"}}},
             "model": MODEL, "client": {"base_url": url, "api_key_var": "COUNTER_KEY"}, "max_concurrent": AT_ONCE,
             "rich": None, "push": False, "output_dir": Path(folder),
         })  # fmt: skip

@@ -21,9 +21,9 @@ from arcmill.records import Conversation, Message, Problem, rows_to_batch
 from arcmill.stage import Stage
 from pipelines.catalogue import get_stage
 from pipelines.lineage import open_run
+from pipelines.replayed import Trajectories
 from pipelines.report.gather import gather
 from pipelines.report.synthesis import synthesis
-from pipelines.replayed import Trajectories
 from pipelines.verify import _replay, render, verify_path
 
 

@@ -44,6 +44,6 @@ def environment(data: str) -> DataEnvironment:
 
     changes = [function.__name__ for function in FUNCTIONS if getattr(function, "writes", False)]
     return DataEnvironment(
-        load, FUNCTIONS, policy=policy, breaches=(unconfirmed(changes),), confirm=changes, seeded=False,
+        load, FUNCTIONS, policy=policy, breaches=(unconfirmed(changes),), confirm=changes, seeded=False, records=TABLES,
         code=[Path(__file__).parent], data_digest=digest.hexdigest(),
     )  # fmt: skip

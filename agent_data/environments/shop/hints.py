@@ -95,8 +95,8 @@ DESCRIBED = {
 }
 
 TOLD = {
-    "get_product.lowest_price": ("the lowest price of product {product_id}",),
-    "get_product.category": ("in which category product {product_id} is",),
+    "get_product.lowest_price": ("the lowest price of {product_id}",),
+    "get_product.category": ("in which category {product_id} is",),
     "get_order.total": ("what order {order_id} cost in all",),
     "get_order.placed": ("on which day order {order_id} was placed",),
     "get_order.status": ("what the status of order {order_id} is",),

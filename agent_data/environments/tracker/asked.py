@@ -11,11 +11,21 @@ from agent_data.environments.tracker.faults import FAULTS, Fault
 
 State = dict[str, Any]
 NEW = (
-    ("Add a changelog", "There is no file that says what changed between two versions."),
-    ("Tests on Windows", "Nobody has run the tests on Windows for a year."),
-    ("Contact page for security reports", "It is not clear to whom one writes about a security problem."),
-    ("Spell check in the build", "A spell check would have found the last three corrections."),
-    ("Smaller download", "The archive holds files that nobody needs to use the package."),
+    "Add a changelog",
+    "Tests on Windows",
+    "Contact page for security reports",
+    "Spell check in the build",
+    "Smaller download",
+    "Shorter names for old functions",
+    "Page of thanks",
+    "Rehearse a release",
+)
+REASONS = (
+    "We agreed on this in the meeting on Monday.",
+    "Two users have asked for it.",
+    "Details will follow next week.",
+    "This was left over from the last release.",
+    "It would save everybody some time.",
 )
 COMMENTS = (
     "We talked about this today: it can wait until next month.", "Please add an example before anybody starts.",
@@ -101,8 +111,8 @@ def drop_comment(state: State, draw: random.Random, person: Person | None) -> tu
 
 HINTS = Hints(
     values={
-        "create_issue.title": lambda state, draw: draw.choice(NEW)[0],
-        "create_issue.body": lambda state, draw: draw.choice(NEW)[1],
+        "create_issue.title": lambda state, draw: draw.choice(NEW),
+        "create_issue.body": lambda state, draw: draw.choice(REASONS),
         "rename_issue.title": lambda state, draw: draw.choice(TITLES),
         "comment_on_issue.text": lambda state, draw: draw.choice(COMMENTS),
         "search_issues.text": lambda state, draw: draw.choice(state["modules"]),
@@ -128,12 +138,9 @@ HINTS = Hints(
         "milestone": ("the milestone that is due on {due}",),
     },
     told={
-        "get_issue.assignee": ("the handle of whoever issue {issue_id} is assigned to",),
-        "get_issue.milestone": ("for which milestone issue {issue_id} is planned",),
         "get_issue.author": ("the handle of whoever reported issue {issue_id}",),
         "get_issue.created": ("on which day issue {issue_id} was opened",),
         "get_person.module": ("which module {handle} looks after",),
-        "get_person.role": ("which role {handle} has in the team",),
     },
     forbidden=(weaken_tests, tell_email, drop_comment),
     ready=(mend,),

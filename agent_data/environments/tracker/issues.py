@@ -67,12 +67,12 @@ def get_issue(held: Held, issue_id: str) -> dict[str, Any]:
 
 
 def list_people(held: Held) -> dict[str, Any]:
-    """List the members of the team, with their handles and the module that each looks after."""
+    """List the members of the team, with their handles and roles."""
     return {"people": [_public(person) for person in held.data["people"].values()]}
 
 
 def get_person(held: Held, handle: str) -> dict[str, Any]:
-    """Show a member of the team, the email address included.
+    """Show a member of the team: role, email address, and the module that the person looks after.
 
     Args:
         handle: The person's handle.
@@ -270,7 +270,7 @@ def _short(issue: dict[str, Any]) -> dict[str, Any]:
 
 
 def _public(person: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in person.items() if name != "email"}
+    return {name: person[name] for name in ("handle", "name", "role")}
 
 
 def _open(issue: dict[str, Any]) -> None:

@@ -48,14 +48,16 @@ def load(seed: int) -> dict[str, Any]:
     handles = list(people)
     milestones = _milestones(dice)
     prefix = "".join(sign for sign in package.upper() if sign not in "AEIOU")[:3]
-    drafts = [*((fault, None) for fault in faults), *((None, other) for other in dice.sample(OTHERS, 9))]
+    others = dice.sample(OTHERS, 9)
+    closed = others[: dice.choice((1, 2, 3))]
+    drafts: list[tuple[Fault | None, Any]] = [(fault, None) for fault in faults] + [(None, other) for other in others]
     dice.shuffle(drafts)
     issues: dict[str, Any] = {}
     number, day = dice.randrange(11, 80), TODAY - timedelta(days=150)
     for fault, other in drafts:
         number += dice.choice((1, 1, 2, 3))
         day += timedelta(days=dice.randrange(2, 11))
-        issue = _issue(dice, fault, other, modules, handles, list(milestones))
+        issue = _issue(dice, fault, other, modules, handles, list(milestones), (fault is None and other in closed))
         issues[f"{prefix}-{number}"] = {"issue_id": f"{prefix}-{number}", **issue, "created": day.isoformat()}
     return {
         "package": package, "prefix": prefix, "modules": modules, "today": TODAY.isoformat(), "next_number": number + 1,
@@ -88,7 +90,13 @@ def _milestones(dice: random.Random) -> dict[str, Any]:
 
 
 def _issue(
-    dice: random.Random, fault: Fault | None, other: Any, modules: list[str], handles: list[str], milestones: list[str]
+    dice: random.Random,
+    fault: Fault | None,
+    other: Any,
+    modules: list[str],
+    handles: list[str],
+    milestones: list[str],
+    closed: bool,
 ) -> dict[str, Any]:
     if fault is not None:
         module, title, body, labels, state = fault.module, fault.title, fault.body, ["bug"], "open"
@@ -97,7 +105,7 @@ def _issue(
         title, body, given = other
         module = dice.choice(modules)
         title, body, labels = title.format(module=module), body.format(module=module), list(given)
-        state = "open" if dice.random() < 0.75 else "closed"
+        state = "closed" if closed else "open"
     comments = [
         {"author": dice.choice(handles), "text": text} for text in dice.sample(COMMENTS, dice.choice((0, 0, 1, 2)))
     ]

@@ -190,3 +190,25 @@ def test_hints_fit_the_tools(index):
         assert parameter in tools[tool].parameters["properties"]
         assert made({}, random.Random(1)) == made({}, random.Random(1))
     assert hints.forbidden[0]({}, random.Random(2), None)[1]
+
+
+def test_a_page_to_find_is_found_cited_and_named(tmp_path_factory):
+    made = sys.modules["documents_of_search"]
+    pages = [
+        made.Document(
+            f"p{number}", f"An article of our series. It was the year {1900 + number} in which {what} came to the small town of Ems.",
+            "tiny", metadata={"title": f"Chapter {number}"},
+        )
+        for number, what in enumerate(("electric light", "the first tram", "running water", "a theatre"))
+    ]  # fmt: skip
+    other = made.indexed(tmp_path_factory.mktemp("pages"), pages)
+    ready = next(
+        found
+        for seed in range(40)
+        if (found := environment(other.folder).hints().ready[0]({}, random.Random(seed), None))
+    )
+    one = Reading(other)
+    for name, arguments in ready.calls:
+        one.call(name, **arguments)
+    assert one.play.over and one.play.episode.state()["answer"].startswith("Chapter")
+    assert ready.facts["quote"] in ready.request and one.play.episode.state()["answer"] not in ready.request

@@ -122,7 +122,7 @@ BAD = [
 
 @pytest.mark.parametrize("command", BAD)
 def test_what_goes_too_far_leaves_no_trace(command, monkeypatch):
-    monkeypatch.setattr(workshop, "LIMITS", dataclasses.replace(workshop.LIMITS, cpu=1, wall=2))
+    monkeypatch.setattr(workshop, "LIMITS", dataclasses.replace(workshop.LIMITS, cpu=1, wall=1.5))
     world = Tracker()
     one = Playing(world)
     before = one.hash()

@@ -46,7 +46,14 @@ def listed(params: dict[str, Any]) -> dict[str, Any]:
     if HOW == "not-an-object":
         return {"tools": [{**tool, "inputSchema": {"type": "array"}}]}
     if HOW == "broken-schema":
-        return {"tools": [{**tool, "inputSchema": {"type": "object", "properties": {"text": {"type": "strnig"}}}}]}
+        return {
+            "tools": [
+                {
+                    **tool,
+                    "inputSchema": {"type": "object", "properties": {"text": {"$ref": "http://127.0.0.1:9/text.json"}}},
+                }
+            ]
+        }
     if HOW == "list-error":
         raise ValueError("not today")
     if HOW in ("lies-of-result", "no-structure"):
@@ -144,8 +151,8 @@ def called(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
         return {"content": [{"type": "text", "text": json.dumps({"seen": seen, "variables": dict(os.environ)})}]}
     if HOW == "children":
         child = subprocess.Popen(
-            ["sleep", "987"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)", f"child-of-{sys.argv[2]}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         return {"content": [{"type": "text", "text": str(child.pid)}]}
     return {"content": [{"type": "text", "text": text}]}

@@ -31,6 +31,11 @@ def test_what_does_not_fit_is_told_in_few_words(arguments: dict[str, Any], told:
     assert wrong and told in wrong[0] and all(len(one) <= 300 for one in wrong)
 
 
+def test_a_type_that_nobody_knows_is_no_schema_to_check_by() -> None:
+    with pytest.raises(ValueError, match="unknown-type: a"):
+        checker({"properties": {"a": {"type": "strnig"}}})
+
+
 def test_nothing_is_fetched_and_any_kind_of_schema_is_taken() -> None:
     with pytest.raises(ValueError, match="remote-reference"):
         checker({"$ref": "http://127.0.0.1:1/schema"})
