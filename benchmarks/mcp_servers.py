@@ -169,7 +169,7 @@ def git_case(command: str, scratch: Path) -> Case:
     for line in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "First"]):
         subprocess.run(["git", *line], cwd=folder, check=True, env={**os.environ, **DATES, **AUTHOR})
     shutil.rmtree(folder / ".git" / "hooks", ignore_errors=True)
-    here = {"repo_path": "/work"}
+    here = {"repo_path": "/agent-work"}
     return Case(
         "git",
         {"command": command, "env": {**DATES, **AUTHOR}},
@@ -209,11 +209,11 @@ def files_case(command: str, scratch: Path) -> Case:
         "filesystem",
         {"command": command, "args": ["{files}"]},
         [
-            ("read_text_file", {"path": "/work/list.txt"}, "bread"),
-            ("write_file", {"path": "/work/new.txt", "content": "eggs\n"}, "uccess"),
-            ("move_file", {"source": "/work/new.txt", "destination": "/work/more.txt"}, "uccess"),
-            ("edit_file", {"path": "/work/list.txt", "edits": [{"oldText": "milk", "newText": "tea"}]}, "+tea"),
-            ("list_directory", {"path": "/work"}, "more.txt"),
+            ("read_text_file", {"path": "/agent-work/list.txt"}, "bread"),
+            ("write_file", {"path": "/agent-work/new.txt", "content": "eggs\n"}, "uccess"),
+            ("move_file", {"source": "/agent-work/new.txt", "destination": "/agent-work/more.txt"}, "uccess"),
+            ("edit_file", {"path": "/agent-work/list.txt", "edits": [{"oldText": "milk", "newText": "tea"}]}, "+tea"),
+            ("list_directory", {"path": "/agent-work"}, "more.txt"),
             ("read_text_file", {"path": "/etc/passwd"}, "denied"),
         ],
         {"files": str(folder), "repeatable": True},

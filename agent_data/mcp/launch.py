@@ -1,7 +1,7 @@
 """The command line of a server over stdio: a clean environment, bubblewrap around it, a guard above it.
 
 In the sandbox the server sees the system's programs and libraries, what its command needs, what `read` and `write` name, and
-a folder of its own at /work. It has no network unless `network` is true, no capability, and no process but its own.
+a folder of its own at /agent-work. It has no network unless `network` is true, no capability, and no process but its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from agent_data.mcp.folder import fill
 from agent_data.mcp.server import FILES, Server, filled
 from arcmill.engines.llm import guard
 
-WORK = "/work"  # the working folder, as a server in the sandbox sees it
+WORK = "/agent-work"  # the working folder, as a server in the sandbox sees it: a name that no folder of the host has
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 ETC = (
     "ld.so.cache", "ld.so.conf", "ssl", "ca-certificates", "pki", "crypto-policies", "alternatives", "localtime", "timezone",

@@ -81,7 +81,7 @@ def invented(text: str, known: str) -> str | None:
             return value
     for word in re.findall(r"[a-z]+", rest.casefold()):
         if word in _NUMBERS and not (holds(known, word) or holds(known, _NUMBERS[word])):
-            return word
+            return str(word)
     return None
 
 

@@ -205,7 +205,9 @@ def _steady(text: str) -> str:
 
 
 def _listed(paths: Any) -> str:
-    held = sorted(paths)
+    held = sorted(
+        paths, key=lambda path: (not path.startswith("tests/"), path)
+    )  # what the policy guards is never left out
     more = f" and {len(held) - 20} more" if len(held) > 20 else ""
     return ", ".join(held[:20]) + more
 

@@ -39,7 +39,9 @@ def test_the_example_is_a_world(clinic: Any) -> None:
     (appointment,) = told("list_appointments", patient_id=patient["patient_id"])
     times = told("free_times")
     assert appointment["time"] not in times and len(times) == 2
-    assert told("move_appointment", appointment_id="A1", time="2031-06-03 09:00") == {"error": "2031-06-03 09:00 is not free"}
+    assert told("move_appointment", appointment_id="A1", time="2031-06-03 09:00") == {
+        "error": "2031-06-03 09:00 is not free"
+    }
     assert drive(play.hash()) == play.initial
     assert told("move_appointment", appointment_id="A1", time=times[0])["time"] == times[0]
     assert drive(play.hash()) != play.initial

@@ -176,7 +176,7 @@ def test_what_is_no_plain_file_is_not_kept_and_said_so(world, command):
 def test_a_link_in_the_place_of_the_folder_leads_nowhere(world):
     one = Playing(world)
     text = one.shell('python3 -c \'import os, shutil; shutil.rmtree("/tmp/repo"); os.symlink("/usr", "/tmp/repo")\'')
-    assert text.startswith("[removed: CONTRIBUTING.md") and one.held.files == {}
+    assert text.startswith("[removed: tests/__init__.py, ") and one.held.files == {}
     assert one.shell("ls") == "[no output]"
     assert one.call("run_tests")["tests"] == 0
 
@@ -206,3 +206,11 @@ def test_what_a_model_must_not_read_is_shown_as_text():
 @pytest.mark.parametrize("command", ["", "   ", "a\0b", "x" * 8001])
 def test_commands_that_are_none_are_refused(world, command):
     Playing(world).refused("shell", command=command)
+
+
+def test_of_many_changed_files_those_of_the_tests_are_named_first(world):
+    one = Playing(world)
+    text = one.shell(
+        "for n in 1 2 3; do for m in a b c d e f g h i; do echo x > a$n$m; done; done; echo x >> tests/__init__.py"
+    )
+    assert text.startswith("[changed: tests/__init__.py, a1a, ") and text.endswith(" and 8 more]")
