@@ -52,7 +52,7 @@ def check_arguments(goal: Goal, calls: Sequence[Called], tools: Mapping[str, Too
     why = "; ".join(told[:_SHOWN])
     if decide:
         return Check("arguments", False, why[:500], facts)
-    return Check("arguments", True, "", {**facts, "unlike": why[:500]})
+    return Check("arguments", None, "the state decides", {**facts, "unlike": why[:500]})
 
 
 def _writes(name: str, tools: Mapping[str, Tool]) -> bool:

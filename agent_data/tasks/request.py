@@ -166,6 +166,10 @@ class Filler:
         if person is not None and name in person.facts:
             made.put(name, person.facts[name], Origin("person"))
             return
+        hinted = self.hints and self.hints.values.get(f"{tool.name}.{name}")
+        if hinted and isinstance(value := hinted(self.state, self.draw), bool):
+            made.put(name, value, Origin("schema"))  # the words of the phrase say it: "put a flag on"
+            return
         found = self._candidates(tool, name, made)
         different = {key(one.seen.value) for one in found}
         if len(different) != 1:
@@ -278,7 +282,7 @@ class Filler:
             fits = checker(schema)
             found = [one for one in found if not fits(one.seen.value)]  # type: ignore[arg-type]
         for anchor in made.anchors:
-            found = [one for one in found if _together(anchor, one)]
+            found = [one for one in found if _together(anchor, one, name)]
             agree = [_agreement(anchor, one) for one in found]
             most = max(agree, default=0)
             found = [one for one, score in zip(found, agree, strict=True) if score == most]
@@ -301,12 +305,14 @@ class _Made:
             self.origins[path] = origin
 
 
-def _together(anchor: Found, other: Found) -> bool:
+def _together(anchor: Found, other: Found, name: str) -> bool:
     """Whether two values may stand in one call: neither is in a record of something else of the other's kind."""
     if anchor.seen.names & other.seen.names:
         return bool(key(anchor.seen.value) != key(other.seen.value))
-    for one, two in ((anchor.seen, other.seen), (other.seen, anchor.seen)):
-        held = [two.view[name] for name in one.names if name in two.view]
+    # A new item is not among those of the order: only what a parameter names itself must be.
+    ways = [(anchor.seen, other.seen), *([(other.seen, anchor.seen)] if name in other.seen.names else [])]
+    for one, two in ways:
+        held = [two.view[own] for own in one.names if own in two.view]
         if held and not any(key(one.value) in values for values in held):
             return False
     return True

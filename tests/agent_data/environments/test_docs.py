@@ -60,5 +60,7 @@ def test_the_examples_policy_is_checked(clinic: Any) -> None:
 
 
 def test_the_page_counts_the_tools_rightly() -> None:
-    for name, count in re.findall(r"^\| `(shop|desk)` \| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE):
+    for name, count in re.findall(
+        r"^\| `(shop|desk|tracker)` \| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE
+    ):
         assert len(opened(name, {}).tools) == int(count)
