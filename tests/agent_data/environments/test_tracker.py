@@ -11,10 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tracking import Playing, needs_sandbox
+from tracker_episode import Playing, needs_sandbox
 
 from agent_data.environments.catalogue import opened
 from agent_data.environments.environment import Called, Trace, state_hash
