@@ -50,7 +50,7 @@ def _around(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 SCHEMAS = st.recursive(LEAVES, _around, max_leaves=8)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     SCHEMAS,
     st.fixed_dictionaries(dict.fromkeys(("a", "b", "c"), SCHEMAS)),
@@ -85,7 +85,7 @@ RUBBISH = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(RUBBISH)
 def test_rubbish_is_refused_by_one_kind_of_error(value: Any) -> None:
     for read in (normal_schema, normal_function, lambda given: checker(normal_schema(given))({"a": given})):
