@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from agent_data.trajectories.stage import SynthTrajectories
     from arcmill.chat import Calls
 
-WAYS = ("server", "glm45", "glm47", "json")
 _BEGIN, _END = "<tool_call>", "</tool_call>"
 _TAGS = re.compile(r"</?(?:tool_call|arg_key|arg_value|tool_response)>")
 _HOW = """

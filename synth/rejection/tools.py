@@ -8,7 +8,7 @@ from arcmill.chat.dialect import ChatError
 from arcmill.chat.messages import arguments_of
 from arcmill.functions.check import Checker, checker
 from arcmill.functions.declared import declared
-from arcmill.functions.normal import normal_parameters
+from arcmill.functions.forms import normal_parameters
 from arcmill.records import Conversation, ToolCall
 from arcmill.stage import Outcome
 

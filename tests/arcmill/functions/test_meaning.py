@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agent_data.tools.openapi.compile import tools_in
 from arcmill.functions.check import checker
-from arcmill.functions.normal import normal_function, normal_schema
+from arcmill.functions.forms import normal_function
+from arcmill.functions.normal import normal_schema
 from arcmill.functions.walk import SchemaError
 
 NAMES = st.sampled_from(["a", "b", "c"])
