@@ -123,7 +123,13 @@ def _mcp() -> Check:
     try:
         return "mcp sdk", "ok", version("mcp"), "", False
     except PackageNotFoundError:
-        return "mcp sdk", "absent", "no MCP servers as tools or worlds, no serve-search", "pip install 'arcmill[mcp]'", False
+        return (
+            "mcp sdk",
+            "absent",
+            "no MCP servers as tools or worlds, no serve-search",
+            "pip install 'arcmill[mcp]'",
+            False,
+        )
 
 
 def _llm_embedded() -> Check:
