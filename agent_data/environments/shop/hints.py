@@ -59,7 +59,7 @@ ASKS = {
     ),
     "change_order_item": (
         "replace {item_id} in order {order_id} by {new_item_id}",
-        "change order {order_id}: I would like {new_item_id} in the place of {item_id}",
+        "change order {order_id} so that it has {new_item_id} in the place of {item_id}",
     ),
     "change_order_payment": ("pay order {order_id} with {payment_method_id} instead",),
     "change_order_shipping": ("change the shipping of order {order_id} to {shipping}",),
@@ -96,13 +96,13 @@ DESCRIBED = {
 
 TOLD = {
     "get_product.lowest_price": ("the lowest price of {product_id}",),
-    "get_product.category": ("in which category {product_id} is",),
+    "get_product.category": ("the category of {product_id}",),
     "get_order.total": ("what order {order_id} cost in all",),
     "get_order.placed": ("on which day order {order_id} was placed",),
     "get_order.status": ("what the status of order {order_id} is",),
     "get_order.delivered": ("on which day order {order_id} was delivered",),
     "get_order.shipping": ("which kind of shipping order {order_id} has",),
-    "get_order.address.street": ("to which street order {order_id} goes or went",),
+    "get_order.address.street": ("the street that order {order_id} is sent to",),
     "track_parcel.tracking": ("the tracking number of order {order_id}",),
     "track_parcel.delivery_date": ("the delivery date of order {order_id}",),
     "get_customer.address.street": ("which street my account has",),
