@@ -280,6 +280,7 @@ class Maker:
         text, goal, found = ready_task(place.world, ways, place.state, person, draw)
         if steps == "dialogue":
             goal.user = self._script(person, [{"text": text, "facts": dict(found.facts)}], draw)
+        goal.more["lines"] = _lines(person, [text])
         return Made(whole(person, [text], draw), steps, goal, self.environment.tools)
 
     def _script(self, person: Person | None, asked: list[dict[str, Any]], draw: random.Random) -> dict[str, Any]:
