@@ -15,6 +15,7 @@ from agent_data.tasks.blueprint import Blueprint, blueprint, possible
 from agent_data.tasks.check import missing, revealed
 from agent_data.tasks.execute import World
 from agent_data.tasks.flow import Reach, edges, explore
+from agent_data.tasks.imperative import imperative
 from agent_data.tasks.invent import Impossible
 from agent_data.tasks.people import knowing
 from agent_data.tasks.ready import SHARE, ready_task
@@ -391,6 +392,7 @@ def _request(
 def plain(tool: Tool) -> str:
     """How one asks for a tool that nobody has described further: its own first sentence, and the values by their names."""
     words = tool.description.strip().split("\n")[0].split(". ")[0].rstrip(".") or tool.name.replace("_", " ")
-    phrase = words[0].lower() + words[1:] if words[1:2].islower() else words
+    # What does not say what it does is named: `use "Currency rates" (base: EUR)`.
+    phrase = imperative(words) or f'use "{words}"'
     values = ", ".join(f"{name.replace('_', ' ')}: {{{name}}}" for name in tool.parameters.get("required", []))
     return f"{phrase} ({values})" if values else phrase

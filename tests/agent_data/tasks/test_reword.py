@@ -174,4 +174,6 @@ def test_what_a_shop_makes_whole_has_lines_to_reword() -> None:
     config = SynthTasks(environment=["shop"], count=4, steps={"single": 1.0}, kinds={"done": 1.0})
     rows = list(core("0 4 shop", config, {"shop": Maker(config, opened("shop", {}))}))
     tasks = [row for row in rows if isinstance(row, AgentTask)]
-    assert tasks and all(" ".join(read_goal(row.goal).more["lines"]).lower() in row.instruction.lower() for row in tasks)
+    assert tasks and all(
+        " ".join(read_goal(row.goal).more["lines"]).lower() in row.instruction.lower() for row in tasks
+    )
