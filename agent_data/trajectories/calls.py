@@ -63,11 +63,11 @@ class Server:
     def read(self, choice: Choice, number: int) -> Said:
         text, reasoning = _apart(choice, False)
         calls = [
-            ToolCall(f"call_{number + place}", call.name, call.arguments or "{}")
+            ToolCall(f"call_{number + place}", _storable(call.name), _storable(call.arguments or "{}"))
             for place, call in enumerate(choice.tool_calls)
         ]
         said = Message("assistant", text or ("" if not calls else None), reasoning, calls or None)
-        wrong = next(filter(None, map(_wrong, calls)), None)
+        wrong = next(filter(None, map(wrong_call, calls)), None)
         if wrong is None and (found := _TAGS.search(text)):
             wrong = f"{found.group()} in the text, which the server could not read as a call"
         return Said(said, wrong)
@@ -105,6 +105,8 @@ class Rendered:
         calls = [
             ToolCall(f"call_{number + place}", call.name, call.arguments) for place, call in enumerate(found.calls)
         ]
+        if wrong := next(filter(None, map(wrong_call, calls)), None):
+            return Said(Message("assistant", text, reasoning), wrong)
         content = found.text.strip()
         return Said(Message("assistant", content or (None if calls else ""), reasoning, calls or None))
 
@@ -158,6 +160,8 @@ class Written:
                 call = _json_call(body, f"call_{number + len(calls)}")
                 if isinstance(call, str):
                     wrong = wrong or call
+                elif why := wrong_call(call):
+                    wrong = wrong or why
                 else:
                     calls.append(call)
         if wrong:
@@ -205,11 +209,23 @@ def _apart(choice: Choice, opened: bool) -> tuple[str, str | None]:
     return text, reasoning
 
 
-def _wrong(call: ToolCall) -> str | None:
+def _storable(text: str) -> str:
+    """Without halves of surrogate pairs, which no file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
+
+
+def wrong_call(call: ToolCall) -> str | None:
+    """What is wrong with a call, so that nobody can make it or keep it."""
     if not call.name.strip():
         return "a call without a name"
     try:
-        held = json.loads(call.arguments)
+        held = json.loads(call.arguments, parse_constant=_no_number)
+        if "\\u" in call.arguments or not call.arguments.isascii():
+            json.dumps(held, ensure_ascii=False).encode()  # an escaped half of a surrogate pair is text of no encoding
     except (ValueError, RecursionError) as error:
         return f"the arguments of {call.name!r:.60} are no JSON ({error})"
     return None if isinstance(held, dict) else f"the arguments of {call.name!r:.60} are no JSON object"
