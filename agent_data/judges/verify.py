@@ -33,7 +33,7 @@ def verify(
     most_errors: int | None,
 ) -> Generator[Any, Any, list[Check]]:
     """A piece of a generation core. The first wrong check is the verdict; after a wrong `replay` nothing else is known."""
-    checks = [_ended(evidence), _task(row, evidence, task, goal)]
+    checks = [_ended(evidence), _task(row, evidence, task, goal, environment.policy.strip())]
     if checks[1].right is False:
         return checks
     replayed: Replayed | None = None
@@ -111,9 +111,11 @@ def _ended(evidence: Evidence) -> Check:
     return Check("ended", False, evidence.ended + (f": {evidence.detail}" if evidence.detail else ""))
 
 
-def _task(row: Conversation, evidence: Evidence, task: AgentTask, goal: Goal) -> Check:
-    """The trajectory is one of this task: its world, seed and tools, and the user's words."""
+def _task(row: Conversation, evidence: Evidence, task: AgentTask, goal: Goal, policy: str) -> Check:
+    """The trajectory is one of this task: its world, seed and tools, the user's words and the world's policy."""
     wrong = ""
+    told = [message.content or "" for message in row.messages if message.role == "system"]
+    asked = [message.content or "" for message in row.messages if message.role == "user"]
     if evidence.environment != task.environment:
         wrong = f"played in {evidence.environment!r}, the task is of {task.environment!r}"
     elif evidence.seed != goal.seed:
@@ -122,10 +124,10 @@ def _task(row: Conversation, evidence: Evidence, task: AgentTask, goal: Goal) ->
         wrong = f"played as {evidence.steps}, the task is {task.steps}"
     elif task.tools is not None and row.tools != task.tools and _schemas(row.tools) != _schemas(task.tools):
         wrong = "other tools were offered than the task has"
-    elif task.steps != "dialogue" and not any(
-        message.role == "user" and task.instruction in (message.content or "") for message in row.messages
-    ):
-        wrong = "the instruction was not given"
+    elif task.steps != "dialogue" and (len(asked) != 1 or task.instruction not in asked[0]):
+        wrong = "the user says something else than the instruction" if asked else "the instruction was not given"
+    elif told != ([policy] if policy else []):
+        wrong = "the system message is not the policy of the world"
     return Check("task", not wrong, wrong)
 
 
