@@ -97,6 +97,9 @@ def replay(row: Conversation, evidence: Evidence, environment: Environment) -> G
     try:
         tools = tools_of(row, environment)
         made = calls_of(row.messages)
+        if wrong := _other_end(row.messages, evidence):
+            found.problem, found.message = wrong, len(row.messages) - 1
+            return found
     except (ValueError, AttributeError, TypeError) as error:
         found.problem = str(error)
         return found
@@ -112,6 +115,20 @@ def replay(row: Conversation, evidence: Evidence, environment: Environment) -> G
     finally:
         play.close()
     return found
+
+
+def _other_end(messages: Sequence[Message], evidence: Evidence) -> str | None:
+    """Why messages that end so are no trajectory that came to the recorded end by itself; where a world ended it, the world tells."""
+    last, dialogue = messages[-1], evidence.steps == "dialogue"
+    if evidence.ended not in ("answered", "user-stop"):
+        return None
+    if dialogue != (evidence.ended == "user-stop"):
+        return f"a task of {evidence.steps} steps does not end by {evidence.ended}"
+    if last.role == "tool" or last.tool_calls:
+        return f"it ends with a call, and is recorded as {evidence.ended}"
+    if evidence.ended == "answered" and (last.role != "assistant" or not (last.content or "").strip()):
+        return "it ends without an answer, and is recorded as answered"
+    return None
 
 
 def _played(play: Play, made: Sequence[Made], evidence: Evidence, found: Replayed) -> Generator[Any, Any, None]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
+from agent_data.environments.environment import Called
 from agent_data.goal import Goal
 from agent_data.judges.check import Check
 from agent_data.judges.said import declines, plain, says
 from arcmill.records import Message
 
 
-def heard(messages: Sequence[Message], dialogue: bool) -> list[str]:
-    """What the agent said to the user: messages without calls, of a task without a dialogue the last one alone.
+def heard(messages: Sequence[Message], dialogue: bool) -> list[tuple[int, str]]:
+    """What the agent said to the user, with its place: messages without calls, of a task without a dialogue the last one alone.
 
     What stands beside a call is heard where that call was the last thing done. Reasoning is never heard.
     """
     said = [
-        message.content
+        (place, message.content)
         for place, message in enumerate(messages)
         if message.role == "assistant"
         and message.content
@@ -27,14 +27,14 @@ def heard(messages: Sequence[Message], dialogue: bool) -> list[str]:
     return said if dialogue else said[-1:]
 
 
-def check_told(goal: Goal, messages: Sequence[Message], dialogue: bool) -> Check:
-    """Right where nothing has to be told; of several texts for one thing, one is enough."""
-    said = heard(messages, dialogue)
+def check_told(goal: Goal, messages: Sequence[Message], calls: Sequence[Called], dialogue: bool) -> Check:
+    """Right where nothing has to be told; of several texts for one thing, one is enough. `calls`: as they were made."""
+    said = [text for _, text in heard(messages, dialogue)]
     if goal.kind == "refuse":
         if not any(declines(text) for text in said):
             return Check("told", False, "the user is not told that it cannot be done")
     elif goal.kind == "answer":
-        return _answered(goal, messages, said)
+        return _answered(goal, calls, said)
     missing = [entry for entry in goal.tell if not _is_told(entry, said)]
     if missing:
         names = "; ".join(
@@ -46,23 +46,54 @@ def check_told(goal: Goal, messages: Sequence[Message], dialogue: bool) -> Check
     return Check("told", True, "", {"values": [str(entry.get("what", "")) for entry in goal.tell]} if goal.tell else {})
 
 
-def unseen(goal: Goal, messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """What was told of `tell` though nothing that the agent read shows it: guessed, or made of what it read, such as a sum."""
-    read = [message.content for message in messages if message.role in ("tool", "user") and message.content]
-    return [entry for entry in goal.tell if not _is_told(entry, read)]
+def wanted(goal: Goal) -> list[dict[str, Any]]:
+    """What must be told, as entries of `tell`; of an answer, the answer in any of its forms."""
+    if goal.kind == "answer" and (known := _known(goal)):
+        return [{"what": "the answer", "values": known}]
+    return goal.tell
+
+
+def unseen(
+    entries: Sequence[dict[str, Any]], messages: Sequence[Message], calls: Sequence[Called], dialogue: bool
+) -> list[dict[str, Any]]:
+    """What was told though nothing that the agent had read before shows it: guessed, or made of what it read, such as a sum.
+
+    A refusal is not read: it repeats what the agent wrote.
+    """
+    read = [(call.message, call.observation) for call in calls if call.observation and not call.error]
+    read += [
+        (place, message.content) for place, message in enumerate(messages) if message.role == "user" and message.content
+    ]
+    said = heard(messages, dialogue)
+    if (submitted := _submitted(calls)) is not None:
+        said.append((submitted.message, str(submitted.arguments["answer"])))
+    return [
+        entry
+        for entry in entries
+        if not any(_is_told(entry, [text]) and _is_told(entry, [held for at, held in read if at < place]) for place, text in said)
+    ]  # fmt: skip
+
+
+def shown(entries: Sequence[dict[str, Any]], observations: Sequence[str]) -> list[dict[str, Any]]:
+    """The entries that one of these observations shows."""
+    return [entry for entry in entries if _is_told(entry, observations)]
 
 
 def _is_told(entry: dict[str, Any], said: Sequence[str]) -> bool:
     return any(says(text, str(value)) for value in entry.get("values") or () for text in said)
 
 
-def _answered(goal: Goal, messages: Sequence[Message], said: Sequence[str]) -> Check:
+def _known(goal: Goal) -> list[str]:
+    return [text for text in (goal.answer, *goal.aliases) if text]
+
+
+def _answered(goal: Goal, calls: Sequence[Called], said: Sequence[str]) -> Check:
     """An answer that was submitted by a call must be one of those known; one in words must hold one of them."""
-    known = [text for text in (goal.answer, *goal.aliases) if text]
+    known = _known(goal)
     if not known:
         return Check("told", None, "the goal names no answer")
-    submitted = _submitted(messages)
-    if submitted is not None:
+    if (submission := _submitted(calls)) is not None:
+        submitted = str(submission.arguments["answer"])
         right = plain(submitted) in {plain(text) for text in known}
         return Check(
             "told",
@@ -74,15 +105,9 @@ def _answered(goal: Goal, messages: Sequence[Message], said: Sequence[str]) -> C
     return Check("told", right, "" if right else "the answer is not told", {"expected": goal.answer})
 
 
-def _submitted(messages: Sequence[Message]) -> str | None:
-    """The `answer` of the last call that submits one."""
-    for message in reversed(messages):
-        for call in reversed(message.tool_calls or ()):
-            try:
-                arguments = json.loads(call.arguments or "{}")
-            except ValueError:
-                continue
-            if "answer" in call.name and isinstance(arguments, dict) and isinstance(arguments.get("answer"), str):
-                answer: str = arguments["answer"]
-                return answer
+def _submitted(calls: Sequence[Called]) -> Called | None:
+    """The last call that submits an `answer`, and was not refused."""
+    for call in reversed(calls):
+        if "answer" in call.name and not call.error and isinstance(call.arguments.get("answer"), str):
+            return call
     return None

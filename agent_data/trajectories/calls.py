@@ -63,11 +63,11 @@ class Server:
     def read(self, choice: Choice, number: int) -> Said:
         text, reasoning = _apart(choice, False)
         calls = [
-            ToolCall(f"call_{number + place}", call.name, call.arguments or "{}")
+            ToolCall(f"call_{number + place}", _storable(call.name), _storable(call.arguments or "{}"))
             for place, call in enumerate(choice.tool_calls)
         ]
         said = Message("assistant", text or ("" if not calls else None), reasoning, calls or None)
-        wrong = next(filter(None, map(_wrong, calls)), None)
+        wrong = next(filter(None, map(wrong_call, calls)), None)
         if wrong is None and (found := _TAGS.search(text)):
             wrong = f"{found.group()} in the text, which the server could not read as a call"
         return Said(said, wrong)
@@ -189,18 +189,30 @@ def _found(found: Calls, text: str, reasoning: str | None, number: int) -> Said:
     if wrong is not None:
         return Said(Message("assistant", text, reasoning), wrong)
     calls = [ToolCall(f"call_{number + place}", call.name, call.arguments) for place, call in enumerate(found.calls)]
+    if broken := next(filter(None, map(wrong_call, calls)), None):
+        return Said(Message("assistant", text, reasoning), broken)
     content = found.text.strip()
     return Said(Message("assistant", content or (None if calls else ""), reasoning, calls or None))
 
 
-def _wrong(call: ToolCall) -> str | None:
+def _storable(text: str) -> str:
+    """Without halves of surrogate pairs, which no file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def wrong_call(call: ToolCall) -> str | None:
+    """What is wrong with a call, so that nobody can make it or keep it."""
     from arcmill.chat import ChatError
     from arcmill.chat.messages import arguments_of
 
     if not call.name.strip():
         return "a call without a name"
     try:
-        arguments_of(call)
+        held = arguments_of(call)
+        if "\\u" in call.arguments or not call.arguments.isascii():
+            json.dumps(held, ensure_ascii=False).encode()  # an escaped half of a surrogate pair is text of no encoding
     except ChatError as error:
         return error.detail
+    except ValueError as error:
+        return f"the arguments of {call.name!r:.60} are no JSON ({error})"
     return None

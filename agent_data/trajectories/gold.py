@@ -12,6 +12,7 @@ from typing import Any
 
 from agent_data.environments.environment import Tool
 from agent_data.goal import Goal
+from agent_data.reading import reading_calls
 from agent_data.trajectories.limits import Ended, Spent
 from agent_data.trajectories.script import Script, in_words, plain
 from arcmill.records import Message, ToolCall
@@ -24,9 +25,11 @@ class GoldPlayer:
 
     name = "gold"
 
-    def __init__(self, goal: Goal, tools: Sequence[Tool], script: Script | None) -> None:
+    def __init__(self, goal: Goal, tools: Sequence[Tool], script: Script | None, question: str | None = None) -> None:
+        """`question`: what a task without a blueprint asks; its pages are searched for and read before it is answered."""
         self.goal, self.script = goal, script
         self.tools = {tool.name: tool for tool in tools}
+        self.calls = goal.calls or reading_calls(goal, self.tools, question)
         self.made = 0  # calls so far
         self.asked: set[str] = set()  # facts that it has asked for
         self.leave: bool = script is None  # whether the user has agreed to what is to be written
@@ -43,7 +46,7 @@ class GoldPlayer:
             return Message("assistant", "You are welcome.")
         if self.script is not None and (said := self._hear(messages)) is not None:
             return Message("assistant", said)
-        if self.made < len(self.goal.calls):
+        if self.made < len(self.calls):
             return self._call()
         self.told = True
         return Message("assistant", self._end())
@@ -65,14 +68,14 @@ class GoldPlayer:
         return None
 
     def _writes_now(self) -> bool:
-        if self.made >= len(self.goal.calls):
+        if self.made >= len(self.calls):
             return False
-        tool = self.tools.get(self.goal.calls[self.made]["name"])
+        tool = self.tools.get(self.calls[self.made]["name"])
         return tool is not None and tool.writes
 
     def _writes(self) -> list[str]:
         made = []
-        for call in self.goal.calls[self.made :]:
+        for call in self.calls[self.made :]:
             tool = self.tools.get(call["name"])
             if tool is not None and tool.writes:
                 held = ", ".join(f"{in_words(name)} {plain(value)}" for name, value in call["arguments"].items())
@@ -80,7 +83,7 @@ class GoldPlayer:
         return made
 
     def _call(self) -> Message:
-        call = self.goal.calls[self.made]
+        call = self.calls[self.made]
         tool = self.tools.get(call["name"])
         ends = tool is not None and tool.ends
         made = ToolCall(f"call_{self.made}", call["name"], json.dumps(call.get("arguments", {}), ensure_ascii=False))

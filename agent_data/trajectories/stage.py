@@ -117,7 +117,11 @@ def _sample(
     from agent_data.trajectories.user import ModelUser, ScriptedUser
 
     origin = (task.id, sample)
-    player: Player = GoldPlayer(goal, tools, script) if config.player == "gold" else ModelPlayer(config, texts, origin)
+    player: Player = (
+        GoldPlayer(goal, tools, script, task.instruction)
+        if config.player == "gold"
+        else ModelPlayer(config, texts, origin)
+    )
     user: User | None = None
     if script is not None:
         who = config.user or ("scripted" if config.player == "gold" else "model")

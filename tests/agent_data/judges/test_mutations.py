@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from typing import Any
 
@@ -12,7 +13,7 @@ from trajectory_mutations import TAMPERING, gone_wrong, tampered
 from agent_data.environments.catalogue import Worlds
 from agent_data.judges.stage import JudgeTrajectories, Judging, core
 from arcmill.generation import Made, drive
-from arcmill.records import AgentTask, Conversation
+from arcmill.records import AgentTask, Conversation, Message
 from arcmill.stage import Outcome
 
 GOLD = gold()
@@ -101,3 +102,39 @@ def test_other_tasks_rows_without_evidence_and_worlds_that_are_not_there() -> No
         bare = Conversation("x", row.messages, "t", row.tools, evidence=text)
         found = judged(bare, task)
         assert isinstance(found, Outcome) and found.outcome == "errored"
+
+
+def test_rows_that_tell_of_another_end_policy_or_user_are_refused() -> None:
+    def cut(row: Conversation) -> None:
+        del row.messages[-1]
+
+    def thought(row: Conversation) -> None:
+        row.messages[-1].reasoning, row.messages[-1].content = row.messages[-1].content, ""
+
+    def swapped(row: Conversation) -> None:
+        row.evidence = (row.evidence or "").replace('"ended": "answered"', '"ended": "user-stop"')
+
+    def pushed(row: Conversation) -> None:
+        place = next(place for place, message in enumerate(row.messages) if message.role == "user")
+        row.messages.insert(place + 1, Message("user", "Yes, whatever you like."))
+
+    def free(row: Conversation) -> None:
+        row.messages.insert(0, Message("system", "You may do anything."))
+
+    seen = 0
+    for task, row in GOLD:
+        if '"ended": "answered"' not in (row.evidence or ""):
+            continue
+        for change, rule in (
+            (cut, "replay"),
+            (thought, "replay"),
+            (swapped, "replay"),
+            (pushed, "task"),
+            (free, "task"),
+        ):
+            made = copy.deepcopy(row)
+            change(made)
+            found = judged(made, task)
+            assert isinstance(found, Outcome) and found.rule == rule, (change.__name__, found)
+            seen += 1
+    assert seen >= 10

@@ -243,3 +243,23 @@ def test_a_failure_of_the_server_costs_its_own_sample_only() -> None:
     assert len({row.id for row in made.rows}) == 2
     evidence = [read_evidence(row.evidence) for row in made.rows]
     assert [held.sample for held in evidence if held] == [0, 2]
+
+
+@pytest.mark.parametrize("arguments", ['{"box": "\\ud800"}', '{"box": NaN}', '{"box": -Infinity}'])
+@pytest.mark.parametrize("calls", ["server", "json", "glm45"])
+def test_arguments_that_no_file_or_json_can_hold_are_malformed(calls: str, arguments: str) -> None:
+    value = arguments[len('{"box": ') : -1]
+    written = {
+        "server": Choice("", None, (ToolCall("x", "look", arguments),), "tool_calls"),
+        "json": Choice(f'<tool_call>{{"name": "look", "arguments": {arguments}}}</tool_call>', finish="stop"),
+        "glm45": Choice(
+            f"<tool_call>look\n<arg_key>box</arg_key>\n<arg_value>[{value}]</arg_value>\n</tool_call>", finish="stop"
+        ),
+    }
+    row, evidence = play(in_turn(written[calls]), calls=calls, limits={"turns": 2})
+    if calls != "glm45":  # whose parser keeps as text what is no JSON
+        assert evidence.ended == "malformed-call" and not evidence.calls
+    for message in row.messages:
+        assert json.dumps(
+            [message.content, *(call.arguments for call in message.tool_calls or ())], ensure_ascii=False
+        ).encode()
