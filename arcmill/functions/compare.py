@@ -122,7 +122,7 @@ class _Comparison:
         if depth > DEEPEST:
             self.say(where, "value", expected, given)
             return
-        about = self.flat(schemas)
+        about = self.flat(schemas, expected, given)
         if isinstance(expected, dict) and isinstance(given, dict):
             self.objects(expected, given, about, where, depth)
         elif isinstance(expected, list | tuple) and isinstance(given, list | tuple):
@@ -139,8 +139,8 @@ class _Comparison:
         if len(self.found) < self.most:
             self.found.append(Difference(where, kind, expected, given))
 
-    def flat(self, schemas: list[Any]) -> list[dict[str, Any]]:
-        """All that is said of a value: references followed, alternatives side by side."""
+    def flat(self, schemas: list[Any], *values: Any) -> list[dict[str, Any]]:
+        """All that is said of values: references followed, alternatives side by side, but for those that none of them fits."""
         out: list[dict[str, Any]] = []
         waiting, seen = list(reversed(schemas)), set()
         while waiting and len(out) < 200:
@@ -151,10 +151,37 @@ class _Comparison:
             out.append(one)
             if isinstance(target := one.get("$ref"), str):
                 waiting.append(self.definitions.get(target.rpartition("/")[2]))
-            for name in ("oneOf", "anyOf", "allOf"):
-                waiting.extend(reversed(one.get(name, [])))
+            for name in ("oneOf", "anyOf"):
+                branches = list(reversed(one.get(name, [])))
+                fitting = [branch for branch in branches if any(self.may(branch, value) for value in values)]
+                waiting.extend(fitting or branches)
+            waiting.extend(reversed(one.get("allOf", [])))
             waiting.extend(one[name] for name in ("else", "then") if name in one)
         return out
+
+    def may(self, schema: Any, value: Any, depth: int = 0) -> bool:
+        """Whether a value may be meant by an alternative: types, enums and constants of it, its properties and first item."""
+        for _ in range(DEEPEST):
+            if not (isinstance(schema, dict) and isinstance(schema.get("$ref"), str)):
+                break
+            schema = self.definitions.get(schema["$ref"].rpartition("/")[2])
+        if not isinstance(schema, dict):
+            return schema is not False
+        kinds = schema.get("type", [])
+        kind = _kind(value)
+        if kinds and kind not in [
+            "number" if one == "integer" else one for one in ([kinds] if isinstance(kinds, str) else kinds)
+        ]:
+            return False
+        if kind in ("string", "number", "boolean", "null"):
+            only = [*schema.get("enum", []), *([schema["const"]] if "const" in schema else [])]
+            return not only or any(_kind(one) == kind and one == value for one in only)
+        if depth < 2 and kind == "object":
+            held = schema.get("properties", {})
+            return all(self.may(held[name], one, depth + 1) for name, one in value.items() if name in held)
+        if depth < 2 and kind == "array" and value:
+            return all(self.may(one, value[0], depth + 1) for one in _of_item(0, [schema]))
+        return True
 
     def objects(
         self, expected: dict[str, Any], given: dict[str, Any], about: list[dict[str, Any]], where: str, depth: int

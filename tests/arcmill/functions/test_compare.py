@@ -80,3 +80,30 @@ def test_large_and_deep_values_end() -> None:
     assert comparison.found and comparison.pairs < 1000, "each level is held against its like once"
     big = list(range(600))
     assert compare({"tags": [0, *big]}, {"tags": [*big, 1]}, SCHEMA)
+
+
+_SETS = {
+    "anyOf": [
+        {"type": "array", "uniqueItems": True, "items": {"type": "string"}},
+        {"type": "array", "items": {"type": "integer"}},
+    ]
+}
+_WHEN = {"anyOf": [{"type": "string", "enum": ["now"]}, {"type": "string", "format": "date-time"}]}
+_KINDS = {
+    "oneOf": [
+        {"type": "object", "properties": {"k": {"const": k}, "n": {"default": n}}} for k, n in (("p", 1), ("q", 2))
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected", "given", "same"),
+    [
+        (_SETS, [1, 2], [2, 1], False), (_SETS, ["a", "b"], ["b", "a"], True),
+        (_WHEN, "2024-01-01T10:00:00Z", "2024-01-01T11:00:00+01:00", True), (_WHEN, "now", "Now", False),
+        (_KINDS, {"k": "q", "n": 2}, {"k": "q"}, True), (_KINDS, {"k": "q", "n": 1}, {"k": "q"}, False),
+        (_KINDS, {"k": "p"}, {"k": "q"}, False),
+    ],
+)  # fmt: skip
+def test_of_alternatives_those_count_that_the_values_fit(schema: Any, expected: Any, given: Any, same: bool) -> None:
+    assert (not compare({"v": expected}, {"v": given}, {"type": "object", "properties": {"v": schema}})) is same
