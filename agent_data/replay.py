@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent_data.environments.environment import Called, Environment, EpisodeLost, Tool
-from agent_data.environments.offered import offered
+from agent_data.environments.offered import offered, otherwise
 from agent_data.environments.play import Observation, Play, begin
 from agent_data.evidence import FINISHED, Evidence, read_evidence
 from arcmill.generation import drive
@@ -74,9 +74,8 @@ def tools_of(row: Conversation, environment: Environment) -> list[Tool]:
     )  # read once, not for each row
     if texts not in known:
         tools = offered(environment, texts)
-        for tool, text in zip(tools, texts, strict=True):
-            if environment.tools and json.loads(text) != tool.schema():
-                raise ValueError(f"tool {tool.name!r} is described otherwise than the environment has it")
+        if (tool := otherwise(environment, tools, texts)) is not None:
+            raise ValueError(f"tool {tool.name!r} is described otherwise than the environment has it")
         if len(known) >= _SETS:
             known.clear()
         known[texts] = tools

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from agent_data.environments.catalogue import Worlds
 from agent_data.environments.environment import EpisodeLost
-from agent_data.environments.offered import offered
+from agent_data.environments.offered import offered, otherwise
 from agent_data.environments.play import begin
 from agent_data.evidence import FINISHED, Evidence
 from agent_data.goal import read_goal
@@ -61,9 +61,8 @@ class Rollout:
         self.environment = worlds[task.environment]
         self.dialect, self.opened, self.player, self.characters = dialect, opened, player, characters
         listed = offered(self.environment, task.tools)
-        for tool, text in zip(listed, task.tools or (), strict=False):
-            if self.environment.tools and json.loads(text) != tool.schema():
-                raise UsageError(f"task {task.id}: tool {tool.name!r} is not as {_OTHER.format(task.environment)}")
+        if (tool := otherwise(self.environment, listed, task.tools)) is not None:
+            raise UsageError(f"task {task.id}: tool {tool.name!r} is not as {_OTHER.format(task.environment)}")
         self.tools = [tool.schema() for tool in listed]
         self._texts = task.tools if task.tools is not None else [tool.text() for tool in listed]
         self._functions = declared(self._texts)

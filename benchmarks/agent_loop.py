@@ -116,7 +116,8 @@ async def serve(port: int, turns: int) -> None:
 
 def environment() -> Any:
     """The counter as an Environment."""
-    from agent_data.environments.environment import DataEpisode, Environment, Tool
+    from agent_data.environments.data import DataEpisode
+    from agent_data.environments.environment import Environment, Tool
 
     def add(data: Any, number: int, note: str) -> Any:
         data["total"] += number

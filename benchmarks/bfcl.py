@@ -21,7 +21,7 @@ from typing import Any
 
 from arcmill.functions.check import checker
 from arcmill.functions.compare import compare_calls
-from arcmill.functions.normal import normal_function
+from arcmill.functions.forms import normal_function
 from arcmill.functions.walk import SchemaError
 
 WRONG = {

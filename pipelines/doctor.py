@@ -119,11 +119,17 @@ def _semantic() -> Check:
 
 
 def _mcp() -> Check:
-    """What serve-search needs beside the rest."""
+    """The SDK that MCP servers are asked by, and serve-search answers by."""
     try:
-        return "mcp", "ok", version("mcp"), "", False
+        return "mcp sdk", "ok", version("mcp"), "", False
     except PackageNotFoundError:
-        return "mcp", "absent", "not installed", "pip install 'arcmill[mcp]'", False
+        return (
+            "mcp sdk",
+            "absent",
+            "no MCP servers as tools or worlds, no serve-search",
+            "pip install 'arcmill[mcp]'",
+            False,
+        )
 
 
 def _llm_embedded() -> Check:

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent_data.environments.environment import DataEpisode, Environment, Tool, ToolError, Trace
+from agent_data.environments.data import DataEpisode
+from agent_data.environments.environment import Environment, Tool, ToolError, Trace
 from agent_data.environments.play import begin
 from agent_data.evidence import Evidence
 from agent_data.goal import Goal

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from agent_data.environments.data import DataEpisode
 from agent_data.environments.environment import (
-    DataEpisode,
     Environment,
     Episode,
     EpisodeLost,

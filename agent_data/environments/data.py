@@ -21,31 +21,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from agent_data.environments.environment import Environment, Episode, Tool, ToolError, Trace, canonical, state_hash
 from agent_data.environments.hints import Hints
 from agent_data.environments.records import Records
+from agent_data.environments.tooling import ends as ends
+from agent_data.environments.tooling import tool_of
+from agent_data.environments.tooling import writes as writes
 from arcmill.errors import UsageError
 
 Function = Callable[..., Any]
-F = TypeVar("F", bound=Function)
 KEPT = 64  # seeds whose first states are kept, as bytes
-
-
-def writes(function: F) -> F:
-    """Decorator: the function may change the data."""
-    function.__dict__["writes"] = True
-    return function
-
-
-def ends(function: F) -> F:
-    """Decorator: a call of the function ends the episode."""
-    function.__dict__["ends"] = True
-    return function
 
 
 def record(records: Mapping[str, Any], key: str, what: str) -> Any:
@@ -96,13 +86,12 @@ class DataEnvironment(Environment):
         unsaid = not writes and not any(getattr(function, "writes", False) for function in functions)
         tools = []
         for function in functions:
-            name, description, parameters, returns, called = _tool(function)
-            if name in self._functions:
-                raise UsageError(f"two tools are named {name}")
-            self._functions[name] = called
-            may_write = unsaid or name in writes or bool(getattr(function, "writes", False))
-            last = name in ends or bool(getattr(function, "ends", False))
-            tools.append(Tool(name, description, parameters, may_write, last, returns))
+            tool, called = _tool(function)
+            if tool.name in self._functions:
+                raise UsageError(f"two tools are named {tool.name}")
+            self._functions[tool.name] = called
+            may_write = unsaid or tool.writes or tool.name in writes
+            tools.append(replace(tool, writes=may_write, ends=tool.ends or tool.name in ends))
         if unknown := sorted({*writes, *ends, *confirm} - self._functions.keys()):
             raise UsageError(f"no tool is named {', '.join(unknown)}; there are: {', '.join(self._functions)}")
         self.tools = tuple(tools)
@@ -115,7 +104,7 @@ class DataEnvironment(Environment):
         data = orjson.loads(first.plain)
         for key, held in first.records.items():
             data[key] = Records(held)
-        return Held(data, self._functions, self._errors, self._session, first.digest if first.records else None)
+        return DataEpisode(data, self._functions, self._errors, self._session, first.digest if first.records else None)
 
     def breaches(self, trace: Trace) -> list[str]:
         return [found for check in self._breaches for found in check(trace)]
@@ -164,13 +153,13 @@ class First:
 
 
 @dataclass(slots=True)
-class Held(Episode):
+class DataEpisode(Episode):
     """An episode over its own copy of the data."""
 
     data: Any
-    functions: Mapping[str, Function]
-    errors: str | None
-    session: frozenset[str]
+    functions: Mapping[str, Function]  # tool -> function(data, **arguments)
+    errors: str | None = None
+    session: frozenset[str] = frozenset()
     first: str | None = None  # hash of the first state, where the state is told as what differs from it
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
@@ -189,21 +178,21 @@ class Held(Episode):
         return state
 
 
-def _tool(function: Any) -> tuple[str, str, dict[str, Any], dict[str, Any] | None, Function]:
-    """Name, description, parameters, result of a function or of a tool class, and what is called."""
+def _tool(function: Any) -> tuple[Tool, Function]:
+    """The tool that a function or a tool class is, and what is called."""
     if hasattr(function, "get_info") and hasattr(function, "invoke"):
         told = function.get_info()
         told = told.get("function", told)
-        return str(told["name"]), str(told.get("description", "")), dict(told["parameters"]), None, function.invoke
-    from arcmill.functions.python import described
-
+        writes, ends = bool(getattr(function, "writes", False)), bool(getattr(function, "ends", False))
+        name, description = str(told["name"]), str(told.get("description", ""))
+        return Tool(name, description, dict(told["parameters"]), writes, ends), function.invoke
     try:
-        made = described(function, skip=1)
+        made = tool_of(function)
         if not inspect.signature(function).parameters:
             raise ValueError(f"{made.name}: a tool's first parameter is the data")
     except ValueError as error:
         raise UsageError(str(error)) from None
-    return made.name, made.description, made.parameters, made.returns, function
+    return made, function
 
 
 def _modules(functions: Sequence[Any]) -> list[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -129,21 +129,6 @@ class Environment(ABC):
     def tool(self, name: str) -> Tool | None:
         """The tool of a name."""
         return next((tool for tool in self.tools if tool.name == name), None)
-
-
-@dataclass(slots=True)
-class DataEpisode(Episode):
-    """An episode over plain data: functions that read and change one JSON value."""
-
-    data: Any
-    functions: Mapping[str, Any]  # tool -> function(data, **arguments)
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        return self.functions[name](self.data, **arguments)
-
-    def state(self) -> Any:
-        return self.data
 
 
 def canonical(value: Any) -> bytes:

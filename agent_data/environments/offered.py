@@ -31,6 +31,14 @@ def offered(environment: Environment, schemas: Sequence[str] | None) -> list[Too
     return found
 
 
+def otherwise(environment: Environment, tools: Sequence[Tool], schemas: Sequence[str] | None) -> Tool | None:
+    """The first of the tools `offered` for these schemas that a schema describes otherwise than the environment does."""
+    if not environment.tools:
+        return None
+    pairs = zip(tools, schemas or (), strict=False)
+    return next((tool for tool, text in pairs if json.loads(text) != tool.schema()), None)
+
+
 def _tool(text: str) -> Tool:
     try:
         held: Any = json.loads(text)

@@ -1,8 +1,7 @@
-"""Tools made of Python functions, for worlds that are more than plain data (agent_data.environments.data is for those)."""
+"""Tools made of Python functions over a world's state."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,19 +12,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def writes(function: F) -> F:
-    """The tool may change the state."""
+    """Decorator: the tool may change the state."""
     function.__dict__["writes"] = True
     return function
 
 
 def ends(function: F) -> F:
-    """The tool ends the episode."""
+    """Decorator: a call of the tool ends the episode."""
     function.__dict__["ends"] = True
     return function
 
 
-def tool_of(function: Callable[..., Any], skip: int) -> Tool:
-    """The tool that a function is, less its first `skip` parameters; its description is the docstring before the arguments."""
-    said = described(function, skip=skip)
-    whole = " ".join((inspect.getdoc(function) or "").split("\n\nArgs:")[0].split())
-    return Tool(said.name, whole, said.parameters, "writes" in function.__dict__, "ends" in function.__dict__)
+def tool_of(function: Callable[..., Any]) -> Tool:
+    """The tool that a function is; its first parameter is the world's state, which no agent gives. ValueError as `described`."""
+    said = described(function, skip=1)
+    writes, ends = bool(getattr(function, "writes", False)), bool(getattr(function, "ends", False))
+    return Tool(said.name, said.description, said.parameters, writes, ends, said.returns)

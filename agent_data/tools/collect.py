@@ -17,7 +17,8 @@ from agent_data.tools.simulated import described
 from agent_data.tools.specs import spec_of
 from agent_data.tools.stage import CollectTools
 from arcmill.errors import UsageError
-from arcmill.functions.normal import normal_function, normal_schema
+from arcmill.functions.forms import normal_function
+from arcmill.functions.normal import normal_schema
 from arcmill.functions.walk import SchemaError
 from arcmill.gathered import Gathered
 from arcmill.records import ToolSpec, stable_id

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agent_data.tools.specs import spec_of
-from arcmill.functions.normal import normal_parameters
+from arcmill.functions.forms import normal_parameters
 from arcmill.functions.walk import SchemaError
 from arcmill.records import ToolSpec
 

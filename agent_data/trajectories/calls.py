@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,8 @@ from arcmill.records import Message, ToolCall
 
 if TYPE_CHECKING:
     from agent_data.trajectories.stage import SynthTrajectories
+    from arcmill.chat import Calls
 
-WAYS = ("server", "glm45", "glm47", "json")
 _BEGIN, _END = "<tool_call>", "</tool_call>"
 _TAGS = re.compile(r"</?(?:tool_call|arg_key|arg_value|tool_response)>")
 _HOW = """
@@ -67,7 +67,7 @@ class Server:
             for place, call in enumerate(choice.tool_calls)
         ]
         said = Message("assistant", text or ("" if not calls else None), reasoning, calls or None)
-        wrong = next(filter(None, map(wrong_call, calls)), None)
+        wrong = next(filter(None, map(_wrong, calls)), None)
         if wrong is None and (found := _TAGS.search(text)):
             wrong = f"{found.group()} in the text, which the server could not read as a call"
         return Said(said, wrong)
@@ -98,17 +98,7 @@ class Rendered:
         from arcmill.chat import parse_calls
 
         text, reasoning = _apart(choice, self.dialect == "glm47" and self.config.thinking)
-        found = parse_calls(text, self.dialect, self.tools)
-        if found.malformed or (stray := _TAGS.search(found.text)):
-            wrong = found.malformed[0] if found.malformed else f"{stray and stray.group()} outside of a call"
-            return Said(Message("assistant", text, reasoning), wrong)
-        calls = [
-            ToolCall(f"call_{number + place}", call.name, call.arguments) for place, call in enumerate(found.calls)
-        ]
-        if wrong := next(filter(None, map(wrong_call, calls)), None):
-            return Said(Message("assistant", text, reasoning), wrong)
-        content = found.text.strip()
-        return Said(Message("assistant", content or (None if calls else ""), reasoning, calls or None))
+        return _found(parse_calls(text, self.dialect, self.tools), text, reasoning, number)
 
 
 class Written:
@@ -146,28 +136,10 @@ class Written:
         sent.append({"role": message.role, "content": text.strip()})
 
     def read(self, choice: Choice, number: int) -> Said:
+        from arcmill.chat import parse_json_calls
+
         text, reasoning = _apart(choice, False)
-        before, *pieces = text.split(_BEGIN)
-        calls: list[ToolCall] = []
-        wrong = f"{stray.group()} outside of a call" if (stray := _TAGS.search(before)) else None
-        for piece in pieces:
-            body, end, after = piece.partition(_END)
-            if not end:
-                wrong = wrong or f"{_BEGIN} is never closed"
-            elif after.strip():
-                wrong = wrong or f"text after a call: {after.strip()[:60]!r}"
-            else:
-                call = _json_call(body, f"call_{number + len(calls)}")
-                if isinstance(call, str):
-                    wrong = wrong or call
-                elif why := wrong_call(call):
-                    wrong = wrong or why
-                else:
-                    calls.append(call)
-        if wrong:
-            return Said(Message("assistant", text, reasoning), wrong)
-        content = before.strip()
-        return Said(Message("assistant", content or (None if calls else ""), reasoning, calls or None))
+        return _found(parse_json_calls(text), text, reasoning, number)
 
 
 Way = Server | Rendered | Written
@@ -209,40 +181,37 @@ def _apart(choice: Choice, opened: bool) -> tuple[str, str | None]:
     return text, reasoning
 
 
+def _found(found: Calls, text: str, reasoning: str | None, number: int) -> Said:
+    """The message that holds the calls found in a text; the text itself where one is malformed."""
+    wrong = next(iter(found.malformed), None)
+    if wrong is None and (stray := _TAGS.search(found.text)):
+        wrong = f"{stray.group()} outside of a call"
+    if wrong is not None:
+        return Said(Message("assistant", text, reasoning), wrong)
+    calls = [ToolCall(f"call_{number + place}", call.name, call.arguments) for place, call in enumerate(found.calls)]
+    if wrong := next(filter(None, map(_wrong, calls)), None):
+        return Said(Message("assistant", text, reasoning), wrong)
+    content = found.text.strip()
+    return Said(Message("assistant", content or (None if calls else ""), reasoning, calls or None))
+
+
 def _storable(text: str) -> str:
     """Without halves of surrogate pairs, which no file can hold."""
     return text.encode("utf-8", "replace").decode()
 
 
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON")
-
-
-def wrong_call(call: ToolCall) -> str | None:
+def _wrong(call: ToolCall) -> str | None:
     """What is wrong with a call, so that nobody can make it or keep it."""
+    from arcmill.chat import ChatError
+    from arcmill.chat.messages import arguments_of
+
     if not call.name.strip():
         return "a call without a name"
     try:
-        held = json.loads(call.arguments, parse_constant=_no_number)
-        if "\\u" in call.arguments or not call.arguments.isascii():
-            json.dumps(held, ensure_ascii=False).encode()  # an escaped half of a surrogate pair is text of no encoding
-    except (ValueError, RecursionError) as error:
-        return f"the arguments of {call.name!r:.60} are no JSON ({error})"
-    return None if isinstance(held, dict) else f"the arguments of {call.name!r:.60} are no JSON object"
-
-
-def _json_call(text: str, name: str) -> ToolCall | str:
-    """A call, or what is wrong with it."""
-    try:
-        held: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return f"a call that is no JSON ({error})"
-    if not isinstance(held, Mapping) or not isinstance(held.get("name"), str) or not held["name"].strip():
-        return "a call without a name"
-    arguments = held.get("arguments", {})
-    if not isinstance(arguments, dict) or set(held) - {"name", "arguments"}:
-        return f"a call of {held['name']!r:.60} is not {{name, arguments}}"
-    try:
-        return ToolCall(name, held["name"], json.dumps(arguments, ensure_ascii=False, allow_nan=False))
-    except ValueError:
-        return f"a call of {held['name']!r:.60} holds NaN or infinity"
+        held = arguments_of(call)
+        json.dumps([call.name, held], ensure_ascii=False).encode()
+    except ChatError as error:
+        return error.detail
+    except UnicodeEncodeError:  # escaped in the JSON: text that no file can hold
+        return f"the arguments of {call.name!r:.60} hold half a surrogate pair"
+    return None

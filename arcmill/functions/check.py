@@ -75,29 +75,6 @@ def _compiled(parameters: dict[str, Any]) -> Checker:
     return check
 
 
-def call_checker(tools: list[Any] | tuple[Any, ...]) -> Callable[[str, str], list[str]]:
-    """A function (name, arguments as JSON text) -> what is wrong with a call of one of these tools, each in OpenAI's form or its
-    JSON text. SchemaError for a tool that cannot be used."""
-    checkers: dict[str, Checker] = {}
-    for tool in tools:
-        held = json.loads(tool) if isinstance(tool, str) else tool
-        function = held.get("function", held)
-        checkers[function["name"]] = checker(function.get("parameters") or {"type": "object"})
-
-    def check(name: str, text: str) -> list[str]:
-        if name not in checkers:
-            return [f"no function named {name!r:.80}"]
-        try:
-            arguments = json.loads(text or "{}")
-        except (ValueError, RecursionError):
-            return ["the arguments are not JSON"]
-        if not isinstance(arguments, dict):
-            return ["the arguments are not a JSON object"]
-        return checkers[name](arguments)
-
-    return check
-
-
 def _refuse(uri: str) -> NoReturn:
     raise ValueError(f"{uri} is not fetched")
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from arcmill.chat.dialect import ChatError
 from arcmill.chat.messages import AnyMessage, arguments_of, read_tools, to_message
-from arcmill.functions.check import Checker, checker
+from arcmill.functions.check import checker
 from arcmill.records import ToolCall
 
 # OpenAI: a function without parameters takes no arguments.
@@ -21,7 +19,6 @@ class Declared(NamedTuple):
 
     name: str
     parameters: Mapping[str, Any]
-    schema: str  # the parameters as JSON text
 
 
 def declared(tools: Sequence[str | Mapping[str, Any]] | None) -> dict[str, Declared]:
@@ -39,7 +36,7 @@ def declared(tools: Sequence[str | Mapping[str, Any]] | None) -> dict[str, Decla
             parameters = NO_PARAMETERS
         if not isinstance(parameters, Mapping):
             raise ChatError("bad-tool", f"the parameters of {name!r:.80} are not a JSON object")
-        found[name] = Declared(name, parameters, json.dumps(parameters, sort_keys=True))
+        found[name] = Declared(name, parameters)
     return found
 
 
@@ -62,14 +59,9 @@ def check_call(call: ToolCall, functions: Mapping[str, Declared]) -> dict[str, A
         raise ChatError("unknown-tool", f"no tool is named {call.name!r:.80}")
     arguments = arguments_of(call)
     try:
-        wrong = _checker(function.schema)(arguments)
+        wrong = checker(function.parameters)(arguments)
     except ValueError as error:
         raise ChatError("tool-schema", f"{call.name}: {error}"[:300]) from None
     if wrong:
         raise ChatError("call-schema", f"{call.name}: {'; '.join(wrong[:3])}"[:300])
     return arguments
-
-
-@lru_cache(maxsize=4096)
-def _checker(schema: str) -> Checker:
-    return checker(json.loads(schema))

@@ -1,8 +1,7 @@
-"""Function schemas of all kinds as one: JSON Schema 2020-12 with local `$defs` only.
+"""Schemas of all kinds as one: JSON Schema 2020-12 with local `$defs` only.
 
-Read are: OpenAI's tools (both forms), Anthropic's (`input_schema`), MCP's (`inputSchema`), Gemini's (upper case types), BFCL's
-("dict", "float", "tuple", "any"), Swagger 2, OpenAPI 3.0 (`nullable`, `exclusiveMinimum: true`) and 3.1, and older drafts of JSON
-Schema. Nothing is fetched. What had to be changed or left out is told in `notes`, as "rule: where".
+Read are: those of OpenAI, Anthropic and MCP, Gemini's (upper case types), BFCL's ("dict", "float", "tuple", "any"), Swagger
+2, OpenAPI 3.0 (`nullable`, `exclusiveMinimum: true`) and 3.1, and older drafts of JSON Schema. Nothing is fetched. What had to be changed or left out is told in `notes`, as "rule: where".
 """
 
 from __future__ import annotations
@@ -63,46 +62,6 @@ def normal_schema(schema: Any, root: Any = None, notes: list[str] | None = None)
     made = maker.all(schema)
     refuse_endless(made)
     return shortened(made)
-
-
-def normal_parameters(schema: Any, root: Any = None, notes: list[str] | None = None) -> dict[str, Any]:
-    """The schema of a function's arguments made normal: that of an object, and closed: an argument that it does not declare is a
-    mistake, unless the schema itself says otherwise. None and {} are those of a function without arguments."""
-    notes = [] if notes is None else notes
-    made = normal_schema({} if schema is None else schema, root, notes)
-    if "$ref" in made:  # a ring that begins at the top: the first turn of it stands here
-        made = {**made["$defs"][made["$ref"].rpartition("/")[2]], "$defs": made["$defs"]}
-    kind = made.get("type")
-    if kind is None or (isinstance(kind, list) and "object" in kind):
-        made = {"type": "object", **{name: value for name, value in made.items() if name != "type"}}
-    elif kind != "object":
-        raise SchemaError("not-an-object", f"arguments of type {kind!r}")
-    composed = any(name in made for name in ("allOf", "anyOf", "oneOf", "if", "$ref"))
-    made["properties"] = {**made.get("properties", {})}
-    if not composed and "additionalProperties" not in made and "patternProperties" not in made:
-        for name in made.get("required", ()):
-            made["properties"].setdefault(name, {})  # demanded, and never declared: of any type
-    if "additionalProperties" not in made and "unevaluatedProperties" not in made and "patternProperties" not in made:
-        made["unevaluatedProperties" if composed else "additionalProperties"] = False
-    return _ordered(made)
-
-
-def normal_function(tool: Any, notes: list[str] | None = None) -> dict[str, Any]:
-    """A function in any of the known forms, in OpenAI's: {"type": "function", "function": {name, description, parameters}}."""
-    if isinstance(tool, Mapping) and isinstance(tool.get("function"), Mapping):
-        tool = tool["function"]
-    if not isinstance(tool, Mapping):
-        raise SchemaError("no-function", f"{tool!r:.100} describes no function")
-    name = tool.get("name")
-    if not isinstance(name, str) or not name.strip():
-        raise SchemaError("no-name", "a function without a name")
-    given = next(
-        (tool[key] for key in ("parameters", "input_schema", "inputSchema", "parametersJsonSchema") if key in tool),
-        None,
-    )
-    made: dict[str, Any] = {"name": name, "description": _text(tool.get("description"))}
-    made["parameters"] = normal_parameters(given, notes=notes)
-    return {"type": "function", "function": made}
 
 
 class _Maker:
@@ -200,7 +159,7 @@ class _Maker:
     def plain(self, schema: Mapping[str, Any], made: dict[str, Any], where: str) -> None:
         for name in _TEXTS:
             if isinstance(value := schema.get(name), str) and value.strip():
-                made[name] = _text(value)
+                made[name] = plain_text(value)
         if isinstance(title := made.get("title"), str) and _bare(title) == _bare(where.rpartition(".")[2]):
             del made["title"]  # the name, said once more
         for name in _FLAGS:
@@ -334,7 +293,8 @@ def usable_pattern(pattern: str) -> bool:
     return True
 
 
-def _text(value: Any) -> str:
+def plain_text(value: Any) -> str:
+    """A text as UTF-8 holds it, without outer space, cut where it is longer than any description is; "" for anything else."""
     if not isinstance(value, str):
         return ""
     return value.encode("utf-8", "replace").decode().strip()[:MOST_TEXT]
@@ -358,13 +318,3 @@ def _is_json(value: Any, depth: int = DEEPEST) -> bool:
     if isinstance(value, list):
         return all(_is_json(one, depth - 1) for one in value)
     return isinstance(value, dict) and all(isinstance(k, str) and _is_json(v, depth - 1) for k, v in value.items())
-
-
-def _ordered(made: Mapping[str, Any]) -> dict[str, Any]:
-    """The order in which a schema is read best."""
-    first = ("type", "description", "properties", "required", "additionalProperties")
-    return {
-        name: made[name]
-        for name in (*first, *(n for n in made if n not in first and n != "$defs"), "$defs")
-        if name in made
-    }

@@ -12,7 +12,8 @@ from typing import Any
 
 from arcmill.functions.annotations import Annotations, NoSchema, is_json
 from arcmill.functions.docstring import Docstring, read_docstring
-from arcmill.functions.normal import normal_parameters, normal_schema
+from arcmill.functions.forms import normal_parameters
+from arcmill.functions.normal import normal_schema
 
 _WORDS = {"str": "string", "string": "string", "text": "string", "int": "integer", "integer": "integer",
           "float": "number", "number": "number", "bool": "boolean", "boolean": "boolean", "list": "array", "array": "array",

@@ -11,12 +11,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from arcmill.chat.answer import parse_calls, split_reasoning
 from arcmill.chat.dialect import CALL, OBSERVATION, STOPS, UNCALL, ChatError, find_special
+from arcmill.chat.json_calls import parse_json_calls
 from arcmill.chat.messages import arguments_of
 from arcmill.errors import UsageError
 from arcmill.functions.compare import compare_calls
@@ -150,24 +150,15 @@ def _calls(text: str, begin: int, functions: Mapping[str, Declared], dialect: st
     if outside := _OUTSIDE.sub("", text[begin:]).strip():
         raise ChatError("malformed", f"beside the calls stands {outside[:60]!r}")
     if dialect == "json":
-        return [
-            _from_json(body, number)
-            for number, body in enumerate(re.findall(f"{CALL}(.*?){UNCALL}", text[begin:], re.DOTALL))
-        ]
-    found = parse_calls(text, dialect, [_tool(function) for function in functions.values()])
+        found = parse_json_calls(text)
+    else:
+        found = parse_calls(text, dialect, [_tool(function) for function in functions.values()])
     if found.malformed:
         raise ChatError("malformed", found.malformed[0])
-    for call in found.calls:
+    for call in found.calls if dialect != "json" else ():
         if special := find_special(call.name) or find_special(call.arguments):
             raise ChatError("special-token", f"a call holds {special}")
     return found.calls
-
-
-def _from_json(body: str, number: int) -> ToolCall:
-    try:
-        return replace(_tool_call(json.loads(body)), id=f"call_{number}")
-    except (ValueError, RecursionError) as error:
-        raise ChatError("malformed", f"{error}"[:200]) from None
 
 
 def _tool(function: Declared) -> dict[str, Any]:

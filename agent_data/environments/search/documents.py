@@ -29,7 +29,7 @@ class Documents(Environment):
         given = [one["function"] for one in TOOLS]
         self.tools = (
             *(Tool(one["name"], one["description"], one["parameters"]) for one in given),
-            *(tool_of(function, skip=1) for function in DESK_TOOLS),
+            *(tool_of(function) for function in DESK_TOOLS),
         )
         self.policy = (FOLDER / "policy.md").read_text(encoding="utf-8")
         known = sha256(canonical([self.fingerprint, self.policy, [tool.schema() for tool in self.tools]]))

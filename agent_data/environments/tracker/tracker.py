@@ -33,7 +33,7 @@ class Tracker(Environment):
         self._workshop = Workshop() if shell else None
         functions = [*ISSUE_TOOLS, *FILE_TOOLS, *(RUN_TOOLS if shell else ())]
         self._functions = {function.__name__: function for function in functions}
-        self.tools = tuple(tool_of(function, skip=1) for function in functions)
+        self.tools = tuple(tool_of(function) for function in functions)
         self.policy = (FOLDER / "policy.md").read_text(encoding="utf-8")
         known = sha256(
             canonical([self.policy, shell, [[tool.schema(), tool.writes, tool.ends] for tool in self.tools]])

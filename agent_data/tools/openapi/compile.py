@@ -10,7 +10,8 @@ from typing import Any
 from agent_data.tools.openapi import swagger2
 from agent_data.tools.openapi.parameters import Arguments, merged
 from agent_data.tools.specs import spec_of
-from arcmill.functions.normal import normal_parameters, normal_schema
+from arcmill.functions.forms import normal_parameters
+from arcmill.functions.normal import normal_schema
 from arcmill.functions.walk import Pointers, SchemaError, parts
 from arcmill.records import ToolSpec, stable_id
 from arcmill.stage import Failure, Outcome

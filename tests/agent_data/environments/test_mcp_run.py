@@ -43,7 +43,7 @@ def environments() -> dict[str, Any]:
     return {how: {"mcp": entry(how)} for how in ENDS}
 
 
-def task(how: str, world: Environment, number: int) -> AgentTask:
+def goal_of(world: Environment, number: int) -> Goal:
     """Two notes are written; the goal is the state of a folder that holds them."""
     arguments = [{"text": f"{number}. "}, {"text": "done"}]
     calls = [{"name": "write", "arguments": value} for value in arguments]
@@ -51,16 +51,20 @@ def task(how: str, world: Environment, number: int) -> AgentTask:
     try:
         for value in arguments:
             drive(play.call(ToolCall("c", "write", f'{{"text": "{value["text"]}"}}')))
-        goal = Goal("done", seed=number, calls=calls, initial=play.initial, state=drive(play.hash()))
+        return Goal("done", seed=number, calls=calls, initial=play.initial, state=drive(play.hash()))
     finally:
         play.close()
-    return AgentTask(f"{how}-{number}", f"Note {number}, and that it is done.", how, "multi", goal=goal.text())
+
+
+def task(how: str, goal: Goal) -> AgentTask:
+    return AgentTask(f"{how}-{goal.seed}", f"Note {goal.seed}, and that it is done.", how, "multi", goal=goal.text())
 
 
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> str:
     well = opened("well", environments())
-    rows = [task(how, well, number) for number, how in enumerate([*ENDS, "well"])]
+    first, second = goal_of(well, 0), goal_of(well, 1)
+    rows = [*(task(how, first) for how in ENDS), task("well", second)]
     folder = str(tmp_path_factory.mktemp("tasks") / "tasks")
     dataset_of("AgentTask", rows, folder)
     return folder

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agent_data.environments.catalogue import opened
+from agent_data.environments.data import DataEpisode
 from agent_data.environments.environment import (
-    DataEpisode,
     Environment,
     Episode,
     EpisodeLost,

@@ -11,10 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tracking import Playing, needs_sandbox
+from tracker_episode import Playing, needs_sandbox
 
 from agent_data.environments.catalogue import opened
 from agent_data.environments.environment import Called, Trace, state_hash
@@ -275,7 +272,8 @@ def test_a_commit_that_breaks_a_test_is_refused(world):
     ],
 )  # fmt: skip
 def test_hostile_modules_end_no_episode(monkeypatch, source):
-    monkeypatch.setattr(workshop, "LIMITS", dataclasses.replace(workshop.LIMITS, cpu=1, wall=1.5))
+    if "while" in source:  # the others end by themselves, on a busy machine later
+        monkeypatch.setattr(workshop, "LIMITS", dataclasses.replace(workshop.LIMITS, cpu=1, wall=1.5))
     world = Tracker()
     one = Playing(world)
     path = f"{one.held.data['package']}/{one.held.data['modules'][0]}.py"

@@ -11,10 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tracking import Playing, needs_sandbox
+from tracker_episode import Playing, needs_sandbox
 
 from agent_data.environments.tracker import workshop
 from agent_data.environments.tracker.tracker import Tracker
@@ -59,12 +56,12 @@ def test_the_same_bytes_in_other_processes_orders_and_beside_others(world):
     first = run_all(numbers)
     assert all(text != BEYOND for text in first.values())
     program = (
-        "import json, sys; sys.path[:0] = [sys.argv[1], sys.argv[2]]\n"
+        "import json, sys; sys.path[:0] = sys.argv[1:]\n"
         "from test_tracker_shell import run_all, STEADY\n"
         "print(json.dumps(run_all(list(range(len(STEADY)))[::-1])))"
     )
     other = subprocess.run(
-        [sys.executable, "-c", program, str(ROOT), str(Path(__file__).parent)], capture_output=True, text=True, check=True,
+        [sys.executable, "-c", program, str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent)], capture_output=True, text=True, check=True,
         cwd="/", env={**os.environ, "PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo", "LANG": "C", "COLUMNS": "40"},
     )  # fmt: skip
     assert json.loads(other.stdout) == first

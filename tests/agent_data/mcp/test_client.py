@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,7 +196,7 @@ def within(seconds: float, holds: Callable[[], bool]) -> bool:
 def test_everything_goes_with_us_even_by_sigkill(sandbox: bool, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
-    mark = f"mark-{os.getpid()}-{sandbox}"
+    mark = f"mark-{uuid.uuid4().hex}"
     program = (
         "import json, sys, time\n"
         "from agent_data.mcp.client import Connection\n"

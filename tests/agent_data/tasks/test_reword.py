@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-import tiny_library
+import tiny_lending
 
 from agent_data.goal import Goal, read_goal
 from agent_data.tasks.reword import STAGE
@@ -57,7 +57,7 @@ def task(**changes: Any) -> AgentTask:
         "Hello. " + " ".join(LINES),
         "library",
         "dialogue",
-        [tool.text() for tool in tiny_library.TOOLS],
+        [tool.text() for tool in tiny_lending.TOOLS],
         goal.text(),
     )
 

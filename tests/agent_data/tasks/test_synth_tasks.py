@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import tiny_library
+import tiny_lending
 
 from agent_data.environments.catalogue import opened
 from agent_data.environments.hints import Hints
@@ -23,7 +23,7 @@ from arcmill.errors import UsageError
 from arcmill.execute import execute
 from arcmill.records import AgentTask, batch_to_rows
 
-WHERE: dict[str, Any] = {"library": "tiny_library:environment"}
+WHERE: dict[str, Any] = {"library": "tiny_lending:environment"}
 
 
 def made(folder: Path, workers: int = 1, **settings: Any) -> Dataset:
@@ -100,7 +100,7 @@ def test_the_same_bytes_whatever_the_workers(dataset: Dataset, tmp_path: Path) -
     again = made(tmp_path / "two", workers=2)
     assert again.manifest["files"] == dataset.manifest["files"]
     assert again.manifest["fingerprint"] == dataset.manifest["fingerprint"]
-    assert "tiny_library" not in json.dumps(dataset.manifest)  # named by what it is, not by where it lies
+    assert "tiny_lending" not in json.dumps(dataset.manifest)  # named by what it is, not by where it lies
 
 
 def test_what_is_refused_is_in_the_ledger(dataset: Dataset) -> None:
@@ -137,10 +137,10 @@ def test_a_dialogue_gives_line_by_line_what_the_text_gives_at_once(dataset: Data
 
 
 def test_values_flow_from_what_calls_gave() -> None:
-    world = World(tiny_library.environment(), 5)
+    world = World(tiny_lending.environment(), 5)
     state = world.state()
-    person = tiny_library.people(state)[0]
-    reach = explore(world, tiny_library.HINTS, person)
+    person = tiny_lending.people(state)[0]
+    reach = explore(world, tiny_lending.HINTS, person)
     found = edges(reach)
     assert found["find_member.member_id -> get_member.member_id"] == 1
     assert found["get_member.loans -> get_loan.loan_id"] == 2
@@ -153,12 +153,12 @@ def test_values_flow_from_what_calls_gave() -> None:
 
 
 def test_the_policy_and_the_order_are_kept() -> None:
-    world = World(tiny_library.environment(), 5)
+    world = World(tiny_lending.environment(), 5)
     calls = [Call("renew_loan", {"loan_id": "L100", "days": 4})]
     assert world.breaches(calls, world.run(calls), "Renew L100.") == ["card: renew_loan before a card was shown"]
 
 
-class Plain(tiny_library.Library):
+class Plain(tiny_lending.Library):
     """The library without hints: by schemas and observations alone."""
 
     def hints(self) -> Hints | None:  # type: ignore[override]
@@ -182,7 +182,7 @@ def test_without_hints_it_goes_by_schemas() -> None:
     [
         ({"environment": ["nowhere"]}, "nowhere"),
         ({"environment": ["simulated"]}, "go together"),
-        ({"environment": ["library"], "environments": {"library": "tiny_library:nothing"}}, "cannot be opened"),
+        ({"environment": ["library"], "environments": {"library": "tiny_lending:nothing"}}, "cannot be opened"),
     ],
 )
 def test_bad_settings_are_named(settings: dict[str, Any], says: str, tmp_path: Path) -> None:

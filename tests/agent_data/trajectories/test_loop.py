@@ -126,6 +126,8 @@ HALF = '<tool_call>{"name": "look", "argu'
         ("server", Choice("", None, (ToolCall("x", "look", '{"box": "B'),), "length")),
         ("server", Choice("", None, (ToolCall("x", "look", "[1]"),), "tool_calls")),
         ("server", Choice("", None, (ToolCall("x", " ", "{}"),), "tool_calls")),
+        ("server", Choice("", None, (ToolCall("x", "look", '{"box": "B1", "box": "B2"}'),), "tool_calls")),
+        ("json", Choice('<tool_call>{"name": "look", "arguments": {"box": "B1", "box": "B2"}}</tool_call>')),
         ("server", Choice("<tool_call>look\n<arg_key>box</arg_key>", finish="length")),
         ("json", Choice(HALF, finish="length")),
         ("json", Choice('<tool_call>{"name": "look", "arguments": "B1"}</tool_call>')),

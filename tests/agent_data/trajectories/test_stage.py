@@ -100,11 +100,11 @@ def rows_of(dataset: Dataset) -> list[Conversation]:
 def test_a_kill_changes_no_byte_and_pays_nothing_twice(tmp_path: Path, server, digest: Digest) -> None:
     quiet, _ = server()
     url, kind = server(0.02)
-    source = tasks(tmp_path, 60)
+    source = tasks(tmp_path, 36)
     whole = trajectory_run.run(source, str(tmp_path / "whole"), quiet)
-    assert whole.counts["created"] == 180 and whole.counts["errored"] == 0
+    assert whole.counts["created"] == 108 and whole.counts["errored"] == 0
     statistics = whole.manifest["statistics"]
-    assert statistics["ended_answered"] == 120 and statistics["ended_user-stop"] == 60
+    assert statistics["ended_answered"] == 72 and statistics["ended_user-stop"] == 36
     draw = random.Random(3)
     command = [sys.executable, trajectory_run.__file__, source, str(tmp_path / "killed"), url]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -112,7 +112,7 @@ def test_a_kill_changes_no_byte_and_pays_nothing_twice(tmp_path: Path, server, d
     while True:
         process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
         try:
-            _, said = process.communicate(timeout=draw.uniform(1.2, 2.2) if died < 3 else 60)
+            _, said = process.communicate(timeout=draw.uniform(1.2, 2.2) if died < 2 else 60)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
@@ -138,7 +138,7 @@ def test_what_the_server_refuses_ends_that_trajectory_only(tmp_path: Path, serve
 def test_nobody_answers_and_nothing_is_written(tmp_path: Path) -> None:
     source = tasks(tmp_path, 3)
     with pytest.raises(EngineError, match="no server has answered"):
-        trajectory_run.run(source, str(tmp_path / "out"), "http://127.0.0.1:9/v1")
+        trajectory_run.run(source, str(tmp_path / "out"), "http://127.0.0.1:9/v1", outage=0.2)
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 

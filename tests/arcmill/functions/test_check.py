@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from arcmill.functions.check import call_checker, checker
+from arcmill.functions.check import checker
 
 SCHEMA = {
     "type": "object", "properties": {"n": {"type": "integer"}, "s": {"type": "string", "pattern": "^(a+)+$"}},
@@ -71,9 +71,3 @@ def test_a_plain_tree_may_be_deep() -> None:
         checker({"type": "object", "properties": {"a": {"$ref": "#/$defs/t"}}, "$defs": {"t": tree}})({"a": value})
         == []
     )
-
-
-def test_calls_by_name_and_text() -> None:
-    check = call_checker([{"type": "function", "function": {"name": "f", "parameters": SCHEMA}}])
-    assert check("f", '{"n": 1}') == []
-    assert check("g", "{}") and check("f", "{") and check("f", "[]") and check("f", "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from arcmill.functions.forms import normal_function
 from arcmill.functions.lint import MOST, lint
-from arcmill.functions.normal import normal_function
 
 
 def remarks(

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agent_data.tools.openapi.compile import tools_in
 from arcmill.functions.check import checker
-from arcmill.functions.normal import normal_function, normal_schema
+from arcmill.functions.forms import normal_function
+from arcmill.functions.normal import normal_schema
 from arcmill.functions.walk import SchemaError
 
 NAMES = st.sampled_from(["a", "b", "c"])
@@ -50,7 +51,7 @@ def _around(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 SCHEMAS = st.recursive(LEAVES, _around, max_leaves=8)
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
     SCHEMAS,
     st.fixed_dictionaries(dict.fromkeys(("a", "b", "c"), SCHEMAS)),
@@ -85,7 +86,7 @@ RUBBISH = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(RUBBISH)
 def test_rubbish_is_refused_by_one_kind_of_error(value: Any) -> None:
     for read in (normal_schema, normal_function, lambda given: checker(normal_schema(given))({"a": given})):

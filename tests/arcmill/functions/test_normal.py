@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from arcmill.functions.check import checker
-from arcmill.functions.normal import normal_function, normal_parameters, normal_schema
+from arcmill.functions.forms import normal_function, normal_parameters
+from arcmill.functions.normal import normal_schema
 from arcmill.functions.walk import SchemaError
 
 CLOSED = {"additionalProperties": False}

@@ -100,8 +100,9 @@ def test_names_numbers_and_format() -> None:
         assert judged(answer) == reason, (reason, answer)
     for reason, answer in (
         ("malformed", "<tool_call>{</tool_call>"), ("malformed", "<tool_call>[1]</tool_call>"), ("malformed", '<tool_call>{"name": 1}</tool_call>'),
-        ("bad-arguments", '<tool_call>{"name": "cancel", "arguments": []}</tool_call>'), ("malformed", '<tool_call>{"name": "cancel"}'),
+        ("malformed", '<tool_call>{"name": "cancel", "arguments": []}</tool_call>'), ("malformed", '<tool_call>{"name": "cancel"}'),
         ("malformed", "<tool_call>" + "[" * 100_000 + "</tool_call>"), ("malformed", '<tool_call>{"name": "ping"}</tool_call> ok'),
+            ("malformed", '<tool_call>{"name": "cancel", "arguments": {"id": "11", "id": "12"}}</tool_call>'),
     ):  # fmt: skip
         assert judged(answer, TRUTH[1:], "json") == reason, answer
 

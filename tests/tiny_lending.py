@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from agent_data.environments.environment import DataEpisode, Environment, Tool, ToolError, Trace
+from agent_data.environments.data import DataEpisode
+from agent_data.environments.environment import Environment, Tool, ToolError, Trace
 from agent_data.environments.hints import Hints, Person
 
 TITLES = ("Kelp", "Low Tide", "The Copper Lantern", "Night Trains", "A Meadow Year", "Quartz", "Paper Maps", "Otters")
