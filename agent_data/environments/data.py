@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,8 @@ class DataEnvironment(Environment):
         seeded: bool = True,
         # keys of large data: mappings of ids to records, which are copied only where a call looks at them
         records: Collection[str] = (),
+        # keys as of `records`, where the state is still told in full: for data of some 100 KB, of which a call looks at little
+        lazy: Collection[str] = (),
         # keys of the data that are no part of the state, such as who has been identified
         session: Collection[str] = (),
         # a text that begins so is a refusal, as "Error" in tau-bench's tools
@@ -78,7 +80,9 @@ class DataEnvironment(Environment):
     ) -> None:
         self._load, self._hints, self._breaches, self._errors = load, hints, tuple(breaches), errors
         self._first: dict[int, First] = {}
-        self._records = frozenset(records)
+        self._records, self._lazy = frozenset(records), frozenset(lazy)
+        if records and lazy:
+            raise UsageError("records or lazy, not both")
         self._session, self._seeded = frozenset(session), seeded
         self.policy, self.confirm = policy, frozenset(confirm)
         self._functions: dict[str, Function] = {}
@@ -104,7 +108,8 @@ class DataEnvironment(Environment):
         data = orjson.loads(first.plain)
         for key, held in first.records.items():
             data[key] = Records(held)
-        return DataEpisode(data, self._functions, self._errors, self._session, first.digest if first.records else None)
+        told = first.digest if self._records else None
+        return DataEpisode(data, self._functions, self._errors, self._session, told, first.sorted)
 
     def breaches(self, trace: Trace) -> list[str]:
         return [found for check in self._breaches for found in check(trace)]
@@ -120,10 +125,16 @@ class DataEnvironment(Environment):
             made = self._load(seed)
             try:  # the order of keys is kept, since agents read it
                 records = {
-                    key: {name: orjson.dumps(held) for name, held in made[key].items()} for key in sorted(self._records)
+                    key: {name: orjson.dumps(held) for name, held in made[key].items()}
+                    for key in sorted(self._records | self._lazy)
                 }
-                plain = {key: held for key, held in made.items() if key not in self._records} if records else made
-                first = First(orjson.dumps(plain), records, state_hash(made) if records else "")
+                # The keys keep their order, in which a state is written for agents and for people.
+                plain = {key: None if key in records else held for key, held in made.items()} if records else made
+                ordered = {
+                    key: {name: orjson.Fragment(canonical(held)) for name, held in made[key].items()}
+                    for key in self._lazy
+                }
+                first = First(orjson.dumps(plain), records, state_hash(made) if self._records else "", ordered)
             except (TypeError, KeyError, AttributeError) as error:
                 raise UsageError(
                     f"environment {self.name}: the data of seed {seed} is no JSON value, or lacks its records ({error})"
@@ -150,6 +161,7 @@ class First:
     plain: bytes
     records: Mapping[str, Mapping[str, bytes]]
     digest: str
+    sorted: Mapping[str, Mapping[str, Any]]  # of lazy keys: the records as `canonical` writes them
 
 
 @dataclass(slots=True)
@@ -161,6 +173,7 @@ class DataEpisode(Episode):
     errors: str | None = None
     session: frozenset[str] = frozenset()
     first: str | None = None  # hash of the first state, where the state is told as what differs from it
+    sorted: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of lazy keys: the first records, as bytes
 
     def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
         given = self.functions[name](self.data, **arguments)
@@ -169,13 +182,30 @@ class DataEpisode(Episode):
         return given
 
     def state(self) -> Any:
-        if not self.session and self.first is None:
+        if not self.session and self.first is None and not self.sorted:
             return self.data
         state = {key: value for key, value in self.data.items() if key not in self.session}
+        for key in self.sorted:
+            if isinstance(value := state.get(key), Records):
+                state[key] = value.copy()
         if self.first is not None:
             state = {key: value.difference() if isinstance(value, Records) else value for key, value in state.items()}
             state["first"] = self.first
         return state
+
+    def digest(self) -> str | None:
+        if not self.sorted:
+            return None
+        import orjson
+
+        state = {key: value for key, value in self.data.items() if key not in self.session}
+        for key, first in self.sorted.items():
+            if isinstance(value := state.get(key), Records):
+                state[key] = value.written(first)
+        try:
+            return sha256(orjson.dumps(state, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        except TypeError:  # what orjson cannot write, `canonical` may
+            return None
 
 
 def _tool(function: Any) -> tuple[Tool, Function]:

@@ -94,6 +94,10 @@ class Episode(ABC):
     def state(self) -> Any:
         """All that decides what later calls give, as a JSON value; or a generator (Steps) that returns it."""
 
+    def digest(self) -> str | None:
+        """`state_hash` of the state, where the episode can tell it faster than by its whole state; None: it cannot."""
+        return None
+
     def close(self) -> None:  # noqa: B027  (most hold nothing)
         """Give back what the episode holds. Called once, also after EpisodeLost."""
 

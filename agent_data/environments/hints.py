@@ -47,5 +47,7 @@ class Hints:
     told: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # requests that the policy forbids: (state, random numbers, person) -> (instruction, rule of the policy); the right end is no change
     forbidden: tuple[Callable[[Any, random.Random, Person | None], tuple[str, str] | None], ...] = ()
+    # as `ready`, of one call that needs nothing before it: where nearly all else takes several, as in a shop that asks who one is
+    single: tuple[Callable[[Any, random.Random, Person | None], Ready | None], ...] = ()
     # tasks that the world makes whole: (state, random numbers, person) -> one, or None where this state offers none
     ready: tuple[Callable[[Any, random.Random, Person | None], Ready | None], ...] = ()

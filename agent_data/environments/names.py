@@ -15,7 +15,7 @@ Osei Papadakis Pereira Petrov Quispe Rasmussen Rinaldi Rosenthal Sato Schreiber 
 Ueda Valdez Varga Vermeer Voss Wallin Whitlock Yamamoto Yilmaz Zhou Ziegler""".split()
 
 STREETS = [
-    street.strip()
+    " ".join(street.split())
     for street in """Alder Lane; Bramble Street; Canal Row; Chapel Hill; Cooper's Yard; Dovecote Road; Elm Terrace; Ferry Street; Gasworks
 Lane; Harbour View; Ivy Close; Juniper Way; Kiln Street; Lantern Court; Linden Avenue; Mill Road; Nettle Lane; Orchard
 Drive; Pinewood Crescent; Quarry Street; Rope Walk; Saltmarsh Road; Station Parade; Tanner Street; Upper Green; Vine

@@ -123,6 +123,8 @@ def begin(
 
 def _hash(episode: Episode) -> Generator[Any, Any, str]:
     try:
+        if (digest := episode.digest()) is not None:
+            return digest
         state = episode.state()
         if isinstance(state, GeneratorType):
             state = yield from state

@@ -64,6 +64,10 @@ class Records(dict[str, Any]):
         changed = {key: held for key, held in self._read() if key not in self._first or not self._same(key, held)}
         return {"changed": changed, "gone": sorted(self._first.keys() - self.keys())}
 
+    def written(self, first: Mapping[str, Any]) -> dict[str, Any]:
+        """All records, where those that nobody has looked at stand as `first` has them written."""
+        return {key: first[key] if held is _UNREAD else held for key, held in super().items()}
+
     def _read(self) -> Iterator[tuple[str, Any]]:
         return ((key, held) for key, held in super().items() if held is not _UNREAD)
 

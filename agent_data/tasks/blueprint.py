@@ -12,9 +12,9 @@ from typing import Any
 
 from agent_data.tasks.check import forms
 from agent_data.tasks.execute import Call, Run, World
-from agent_data.tasks.flow import Reach, noun_of
+from agent_data.tasks.flow import Reach
 from agent_data.tasks.request import Origin, Refused, Request
-from agent_data.tasks.views import Seen, holds, key, leaves, scalar, seen
+from agent_data.tasks.views import Seen, holds, key, leaves, scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def _elsewhere(left: list[Step], number: int, run: Run, told: Mapping[int, Seque
     made = list(left)
     for request, values in told.items():
         for place, step in enumerate(left):
-            given = _seen(step, run.observations[place if place < number else place + 1])
+            given = run.seen[place if place < number else place + 1]
             if all(any(value.stands(step.call.name, one) for one in given) for value in values):
                 made[place] = replace(made[place], requests=(*made[place].requests, request))
                 break
@@ -232,11 +232,7 @@ def _needed(
     without = world.run([step.call for step in left])
     if without.final != run.final or _wrong(world, left, without, instruction) or unfound(left, without):
         return True
-    named = [
-        (step.call.name, one)
-        for step, observation in zip(left, without.observations, strict=True)
-        for one in _seen(step, observation)
-    ]
+    named = [(step.call.name, one) for step, values in zip(left, without.seen, strict=True) for one in values]
     given = [one for _, one in named]
     if any(not any(value.stands(tool, one) for tool, one in named) for values in told.values() for value in values):
         return True
@@ -255,22 +251,21 @@ def unfound(steps: Sequence[Step], run: Run) -> list[str]:
     """Arguments that the user does not give and that nothing before gives, so that no agent could know them."""
     missing = []
     before: list[Seen] = []
-    for step, observation in zip(steps, run.observations, strict=True):
+    for step, values in zip(steps, run.seen, strict=True):
         for path, value in leaves(dict(step.call.arguments)):
             origin = step.origins[path] if path in step.origins else step.origins[path.split(".")[0]]
             if origin.kind in ("user", "person", "schema"):
                 continue
             if not any(key(one.value) == key(value) and holds(one.view, origin.by) for one in before):
                 missing.append(f"{step.call.name}.{path}")
-        before += _seen(step, observation)
+        before += values
     return missing
 
 
 def _told(steps: Sequence[Step], run: Run, requests: Sequence[Request]) -> dict[int, list[Told]]:
     """What the requests to be told something come to. Raises Refused where a call does not give it."""
     found: dict[int, list[Told]] = {}
-    for place, (step, observation) in enumerate(zip(steps, run.observations, strict=True)):
-        given = _seen(step, observation)
+    for place, (step, given) in enumerate(zip(steps, run.seen, strict=True)):
         for number in step.requests:
             request = requests[number]
             if request.told is None:
@@ -296,10 +291,6 @@ def _told(steps: Sequence[Step], run: Run, requests: Sequence[Request]) -> dict[
                 for one in at.values()
             ]
     return found
-
-
-def _seen(step: Step, observation: Any) -> list[Seen]:
-    return seen(observation, noun_of(step.call.name)) if observation is not None else []
 
 
 def _ordered(world: World, reach: Reach, made: Blueprint) -> bool:

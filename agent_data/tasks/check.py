@@ -15,7 +15,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2})?")
 
 
 def said(value: Any) -> str:
-    """A value as a text names it: lists joined by commas and `and`, the parts of an object by commas, dates in words."""
+    """A value as a text names it: lists joined by commas and `and`, the parts of an object by commas, each with its name, dates in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -25,7 +25,7 @@ def said(value: Any) -> str:
         parts = [said(one) for one in value]
         return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
     if isinstance(value, dict):
-        return ", ".join(said(one) for one in value.values() if one is not None)
+        return ", ".join(f"{name.replace('_', ' ')} {said(one)}" for name, one in value.items() if one is not None)
     if (day := _day(value)) is not None:
         return f"{_MONTHS[day.month - 1]} {day.day}, {day.year}" + (f" at {value[11:]}" if len(value) > 10 else "")
     return "none" if value is None else str(value)

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent_data.environments.environment import Called, Environment, Tool, Trace
 from agent_data.environments.play import Play, begin
+from agent_data.tasks.views import Seen, noun_of, seen
 from arcmill.generation import drive
 from arcmill.records import Message, ToolCall
 
@@ -19,9 +20,13 @@ class Call:
 
     name: str
     arguments: Mapping[str, Any]
+    _key: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def key(self) -> str:
-        return f"{self.name} {json.dumps(self.arguments, sort_keys=True, ensure_ascii=False)}"
+        """Name and arguments as text, made once: it is asked for at each run."""
+        if not self._key:
+            self._key.append(f"{self.name} {json.dumps(self.arguments, sort_keys=True, ensure_ascii=False)}")
+        return self._key[0]
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.name, "arguments": dict(self.arguments)}
@@ -34,6 +39,7 @@ class Run:
     texts: list[str] = field(default_factory=list)
     observations: list[Any] = field(default_factory=list)
     errors: list[bool] = field(default_factory=list)
+    seen: list[list[Seen]] = field(default_factory=list)  # the values of each observation; of a refused call none
     initial: str = ""
     final: str = ""
 
@@ -49,6 +55,7 @@ class World:
     def __init__(self, environment: Environment, seed: int) -> None:
         self.environment, self.seed = environment, seed
         self._runs: dict[tuple[str, ...], Run] = {}
+        self._read: dict[tuple[str, str], tuple[Any, list[Seen]]] = {}
 
     def open(self) -> Play:
         """A fresh episode; the caller closes it. Raises EpisodeLost."""
@@ -65,6 +72,13 @@ class World:
         finally:
             play.close()
 
+    def read(self, tool: str, text: str) -> tuple[Any, list[Seen]]:
+        """What a tool gave, as a value and as the values in it; the same text is read once. Nobody may change them."""
+        if (tool, text) not in self._read:
+            observation = parsed(text)
+            self._read[tool, text] = observation, seen(observation, noun_of(tool))
+        return self._read[tool, text]
+
     def run(self, calls: Sequence[Call]) -> Run:
         """Make the calls from the seed on; the same calls once only, since a world repeats itself. Raises EpisodeLost."""
         asked = tuple(call.key() for call in calls)
@@ -80,7 +94,9 @@ class World:
                 text, error = called(play, call)
                 made.texts.append(text)
                 made.errors.append(error)
-                made.observations.append(None if error else parsed(text))
+                observation, values = (None, []) if error else self.read(call.name, text)
+                made.observations.append(observation)
+                made.seen.append(values if observation is not None else [])
             made.final = drive(play.hash())
             return made
         finally:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from agent_data.tasks.execute import Call, World, called, parsed
-from agent_data.tasks.views import Seen, key, seen, singular
+from agent_data.tasks.execute import Call, World, called
+from agent_data.tasks.views import Seen, holds, key, noun_of
 from arcmill.functions.check import checker
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class Reach:
     _by_name: dict[str, list[Found]] = field(default_factory=dict)
     _before: list[frozenset[int]] = field(default_factory=list)
     _checks: dict[tuple[str, str], Callable[[Any], list[str]]] = field(default_factory=dict)
+    _described: dict[Any, frozenset[Any]] = field(default_factory=dict)
     _fits: dict[tuple[str, str, Any], bool] = field(default_factory=dict)
 
     def fits(self, tool: Tool, parameter: str, value: Any) -> bool:
@@ -85,6 +86,14 @@ class Reach:
                     break
         return found
 
+    def fitting(self, parameter: str, by: Mapping[str, Any]) -> frozenset[Any]:
+        """Which values of a parameter a description fits, among all that were looked at."""
+        asked = (parameter, len(self.reads), tuple((name, key(value)) for name, value in by.items()))
+        if asked not in self._described:
+            found = self.values(parameter)
+            self._described[asked] = frozenset(key(one.seen.value) for one in found if holds(one.seen.view, by))
+        return self._described[asked]
+
     def needs(self, reads: Iterable[int]) -> list[int]:
         """The reads with all that they take from, in their order."""
         return sorted(set[int]().union(*(self._before[one] for one in reads)))
@@ -107,12 +116,6 @@ class Reach:
                 else:
                     made.add_edge(giver, read.call.name, name, field=place, parameter=parameter, calls=1)
         return made
-
-
-def noun_of(tool: str) -> str:
-    """What a tool is about, by its name: `order` of get_order_details, `` where it cannot be told."""
-    words = [word for word in tool.replace("-", "_").replace(".", "_").lower().split("_") if word]
-    return singular(words[1]) if len(words) > 1 else ""
 
 
 def explore(world: World, hints: Hints | None, person: Person | None) -> Reach:
@@ -146,10 +149,10 @@ def explore(world: World, hints: Hints | None, person: Person | None) -> Reach:
                     if error:
                         reach.refused[tool.name] += 1
                         continue
-                    observation = parsed(text)
+                    observation, values = world.read(tool.name, text)
                     if not any(sources.values()):
                         reach.entries.append(len(reach.reads))
-                    reach.add(Read(call, sources, seen(observation, noun_of(tool.name)), observation))
+                    reach.add(Read(call, sources, values, observation))
             if len(reach.reads) == before:
                 return reach
         return reach
@@ -163,6 +166,9 @@ def edges(reach: Reach) -> Counter[str]:
     for giver, taker, edge in reach.graph().edges(data=True):
         found[f"{giver}.{edge['field']} -> {taker}.{edge['parameter']}"] += edge["calls"]
     return found
+
+
+_PLAIN = ("name", "title", "id", "key", "number")  # parameters that say nothing of what they are a name of
 
 
 def _lets_in(tool: Tool, hints: Hints | None, facts: Mapping[str, Any]) -> bool:
@@ -183,7 +189,8 @@ def _calls(tool: Tool, reach: Reach, facts: Mapping[str, Any]) -> Iterable[tuple
             ways = [(value, None) for value in properties[name]["enum"][:12]]
         else:
             held = set()
-            for found in reach.values(name):
+            # `name` of find_garage takes what list_garages gives, a garage.
+            for found in reach.values(name) or reach.values(noun_of(tool.name) if name in _PLAIN else ""):
                 if (one := key(found.seen.value)) not in held and reach.fits(tool, name, found.seen.value):
                     held.add(one)
                     ways.append((found.seen.value, found))

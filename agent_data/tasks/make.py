@@ -15,7 +15,9 @@ from agent_data.tasks.blueprint import Blueprint, blueprint, possible
 from agent_data.tasks.check import missing, revealed
 from agent_data.tasks.execute import World
 from agent_data.tasks.flow import Reach, edges, explore
+from agent_data.tasks.imperative import imperative
 from agent_data.tasks.invent import Impossible
+from agent_data.tasks.people import knowing
 from agent_data.tasks.ready import SHARE, ready_task
 from agent_data.tasks.refusal import Refusal, foreign, withheld
 from agent_data.tasks.request import Filler, Refused, Request
@@ -49,7 +51,9 @@ class Place:
     def of(cls, environment: Environment, seed: int) -> Place:
         world = World(environment, seed)
         hints, state = environment.hints(), world.state()
-        return cls(world, hints, state, list(hints.people(state)) if hints and hints.people else [])
+        if hints is None:
+            return cls(world, None, state, knowing(explore(world, None, None), environment.tools, state))
+        return cls(world, hints, state, list(hints.people(state)) if hints.people else [])
 
     def reach(self, number: int | None) -> Reach:
         """What a person can find out; None: somebody who need not say who they are."""
@@ -95,7 +99,10 @@ class Maker:
                 identifier = stable_id(
                     "agent-task-candidate", name, str(config.seed), str(number), str(turn), str(again)
                 )
-                kind, step = mix.next(draw)
+                if (drawn := mix.next(draw, share)) is None:
+                    left = 0  # nothing can be done here, and what is to be refused has its share
+                    break
+                kind, step = drawn
                 who = people[again % len(people)] if people else None
                 try:
                     task = self._task(place, who, kind, step, used, draw)
@@ -148,8 +155,10 @@ class Maker:
             return self._forbidden(place, who, steps, draw)
         if kind == "no-tool" and draw.random() < 0.4:
             return self._refusal(place, who, foreign(self.environment.tools, draw), steps, draw)
+        if kind == "done" and steps == "single" and place.hints and place.hints.single:
+            return self._ready(place, who if draw.random() < 0.3 else None, steps, draw, place.hints.single)
         if kind == "done" and steps != "single" and place.hints and place.hints.ready and draw.random() < SHARE:
-            return self._ready(place, who, steps, draw)
+            return self._ready(place, who, steps, draw, place.hints.ready)
         reach = place.reach(who)
         most = self.config.max_requests
         wanted = 1 if kind == "no-tool" or steps == "single" else max(draw.randint(1, most), draw.randint(1, most))
@@ -255,6 +264,8 @@ class Maker:
         if plan is not None:
             if lost := missing((value for request in plan.requests for value in request.given.values()), text):
                 raise Refused("value-not-in-text", f"{lost[0]!r:.80}")
+            if found := revealed((value for told in plan.tell for value in told["values"]), text):
+                raise Refused("gives-away", f"{found[0]!r:.80} stands in the text")
             goal.blueprint = {
                 "requests": [{"text": request.phrase, "given": request.given} for request in plan.requests]
             }
@@ -264,13 +275,13 @@ class Maker:
         tools = self.environment.tools if refusal.tools is None else refusal.tools
         return Made(text, "dialogue" if steps == "dialogue" else "single", goal, tools)
 
-    def _ready(self, place: Place, who: int | None, steps: str, draw: random.Random) -> Made:
+    def _ready(self, place: Place, who: int | None, steps: str, draw: random.Random, ways: Sequence[Any]) -> Made:
         """A task that the world makes whole."""
-        assert place.hints is not None
         person = None if who is None else place.people[who]
-        text, goal, found = ready_task(place.world, place.hints, place.state, person, draw)
+        text, goal, found = ready_task(place.world, ways, place.state, person, draw)
         if steps == "dialogue":
             goal.user = self._script(person, [{"text": text, "facts": dict(found.facts)}], draw)
+        goal.more["lines"] = _lines(person, [text])
         return Made(whole(person, [text], draw), steps, goal, self.environment.tools)
 
     def _script(self, person: Person | None, asked: list[dict[str, Any]], draw: random.Random) -> dict[str, Any]:
@@ -294,9 +305,19 @@ class Mix:
         """Whether it was tried often and never made, while others were."""
         return self.tried[kind] >= _PATIENCE and not self.made[kind] and sum(self.made.values()) > 0
 
-    def next(self, draw: random.Random) -> Any:
-        """The kind that is farthest behind; a try counts as a twentieth of a success."""
+    def next(self, draw: random.Random, wanted: int) -> Any:
+        """The kind that is farthest behind; a try counts as a twentieth of a success. None: there is none that may be made.
+
+        Where nothing can be done, requests to be refused do not take its place: each has its share of what is `wanted`, and
+        all of it where nothing else was asked for.
+        """
         left = [kind for kind in self.weights if not self.hopeless(kind)] or list(self.weights)
+        done = [kind for kind in self.weights if kind[0] == "done"]
+        if done and not any(kind in done for kind in left):
+            total = sum(self.weights.values())
+            left = [kind for kind in left if self.made[kind] < max(1, round(wanted * self.weights[kind] / total))]
+            if not left:
+                return None
         found = min(
             left,
             key=lambda kind: ((self.made[kind] + 0.05 * self.tried[kind]) / self.weights[kind], draw.random()),
@@ -371,6 +392,7 @@ def _request(
 def plain(tool: Tool) -> str:
     """How one asks for a tool that nobody has described further: its own first sentence, and the values by their names."""
     words = tool.description.strip().split("\n")[0].split(". ")[0].rstrip(".") or tool.name.replace("_", " ")
-    phrase = words[0].lower() + words[1:] if words[1:2].islower() else words
+    # What does not say what it does is named: `use "Currency rates" (base: EUR)`.
+    phrase = imperative(words) or f'use "{words}"'
     values = ", ".join(f"{name.replace('_', ' ')}: {{{name}}}" for name in tool.parameters.get("required", []))
     return f"{phrase} ({values})" if values else phrase

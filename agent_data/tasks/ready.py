@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent_data.goal import Goal
@@ -12,16 +13,18 @@ from agent_data.tasks.request import Refused
 from agent_data.tasks.wording import sentence
 
 if TYPE_CHECKING:
-    from agent_data.environments.hints import Hints, Person, Ready
+    from agent_data.environments.hints import Person, Ready
+
+    Way = Callable[[Any, random.Random, Person | None], Ready | None]
 
 SHARE = 0.25  # of the tasks of a world that has such
 
 
 def ready_task(
-    world: World, hints: Hints, state: Any, person: Person | None, draw: random.Random
+    world: World, ways: Sequence[Way], state: Any, person: Person | None, draw: random.Random
 ) -> tuple[str, Goal, Ready]:
     """(what the user says, the goal, what the world gave). Raises Refused, EpisodeLost."""
-    for way in draw.sample(hints.ready, len(hints.ready)):
+    for way in draw.sample(ways, len(ways)):
         if (found := way(state, draw, person)) is not None:
             break
     else:
@@ -31,7 +34,7 @@ def ready_task(
     if not run.fine:
         number = run.errors.index(True)
         raise Refused("refused-by-tool", f"{calls[number].name}: {run.texts[number]}")
-    if run.final == run.initial:
+    if run.final == run.initial and not found.tell:
         raise Refused("changes-nothing", found.request)
     text = sentence(
         draw.choice(("Please {}.", "Could you {}?", "I would like you to {}.", "I need you to {}.")), found.request

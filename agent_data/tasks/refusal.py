@@ -12,6 +12,7 @@ from agent_data.tasks.blueprint import Blueprint
 from agent_data.tasks.check import normal
 from agent_data.tasks.execute import Call, World
 from agent_data.tasks.flow import explore
+from agent_data.tasks.foreign import FOREIGN, filled
 from agent_data.tasks.request import Refused
 from agent_data.tasks.views import key, leaves
 
@@ -31,36 +32,13 @@ class Refusal:
     person: bool = True  # whether the introduction goes before it
 
 
-# Request, and stems of words by which a tool may be about it after all.
-FOREIGN: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("book me a flight from Lisbon to Osaka on the first Friday of next month", ("flight", "fly", "airline", "travel", "trip")),
-    ("order a taxi to the main station for half past seven tomorrow morning", ("taxi", "cab", "ride", "calendar", "driver", "travel")),
-    ("tell me what the weather in Nairobi will be like on Sunday", ("weather", "forecast", "temperature", "rain")),
-    ("transfer 250 euros from my savings account to my landlord", ("bank", "saving", "transfer money", "account balance", "payee")),
-    ("play some quiet piano music in the kitchen", ("music", "song", "audio", "playlist", "speaker")),
-    ("turn down the heating in the living room to 19 degrees", ("heat", "thermostat", "temperature", "smart home", "room")),
-    ("renew my passport and send me the form that I have to sign", ("passport", "visa", "citizen", "form")),
-    ("make an appointment with a dentist in Tunis for next week", ("dentist", "doctor", "clinic", "patient", "appointment", "calendar")),
-    ("translate the third chapter of my novel into Portuguese", ("translat", "language")),
-    ("find out how many kilometres I ran this spring", ("fitness", "running", "workout", "distance", "sport")),
-    ("water the plants on my balcony every second evening", ("plant", "garden", "water", "irrigat")),
-    ("compare the interest rates of three mortgages for a flat in Oslo", ("mortgage", "interest rate", "loan", "bank")),
-    ("draw a floor plan of my new flat with the measures in metres", ("draw", "floor plan", "image", "design")),
-    ("tell me who won the handball match last night", ("match", "score", "sport", "team", "news")),
-    ("block my lost phone and order a new SIM card", ("phone", "sim", "mobile", "device")),
-    ("reserve a table for four at a fish restaurant tonight", ("restaurant", "table", "dinner", "reserv", "book a", "calendar")),
-    ("pay the parking fine that I got on Tuesday", ("fine", "parking", "penalt", "traffic")),
-    ("file my tax return for last year", ("tax", "fiscal", "return")),
-)  # fmt: skip
-
-
 def foreign(tools: Sequence[Tool], draw: random.Random) -> Refusal:
     """A request from another world. Raises Refused where every one is too near to a tool."""
     held = normal(" ".join(f"{tool.name.replace('_', ' ')} {tool.description}" for tool in tools))
     far = [text for text, stems in FOREIGN if not any(re.search(rf"\b{re.escape(stem)}", held) for stem in stems)]
     if not far:
         raise Refused("no-foreign", "the world has a tool for each")
-    return Refusal(draw.choice(far), "no-tool", "foreign")
+    return Refusal(filled(draw.choice(far), draw), "no-tool", "foreign")
 
 
 def withheld(world: World, made: Blueprint, hints: Hints | None, person: Person | None) -> Refusal:

@@ -12,7 +12,7 @@ from agent_data.tasks.check import said
 from agent_data.tasks.execute import Call
 from agent_data.tasks.flow import Found, Reach
 from agent_data.tasks.invent import invented
-from agent_data.tasks.views import holds, key, leaves, singular
+from agent_data.tasks.views import View, key, leaves, singular
 
 if TYPE_CHECKING:
     from agent_data.environments.environment import Tool
@@ -150,7 +150,10 @@ class Filler:
             self._given(tool, name, self.draw.choice(list(schema["enum"])), Origin("user"), made)
         elif schema.get("type") == "array" and self.reach.values(singular(name)):
             self._several(tool, name, schema, made, template)
-        elif found := self._candidates(tool, name, made):
+        elif (found := self._candidates(tool, name, made)) and self._own(found, made):
+            value = self._anew(tool, name, schema, {key(one.seen.value) for one in found})
+            self._given(tool, name, value, Origin("user"), made)
+        elif found:
             chosen = self.draw.choice(found)
             self._chosen(tool, name, chosen.seen.value, chosen, made, template)
         elif person is not None and name in person.facts:
@@ -159,6 +162,27 @@ class Filler:
             self._given(tool, name, invented(schema, name, self.draw), Origin("user"), made)
         else:
             raise Refused("no-value", f"{tool.name}.{name}: nothing gives one")
+
+    def _own(self, found: list[Found], made: _Made) -> bool:
+        """Whether values stand in the record that the request is about (the floor of the lift that is sent), which without
+        hints is what it is likely to be about to change."""
+        if self.hints is not None or self.draw.random() < 0.3:
+            return False
+        about = [(anchor.seen.names, key(anchor.seen.value)) for anchor in made.anchors]
+        return bool(about) and all(
+            any(value in one.seen.view.get(name, ()) for names, value in about for name in names) for one in found
+        )
+
+    def _anew(self, tool: Tool, name: str, schema: Mapping[str, Any], held: set[Any]) -> Any:
+        """Another value than those: one that was found elsewhere, or one that is made up. Raises Impossible."""
+        others = {
+            key(one.seen.value): one.seen.value
+            for one in self.reach.values(name)
+            if key(one.seen.value) not in held and self.reach.fits(tool, name, one.seen.value)
+        }
+        if others and self.draw.random() < 0.7:
+            return self.draw.choice(list(others.values()))
+        return invented(schema, name, self.draw)
 
     def _silent(self, tool: Tool, name: str, made: _Made) -> None:
         """An argument that the phrase does not name: the person's own, or the only one that there is."""
@@ -265,7 +289,7 @@ class Filler:
                     break
                 by[place] = self.draw.choice(held)
             else:
-                fits = {key(other.seen.value) for other in kind if holds(other.seen.view, by)}
+                fits = self.reach.fitting(name, by)
                 own = key(found.seen.value)
                 if by and fits == {own} and own not in by.values():
                     return PLACE.sub(_putter(by), way), by
@@ -282,7 +306,7 @@ class Filler:
             fits = checker(schema)
             found = [one for one in found if not fits(one.seen.value)]  # type: ignore[arg-type]
         for anchor in made.anchors:
-            found = [one for one in found if _together(anchor, one, name)]
+            found = _together(anchor, found, name)
             agree = [_agreement(anchor, one) for one in found]
             most = max(agree, default=0)
             found = [one for one, score in zip(found, agree, strict=True) if score == most]
@@ -305,24 +329,38 @@ class _Made:
             self.origins[path] = origin
 
 
-def _together(anchor: Found, other: Found, name: str) -> bool:
-    """Whether two values may stand in one call: neither is in a record of something else of the other's kind."""
-    if anchor.seen.names & other.seen.names:
-        return bool(key(anchor.seen.value) != key(other.seen.value))
-    # A new item is not among those of the order: only what a parameter names itself must be.
-    ways = [(anchor.seen, other.seen), *([(other.seen, anchor.seen)] if name in other.seen.names else [])]
-    for one, two in ways:
-        held = [two.view[own] for own in one.names if own in two.view]
-        if held and not any(key(one.value) in values for values in held):
-            return False
-    return True
+def _together(anchor: Found, others: list[Found], name: str) -> list[Found]:
+    """Those values that may stand in one call with another: neither is in a record of something else of the other's kind."""
+    first = anchor.seen
+    own = key(first.value)
+    made = []
+    for other in others:
+        second = other.seen
+        if first.names & second.names:
+            if own != key(second.value):
+                made.append(other)
+        # A new item is not among those of the order: only what a parameter names itself must be.
+        elif _within(own, first.names, second.view) and (
+            name not in second.names or _within(key(second.value), second.names, first.view)
+        ):
+            made.append(other)
+    return made
+
+
+def _within(value: Any, names: frozenset[str], view: View) -> bool:
+    """Whether a record is of a value, as far as it says whose it is."""
+    held = [view[one] for one in names if one in view]
+    return not held or any(value in values for values in held)
 
 
 def _agreement(anchor: Found, other: Found) -> int:
     """In how many ids of further things two records agree: a variant of the same product."""
-    own = anchor.seen.names | other.seen.names
-    names = [name for name in anchor.seen.view if name.endswith("_id") and name not in own and name in other.seen.view]
-    return sum(bool(anchor.seen.view[name] & other.seen.view[name]) for name in names)
+    first, second = anchor.seen, other.seen
+    count = 0
+    for name in first.view.ids:
+        if name in second.view and name not in first.names and name not in second.names:
+            count += not first.view[name].isdisjoint(second.view[name])
+    return count
 
 
 def _putter(values: Mapping[str, Any]) -> Callable[[re.Match[str]], str]:

@@ -105,9 +105,7 @@ def core(task: AgentTask, config: RewordTasks, state: State) -> Generator[Any, l
             continue
         tools = _json([_told(tool) for tool in task.tools or []])
         texts = [" ".join(new)]
-        if (
-            goal.blueprint is None or "requests" not in goal.blueprint
-        ):  # nothing says what was asked: the old words are read too
+        if not _says_what(goal):  # nothing says what was asked: the old words are read too
             texts.append(" ".join(old))
         body = _schema("requests", _REQUESTS) if structured else {}
         answers = yield [
@@ -134,6 +132,12 @@ def core(task: AgentTask, config: RewordTasks, state: State) -> Generator[Any, l
     goal.more["reworded"] = {"refused": refused[0], "detail": refused[1][:300], "model": served_name(config.model)}
     task.goal = goal.text()
     return Made([task], {f"refused.{refused[0]}": 1})
+
+
+def _says_what(goal: Goal) -> bool:
+    """Whether the goal tells the tool of each request; one that a world made whole tells the words and values alone."""
+    requests = (goal.blueprint or {}).get("requests")
+    return requests is not None and (goal.kind == "refuse" or all("tool" in request for request in requests))
 
 
 def _lines(goal: Goal) -> list[str]:

@@ -78,7 +78,9 @@ class Scattered:
                 break
             identifier = stable_id("agent-task-candidate", self.name, str(config.seed), str(number), str(turn))
             draw = random.Random(f"{config.seed} {self.name} {number} {turn}")
-            kind, steps = mix.next(draw)
+            if (drawn := mix.next(draw, share)) is None:
+                break
+            kind, steps = drawn
             group = self.clusters[(turn + number * 7) % len(self.clusters)]
             try:
                 task = self._task(group, kind, steps, used, world_seed(config.seed, self.name, number, turn), draw)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 Scalar = str | int | float | bool
@@ -19,6 +20,14 @@ class View(dict[str, frozenset[Any]]):
 
     owners: frozenset[tuple[str, Any]] = frozenset()  # whose record it is: names and values of the ids that lead it
     _text: str | None = None
+    _ids: tuple[str, ...] | None = None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names of the ids in it."""
+        if self._ids is None:
+            self._ids = tuple(name for name in self if name.endswith("_id"))
+        return self._ids
 
     def names(self, value: str) -> bool:
         """Whether a text of several words in it holds the words of a value."""
@@ -26,7 +35,7 @@ class View(dict[str, frozenset[Any]]):
             held = {one for values in self.values() for one in values if isinstance(one, str) and " " in one}
             self._text = "\n".join(sorted(held)).casefold()
         word = value.casefold()
-        return word in self._text and re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", self._text) is not None
+        return word in self._text and whole_word(word).search(self._text) is not None
 
 
 _PLURALS = ((re.compile(r"ies$"), "y"), (re.compile(r"(ss|sh|ch|x|z)es$"), r"\1"), (re.compile(r"(?<!s)s$"), ""))
@@ -61,6 +70,12 @@ def singular(word: str) -> str:
     return word
 
 
+def noun_of(tool: str) -> str:
+    """What a tool is about, by its name: `order` of get_order_details, `` where it cannot be told."""
+    words = [word for word in tool.replace("-", "_").replace(".", "_").lower().split("_") if word]
+    return singular(words[1]) if len(words) > 1 else ""
+
+
 def seen(observation: Any, noun: str = "") -> list[Seen]:
     """The values of an observation in their order; `noun` is what the tool gives, such as `order` of get_order."""
     found: list[Seen] = []
@@ -69,6 +84,12 @@ def seen(observation: Any, noun: str = "") -> list[Seen]:
         if len(found) >= MOST:
             break
     return found
+
+
+@lru_cache(maxsize=4096)
+def whole_word(word: str) -> re.Pattern[str]:
+    """A word, or several, between borders."""
+    return re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])")
 
 
 def holds(view: View, by: Mapping[str, Any]) -> bool:

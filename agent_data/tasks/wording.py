@@ -19,7 +19,7 @@ _TELL = (
 )
 _NEXT_WRITE = ("Please also {}.", "Could you also {}?", "I also need you to {}.", "Besides that, please {}.")
 _NEXT_TELL = ("Please also tell me {}.", "I would also like to know {}.", "And let me know {}.")
-_THEN_WRITE = ("After that, please {}.", "Once that is done, {}.", "Then {}, please.")
+_THEN_WRITE = ("After that, please {}.", "Once that is done, {}.", "Then please {}.")
 _THEN_TELL = ("After that, please tell me {}.", "Once that is done, tell me {}.", "Then let me know {}.")
 _FIRST = ("First, {}.", "First, please {}.")
 _FIRST_TELL = ("First, tell me {}.", "First, please tell me {}.")
@@ -51,9 +51,9 @@ def lines(requests: Sequence[Request], ordered: bool, draw: random.Random) -> li
 
 
 def sentence(way: str, phrase: str) -> str:
-    """A phrase in a sentence. A phrase that holds sentences of its own or a question does not go into a question."""
+    """A phrase in a sentence. A phrase that holds sentences of its own or a list with semicolons does not go into a question."""
     phrase = phrase.strip().rstrip(".")
-    if re.search(r"[.!?:] ?\S* [A-Z]|\n|[\"”]$", phrase) and way.endswith("?"):
+    if re.search(r"[.!?:] ?\S* [A-Z]|[\n;]|[\"”]$", phrase) and way.endswith("?"):
         way = "Please {}."
     text = way.format(phrase)
     return re.sub(r"([.!?][\"”]|[!?])\.$", r"\1", text)

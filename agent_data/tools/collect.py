@@ -12,7 +12,7 @@ from agent_data.tools import python
 from agent_data.tools.documents import Unreadable, read_document, read_json
 from agent_data.tools.merge import merged
 from agent_data.tools.openapi.compile import is_openapi, tools_in
-from agent_data.tools.schemas import entries, is_function, returns_of
+from agent_data.tools.schemas import Other, entries, is_function, returns_of
 from agent_data.tools.simulated import described
 from agent_data.tools.specs import spec_of
 from agent_data.tools.stage import CollectTools
@@ -89,6 +89,7 @@ def of_file(file: SourceFile, config: CollectTools) -> Iterator[Found]:
 
 def _lines(file: SourceFile, data: bytes, config: CollectTools) -> Iterator[Found]:
     found = 0
+    idle: list[int] = []
     for number, line in enumerate(lines(chunks_of(data), config.max_file_bytes), 1):
         if isinstance(line, TooLong) or not line.strip():
             continue
@@ -97,9 +98,14 @@ def _lines(file: SourceFile, data: bytes, config: CollectTools) -> Iterator[Foun
         except (Unreadable, UnicodeDecodeError) as error:
             yield _failure(f"{file.name} line {number}", "not-json", str(error)[:200])
             continue
+        before = found
         for one in of_value(read.value, file.name, config, quiet=True):
             found += 1
             yield one
+        if found == before:
+            idle.append(number)
+    for number in idle if found else ():
+        yield _failure(f"{file.name} line {number}", "no-tools", "nothing in it describes a tool", "dropped")
     if not found:
         yield _failure(file.name, "no-tools", "no line describes a tool", "dropped")
 
@@ -119,7 +125,11 @@ def of_value(value: Any, source: str, config: CollectTools, quiet: bool = False)
             yield from _of_named_server(str(name), server, source, config)
         return
     found = False
+    others: list[str] = []
     for number, entry in enumerate(entries(value)):
+        if isinstance(entry, Other):
+            others.append(f"entry {number + 1}: {repr(entry.value)[:200]}")
+            continue
         found = True
         try:
             yield from _of_entry(entry, source, config)
@@ -127,6 +137,9 @@ def of_value(value: Any, source: str, config: CollectTools, quiet: bool = False)
             name = next((entry[key] for key in ("name", "Name", "API") if isinstance(entry.get(key), str)), str(number))
             detail = json.dumps({"source": source, "tool": name[:100], "why": error.detail}, ensure_ascii=False)
             yield Failure(stable_id("tool", source, name, repr(entry)), Outcome(error.rule, "dropped", detail=detail))
+    for other in others if found else ():  # each that stands among tools; a list of nothing else is one row
+        detail = f"{source}: {other} describes no tool"
+        yield Failure(stable_id("file", source, other), Outcome("no-tool", "dropped", detail=detail))
     if not found and not quiet:
         yield _failure(source, "no-tools", "nothing in it describes a tool", "dropped")
 
@@ -163,12 +176,15 @@ def _of_entry(entry: Mapping[str, Any], source: str, config: CollectTools) -> It
 def _of_named_server(name: str, server: Any, source: str, config: CollectTools) -> Iterator[Found]:
     """A server that a file names: started only where the settings allow it, for that runs the file's command."""
     if not config.start_servers:
-        why = f"{source} names it; start_servers=true lets the commands of input files be run"
+        why = f"{name}: {source} names it; start_servers=true lets the commands of input files be run"
         yield Failure(stable_id("server", source, name), Outcome("server-not-started", "dropped", detail=why))
     elif not isinstance(server, Mapping):
         yield _failure(f"server {name}", "bad-server", f"{source}: its entry is no mapping")
     else:
-        yield from of_server(name, server)
+        try:
+            yield from of_server(name, server)
+        except UsageError as error:  # a mistake in the file, not in the settings
+            yield _failure(f"server {name}", "bad-server", f"{source}: {error}")
 
 
 def of_server(name: str, server: Mapping[str, Any]) -> Iterator[Found]:

@@ -20,7 +20,7 @@ _BEST = ("mcp", "python", "openapi", "schema", "simulated")  # what can be run g
 @dataclass(frozen=True, slots=True)
 class _Held:
     spec: ToolSpec
-    shape: str  # names and types of the parameters
+    shape: str  # words of the name, names and types of the parameters
     words: frozenset[str]
 
 
@@ -28,8 +28,9 @@ def merged(specs: Sequence[ToolSpec], similarity: float) -> Iterator[ToolSpec | 
     """The tools that stay, in their order, and a Failure (merged) for each other.
 
     The same function from wherever is one (`duplicate`). Nearly the same (`near-duplicate`) are tools of different sources whose
-    parameters have the same names and types, and whose words (name, descriptions) have a Jaccard similarity of at least
-    `similarity`; of one source, two functions are meant as two. Each is held against those that stay, never against one that has
+    parameters have the same names, types and defaults, whose names are of the same words (get_user is not get_users, whatever
+    else is said of both), and whose words (name, descriptions) have a Jaccard similarity of at least `similarity`; of one
+    source, two functions are meant as two. Each is held against those that stay, never against one that has
     left. `score` is the similarity.
     """
     order = sorted(range(len(specs)), key=lambda at: _rank(specs[at]))
@@ -73,10 +74,12 @@ def _held(spec: ToolSpec) -> _Held:
     function = json.loads(spec.schema)["function"]
     texts = [function["name"], function.get("description") or ""]
     texts += [str(one.get("description", "")) for one in _within(function["parameters"])]
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", " ".join(texts)).lower()
-    return _Held(
-        spec, json.dumps(_shape(function["parameters"]), sort_keys=True), frozenset(re.findall(r"[^\W_]+", text))
-    )
+    shape = json.dumps([sorted(_words(function["name"])), _shape(function["parameters"])], sort_keys=True)
+    return _Held(spec, shape, frozenset(_words(" ".join(texts))))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[^\W_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).lower())
 
 
 def _within(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
@@ -95,7 +98,7 @@ def _shape(schema: Any) -> Any:
         return schema
     out: dict[str, Any] = {}
     for name, value in schema.items():
-        if name in ("description", "title", "examples", "default", "deprecated", "format"):
+        if name in ("description", "title", "examples", "deprecated", "format"):
             continue
         if name in ("properties", "$defs", "patternProperties") and isinstance(value, Mapping):
             out[name] = {key: _shape(one) for key, one in value.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 _PARAMETERS = ("parameters", "input_schema", "inputSchema", "parametersJsonSchema")
@@ -10,13 +11,26 @@ _LISTS = ("tools", "functions", "function", "functionDeclarations", "function_de
 DEEPEST = 5
 
 
-def entries(value: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """What a value describes: functions, documents and tools in words, each as it stands there; nothing of anything else."""
+@dataclass(frozen=True, slots=True)
+class Other:
+    """What stands in a list, and describes nothing."""
+
+    value: Any
+
+
+def entries(value: Any, depth: int = 0) -> Iterator[Mapping[str, Any] | Other]:
+    """What a value describes: functions, documents and tools in words, each as it stands there; of lists also what describes
+    nothing."""
     if depth > DEEPEST:
         return
     if isinstance(value, list):
         for one in value:
-            yield from entries(one, depth + 1)
+            found = False
+            for entry in entries(one, depth + 1):
+                found = True
+                yield entry
+            if not found:
+                yield Other(one)
     elif isinstance(value, Mapping):
         if is_function(value) or is_words(value):
             yield value

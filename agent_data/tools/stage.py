@@ -35,8 +35,8 @@ class CollectTools(StageConfig):
     )  # fmt: skip
     license: str | None = Field(None, description="licence of tools from files; a document's own counts before it")
     similarity: float = Field(
-        0.9, gt=0, le=1, description="Jaccard similarity of words (0-1) from which tools of different sources with the same "
-        "parameters are one; 1: only equal ones are"
+        0.9, gt=0, le=1, description="Jaccard similarity of words (0-1) from which tools of different sources with names of the "
+        "same words and the same parameters are one; 1: only equal ones are"
     )  # fmt: skip
     max_file_bytes: int = Field(32 << 20, ge=1, description="bytes; a larger file is errored")
     max_tools: int = Field(200_000, ge=1, description="tools, at most; more is refused")

@@ -67,7 +67,7 @@ class Server:
             for place, call in enumerate(choice.tool_calls)
         ]
         said = Message("assistant", text or ("" if not calls else None), reasoning, calls or None)
-        wrong = next(filter(None, map(_wrong, calls)), None)
+        wrong = next(filter(None, map(wrong_call, calls)), None)
         if wrong is None and (found := _TAGS.search(text)):
             wrong = f"{found.group()} in the text, which the server could not read as a call"
         return Said(said, wrong)
@@ -189,8 +189,8 @@ def _found(found: Calls, text: str, reasoning: str | None, number: int) -> Said:
     if wrong is not None:
         return Said(Message("assistant", text, reasoning), wrong)
     calls = [ToolCall(f"call_{number + place}", call.name, call.arguments) for place, call in enumerate(found.calls)]
-    if wrong := next(filter(None, map(_wrong, calls)), None):
-        return Said(Message("assistant", text, reasoning), wrong)
+    if broken := next(filter(None, map(wrong_call, calls)), None):
+        return Said(Message("assistant", text, reasoning), broken)
     content = found.text.strip()
     return Said(Message("assistant", content or (None if calls else ""), reasoning, calls or None))
 
@@ -200,7 +200,7 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _wrong(call: ToolCall) -> str | None:
+def wrong_call(call: ToolCall) -> str | None:
     """What is wrong with a call, so that nobody can make it or keep it."""
     from arcmill.chat import ChatError
     from arcmill.chat.messages import arguments_of
@@ -209,9 +209,10 @@ def _wrong(call: ToolCall) -> str | None:
         return "a call without a name"
     try:
         held = arguments_of(call)
-        json.dumps([call.name, held], ensure_ascii=False).encode()
+        if "\\u" in call.arguments or not call.arguments.isascii():
+            json.dumps(held, ensure_ascii=False).encode()  # an escaped half of a surrogate pair is text of no encoding
     except ChatError as error:
         return error.detail
-    except UnicodeEncodeError:  # escaped in the JSON: text that no file can hold
-        return f"the arguments of {call.name!r:.60} hold half a surrogate pair"
+    except ValueError as error:
+        return f"the arguments of {call.name!r:.60} are no JSON ({error})"
     return None

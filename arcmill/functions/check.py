@@ -18,6 +18,8 @@ MOST_MISTAKES = 20  # that are told of one call
 MOST_CHARACTERS = 300  # of each
 MOST_PARTS = 200_000  # values in the arguments of one call
 MOST_WORK = 5_000_000  # steps of a validator, at worst, for one call
+MOST_SCANS = 30_000_000  # members of enums, and required names, that it may go through besides; about 2 s
+MANY_SCANS = 200_000  # from which on only the first mistake is told: the library makes all of them before it gives one
 
 
 def checker(parameters: Mapping[str, Any]) -> Checker:
@@ -62,17 +64,24 @@ def _compiled(parameters: dict[str, Any]) -> Checker:
             return [f"arguments: more than {MOST_PARTS} values, or nested deeper than {DEEPEST}"]
         if price.of(nodes, depth) > MOST_WORK:
             return ["arguments: too large or too deep for a schema of so many alternatives"]
+        if (scans := price.scans(nodes, depth)) > MOST_SCANS:
+            return ["arguments: too large for a schema of such long enums or lists of required names"]
         try:
             if made.is_valid(arguments):
                 return []
-            return [
-                f"{'.'.join(map(str, error.instance_path)) or 'arguments'}: {error.message}"[:MOST_CHARACTERS]
-                for error in islice(made.iter_errors(arguments), MOST_MISTAKES)
-            ]
+            if scans > MANY_SCANS:
+                made.validate(arguments)
+            return [_told(error) for error in islice(made.iter_errors(arguments), MOST_MISTAKES)]
+        except jsonschema_rs.ValidationError as error:
+            return [_told(error)]
         except (ValueError, TypeError, RecursionError) as error:  # half surrogate pairs, what JSON cannot hold
             return [f"arguments: cannot be read as JSON ({error})"[:MOST_CHARACTERS]]
 
     return check
+
+
+def _told(error: Any) -> str:
+    return f"{'.'.join(map(str, error.instance_path)) or 'arguments'}: {error.message}"[:MOST_CHARACTERS]
 
 
 def _refuse(uri: str) -> NoReturn:

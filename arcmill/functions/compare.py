@@ -108,14 +108,16 @@ def _matched(
 
 
 class _Comparison:
-    def __init__(self, definitions: Mapping[str, Any], loose: bool) -> None:
+    def __init__(self, definitions: Mapping[str, Any], loose: bool, brief: bool = False) -> None:
+        """`brief`: whether two values differ is all that is asked, so the first difference is the last."""
         self.definitions, self.loose = definitions, loose
+        self.most = 1 if brief else MOST_DIFFERENCES
         self.found: list[Difference] = []
         self.pairs = 0
 
     def values(self, expected: Any, given: Any, schemas: list[Any], where: str, depth: int) -> None:
         """Compare two values about which `schemas` speak."""
-        if len(self.found) >= MOST_DIFFERENCES:
+        if len(self.found) >= self.most:
             return
         if depth > DEEPEST:
             self.say(where, "value", expected, given)
@@ -134,7 +136,7 @@ class _Comparison:
             self.say(where, "value", expected, given)
 
     def say(self, where: str, kind: str, expected: Any, given: Any) -> None:
-        if len(self.found) < MOST_DIFFERENCES:
+        if len(self.found) < self.most:
             self.found.append(Difference(where, kind, expected, given))
 
     def flat(self, schemas: list[Any]) -> list[dict[str, Any]]:
@@ -178,7 +180,9 @@ class _Comparison:
         before = len(self.found)
         for at, (one, other) in enumerate(zip(expected, given, strict=True)):
             self.values(one, other, _of_item(at, about), f"{where}[{at}]", depth + 1)
-        if len(self.found) > before and self.pairs < MOST_PAIRS and self.matched(expected, given, about, depth):
+        # Another order is a difference, too: who asks for no more need not know, or nested lists would take for ever.
+        told = self.most > 1 and len(self.found) > before
+        if told and self.pairs < MOST_PAIRS and self.matched(expected, given, about, depth):
             del self.found[before:]
             self.say(where, "order", list(expected), list(given))
 
@@ -205,7 +209,7 @@ class _Comparison:
         return True
 
     def equal(self, expected: Any, given: Any, schemas: list[Any], depth: int) -> bool:
-        other = _Comparison(self.definitions, self.loose)
+        other = _Comparison(self.definitions, self.loose, brief=True)
         other.pairs = self.pairs
         other.values(expected, given, schemas, "", depth + 1)
         self.pairs = other.pairs

@@ -12,15 +12,21 @@ _MOST = 1 << 40  # as good as endless
 
 
 class Cost(NamedTuple):
-    """`weight`: how often one place of a value may be looked at; in rings of references it grows by `ring` a level."""
+    """`weight`: how often one place of a value may be looked at; in rings of references it grows by `ring` a level. `scan`: how
+    many members of an enum, or required names, one look goes through at most."""
 
     weight: int
     ring: int
+    scan: int
 
     def of(self, nodes: int, depth: int) -> int:
         """Steps for a value of so many parts, so deep, at worst."""
         grown: int = min(self.ring**depth, _MOST)
         return nodes * self.weight * grown
+
+    def scans(self, nodes: int, depth: int) -> int:
+        """Members of lists in the schema that are held against such a value, at worst."""
+        return self.of(nodes, depth) * self.scan
 
 
 def cost(schema: Mapping[str, Any]) -> Cost:
@@ -39,7 +45,32 @@ def cost(schema: Mapping[str, Any]) -> Cost:
             ring = max(ring, *within.values()) if within else ring
         for name in group:
             weights[name] = min(weight, _MOST)
-    return Cost(weights["#"], ring)
+    return Cost(weights["#"], ring, max(_scan(one) for one in schemas.values()))
+
+
+def _scan(schema: Mapping[str, Any]) -> int:
+    """The longest list that a validator goes through member by member, within one schema."""
+    most, waiting = 1, [schema]
+    while waiting:
+        one = waiting.pop()
+        lists = [len(one.get("required", ())), *(len(names) for names in one.get("dependentRequired", {}).values())]
+        most = max(most, sum(lists), _values(one.get("enum", [])), _values(one.get("const")))
+        waiting.extend(part for _, _, part in parts(one))
+    return most
+
+
+def _values(held: Any) -> int:
+    """How many values a value is made of; what is in collections costs the more to compare."""
+    found, waiting = 0, [held]
+    while waiting:
+        one = waiting.pop()
+        found += 1
+        if isinstance(one, Mapping):
+            found += 8
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return found
 
 
 def _places(

@@ -18,5 +18,5 @@ def environment() -> DataEnvironment:
     changes = [function.__name__ for function in FUNCTIONS if getattr(function, "writes", False)]
     return DataEnvironment(
         load, FUNCTIONS, policy=(Path(__file__).parent / "policy.md").read_text(encoding="utf-8"), hints=HINTS,
-        breaches=(unconfirmed(changes), *BREACHES), confirm=changes, session=("session",), code=[Path(__file__).parent],
+        breaches=(unconfirmed(changes), *BREACHES), confirm=changes, session=("session",), lazy=("customers", "orders", "products"), code=[Path(__file__).parent],
     )  # fmt: skip

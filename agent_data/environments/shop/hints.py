@@ -7,7 +7,7 @@ from datetime import date
 from random import Random
 from typing import Any
 
-from agent_data.environments.hints import Hints, Person
+from agent_data.environments.hints import Hints, Person, Ready
 from agent_data.environments.names import CITIES, STREETS
 from agent_data.environments.shop.world import RETURN_DAYS, TODAY
 
@@ -59,7 +59,7 @@ ASKS = {
     ),
     "change_order_item": (
         "replace {item_id} in order {order_id} by {new_item_id}",
-        "change order {order_id}: I would like {new_item_id} in the place of {item_id}",
+        "change order {order_id} so that it has {new_item_id} in the place of {item_id}",
     ),
     "change_order_payment": ("pay order {order_id} with {payment_method_id} instead",),
     "change_order_shipping": ("change the shipping of order {order_id} to {shipping}",),
@@ -96,13 +96,13 @@ DESCRIBED = {
 
 TOLD = {
     "get_product.lowest_price": ("the lowest price of {product_id}",),
-    "get_product.category": ("in which category {product_id} is",),
+    "get_product.category": ("the category of {product_id}",),
     "get_order.total": ("what order {order_id} cost in all",),
     "get_order.placed": ("on which day order {order_id} was placed",),
     "get_order.status": ("what the status of order {order_id} is",),
     "get_order.delivered": ("on which day order {order_id} was delivered",),
     "get_order.shipping": ("which kind of shipping order {order_id} has",),
-    "get_order.address.street": ("to which street order {order_id} goes or went",),
+    "get_order.address.street": ("the street that order {order_id} is sent to",),
     "track_parcel.tracking": ("the tracking number of order {order_id}",),
     "track_parcel.delivery_date": ("the delivery date of order {order_id}",),
     "get_customer.address.street": ("which street my account has",),
@@ -181,7 +181,7 @@ def _refund_elsewhere(state: State, draw: Random, person: Person | None) -> Forb
         return None
     item = draw.choice(order["items"])
     return (
-        f"I want to return the {item['name']} from order {order['order_id']} because it is damaged. The refund has to go to my "
+        f"I want to return the {item['name']} from order {order['order_id']}: it arrived damaged. The refund has to go to my "
         f"{draw.choice(others)['label']} and nowhere else.",
         "a refund goes to the payment method of the order or to the customer's gift card",
     )
@@ -243,7 +243,89 @@ def _too_many(state: State, draw: Random, person: Person | None) -> Forbidden:
     )
 
 
+def _lowest(product: State) -> float:
+    return float(min(variant["price"] for variant in product["variants"].values()))
+
+
+def _money(value: float) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((f"{value:.2f}", str(value))))
+
+
+def _price(state: State, draw: Random, person: Person | None) -> Ready:
+    product = draw.choice(list(state["products"].values()))
+    name = product["name"]
+    ask = draw.choice(
+        ("the lowest price of the {}", "what the {} costs at least", "from which price on you sell the {}")
+    )
+    return Ready(
+        f"tell me {ask.format(name)}", (("search_products", {"query": name}),),
+        (("lowest price", _money(_lowest(product))),), {"query": name},
+    )  # fmt: skip
+
+
+def _variants(state: State, draw: Random, person: Person | None) -> Ready:
+    product = draw.choice(list(state["products"].values()))
+    name, count = product["name"], len(product["variants"])
+    ask = draw.choice(("in how many variants you sell the {}", "how many variants of the {} there are"))
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    return Ready(
+        f"tell me {ask.format(name)}", (("search_products", {"query": name}),),
+        (("variants", (str(count), *words[count : count + 1])),), {"query": name},
+    )  # fmt: skip
+
+
+def _category(state: State, draw: Random, person: Person | None) -> Ready:
+    product = draw.choice(list(state["products"].values()))
+    name = product["name"]
+    return Ready(
+        f"tell me in which category of goods I find the {name}", (("search_products", {"query": name}),),
+        (("category", (product["category"],)),), {"query": name},
+    )  # fmt: skip
+
+
+def _of_category(state: State, draw: Random) -> tuple[str, list[State]]:
+    category = draw.choice(sorted({product["category"] for product in state["products"].values()}))
+    held = [product for product in state["products"].values() if product["category"] == category]
+    return category, sorted(held, key=_lowest)
+
+
+def _cheapest(state: State, draw: Random, person: Person | None) -> Ready | None:
+    category, held = _of_category(state, draw)
+    if len(held) > 1 and _lowest(held[0]) == _lowest(held[1]):
+        return None
+    ask = draw.choice(
+        ("which product of the category {} is the cheapest", "what your cheapest product in the category {} is")
+    )
+    return Ready(
+        f"tell me {ask.format(category)}, and its lowest price", (("search_products", {"category": category}),),
+        (("name", (held[0]["name"],)), ("lowest price", _money(_lowest(held[0])))), {"category": category},
+    )  # fmt: skip
+
+
+def _within(state: State, draw: Random, person: Person | None) -> Ready | None:
+    """What of a category can be had for a sum: one product, or two."""
+    category, held = _of_category(state, draw)
+    count = draw.randint(1, min(2, len(held)))
+    low = _lowest(held[count - 1])
+    high = _lowest(held[count]) if count < len(held) else low + 20
+    sums = [one for one in range(int(low) + 1, int(high) + 1) if low <= one < high]
+    if not sums:
+        return None
+    most = draw.choice(sums)
+    ask = draw.choice(
+        (
+            "all products of the category {} that I can have for {} or less",
+            "which products in the category {} begin at {} or less",
+        )
+    )
+    return Ready(
+        f"tell me {ask.format(category, most)}", (("search_products", {"category": category, "max_price": most}),),
+        tuple(("name", (product["name"],)) for product in held[:count]), {"category": category, "max_price": most},
+    )  # fmt: skip
+
+
 HINTS = Hints(
     people, VALUES, ASKS, DESCRIBED, TOLD,
     (_cancel_late, _address_late, _return_late, _refund_elsewhere, _somebody_else, _discount, _other_email, _too_many),
+    single=(_price, _variants, _category, _cheapest, _within),
 )  # fmt: skip

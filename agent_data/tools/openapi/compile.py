@@ -61,6 +61,7 @@ class _Document:
         self.document, self.source, self.license, self.old = document, source, license, old
         self.pointers = Pointers(document)
         self.names: dict[str, int] = {}
+        self.taken: set[str] = set()
 
     def path(self, path: str, item: Any) -> Iterator[ToolSpec | Failure]:
         if path.startswith("x-"):
@@ -134,10 +135,12 @@ class _Document:
             notes.append(f"no-operation-id: {method.upper()} {path[:100]}")
         name = name or method
         self.names[name] = number = self.names.get(name, 0) + 1
-        if number > 1:
+        if name in self.taken:
             notes.append(f"duplicate-operation-id: {name}")
-            name = f"{name[:60]}_{number}"
-            self.names[name] = self.names.get(name, 0) + 1
+            base, number = name[:58], max(number, 2)
+            while (name := f"{base}_{number}") in self.taken:
+                number += 1
+        self.taken.add(name)
         return name
 
     def _server(self, item: Mapping[str, Any], operation: Mapping[str, Any]) -> str:

@@ -74,3 +74,27 @@ def test_the_same_changes_end_alike_with_and_without_records() -> None:
         assert ends.setdefault(one, other) == other
     assert len(set(ends.values())) == len(ends) > 5
     assert state_hash(lazy.begin(1).state()) != state_hash(lazy.begin(2).state())  # type: ignore[union-attr]
+
+
+def test_lazy_records_are_told_in_full_and_hashed_alike() -> None:
+    def load(seed: int) -> dict[str, Any]:
+        return {"z": 1, "things": {f"T{n}": {"b": n, "a": [n, 0.5]} for n in range(5)}, "session": {}}
+
+    def look(data: dict[str, Any], key: str) -> Any:
+        return data["things"][key]
+
+    def change(data: dict[str, Any], key: str, value: int) -> Any:
+        data["session"]["who"] = key
+        data["things"].setdefault(key, {})["b"] = value
+        return data["things"].pop("T4", None)
+
+    plain = DataEnvironment(load, [look, change], session=("session",)).begin(3)
+    lazy = DataEnvironment(load, [look, change], session=("session",), lazy=["things"]).begin(3)
+    for name, arguments in [
+        ("look", {"key": "T1"}), ("change", {"key": "T2", "value": 7}), ("change", {"key": "new", "value": 2**70}),
+        ("change", {"key": "new", "value": 1}), ("look", {"key": "T0"}),
+    ]:  # fmt: skip
+        assert lazy.call(name, arguments) == plain.call(name, arguments)
+        assert lazy.state() == plain.state() and type(lazy.state()["things"]) is dict
+        assert (lazy.digest() or state_hash(lazy.state())) == state_hash(plain.state())
+    assert lazy.digest() is not None and plain.digest() is None

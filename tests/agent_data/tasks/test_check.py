@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent_data.tasks.check import forms, said, stands
+from agent_data.tasks.imperative import imperative
 from agent_data.tasks.views import holds, seen, singular
 
 
@@ -47,3 +48,18 @@ def test_each_record_has_its_own_view() -> None:
     )
     assert holds(next(iter(seen({"contents": "1 x Kelp lamp"}))).view, {"name": "Kelp lamp"})
     assert not holds(next(iter(seen({"id": "card-3162"}))).view, {"kind": "card"})
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("Returns a list of pets", "return a list of pets"), ("Logs out the user", "log out the user"), ("Searches pets", "search pets"),
+        ("Applies a code", "apply a code"), ("Send a lift to a floor", "send a lift to a floor"), ("Standard (no style)", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_description_is_asked_as_people_ask(words: str, asked: str | None) -> None:
+    assert imperative(words) == asked
+
+
+def test_the_parts_of_an_object_are_told_apart() -> None:
+    assert said({"ip_address": "harbour", "ports": [80, 81]}) == "ip address harbour, ports 80 and 81"

@@ -149,3 +149,31 @@ def test_tasks_of_others_are_left_and_broken_ones_errored() -> None:
     assert made.tallies == {"left": 1} and made.rows == [answer]
     _, errored = drive(AgentTask("b", "Who?", "x", "multi", [], "{"))
     assert isinstance(errored, Outcome) and (errored.rule, errored.outcome) == ("not-a-task", "errored")
+
+
+def test_a_task_that_a_world_made_whole_is_reworded_by_reading_both() -> None:
+    lines = ["Please tell me the lowest price of the Fernhollow kettle."]
+    whole = {
+        "user": None, "more": {"lines": lines}, "calls": [{"name": "get_book", "arguments": {"book_id": "Fernhollow kettle"}}],
+        "blueprint": {"requests": [{"text": lines[0], "given": {"query": "Fernhollow kettle"}}], "origin": "world"},
+    }  # fmt: skip
+    new = {"lines": ["What does the Fernhollow kettle cost at least?"]}
+    one, two = {"requests": [READ[1]]}, {"requests": [READ[0], READ[1]]}
+    (made,) = drive(task(**whole), new, one, one)[1].rows
+    assert made.instruction == new["lines"][0] and read_goal(made.goal).wording == "model"
+    assert drive(task(**whole), new, two, one, on_refusal="drop")[1].rule == "request-added"
+    assert drive(task(**whole), {"lines": ["What does the kettle cost?"]}, on_refusal="drop")[1].rule == "value-lost"
+    assert drive(task(**whole), {"lines": [lines[0] + " E39?"]}, on_refusal="drop")[1].rule == "gives-away"
+
+
+def test_what_a_shop_makes_whole_has_lines_to_reword() -> None:
+    from agent_data.environments.catalogue import opened
+    from agent_data.tasks.make import Maker
+    from agent_data.tasks.stage import SynthTasks, core
+
+    config = SynthTasks(environment=["shop"], count=4, steps={"single": 1.0}, kinds={"done": 1.0})
+    rows = list(core("0 4 shop", config, {"shop": Maker(config, opened("shop", {}))}))
+    tasks = [row for row in rows if isinstance(row, AgentTask)]
+    assert tasks and all(
+        " ".join(read_goal(row.goal).more["lines"]).lower() in row.instruction.lower() for row in tasks
+    )

@@ -210,3 +210,50 @@ def test_near_duplicates_of_one_source_are_two(tmp_path: Path) -> None:
     write(tmp_path / "c.json", [{**two, "name": "weather_get_now"}])
     assert len(rows(collect(tmp_path / "two", tmp_path / "b.json", tmp_path / "c.json"))) == 1
     assert len(rows(collect(tmp_path / "three", tmp_path / "b.json", tmp_path / "c.json", similarity=1))) == 2
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("get_user", "get_users"), ("create_user", "deleteUser"), ("lock", "unlock"), ("get_v1", "get_v2")],
+)
+def test_tools_of_other_names_are_two_however_much_is_said_of_both(tmp_path: Path, one: str, other: str) -> None:
+    said = " ".join(f"word{n}" for n in range(60))
+    for file, name in (("a", one), ("b", other)):
+        write(tmp_path / f"{file}.json", [{**WEATHER, "name": name, "description": said}])
+    assert set(rows(collect(tmp_path / "out", tmp_path / "a.json", tmp_path / "b.json"))) == {one, other}
+
+
+def test_tools_of_other_defaults_are_two(tmp_path: Path) -> None:
+    for unit in ("celsius", "kelvin"):
+        schema = {"type": "object", "properties": {"unit": {"type": "string", "default": unit}}}
+        write(tmp_path / f"{unit}.json", [{"name": "heat", "description": "How warm it is.", "parameters": schema}])
+    assert ledger(collect(tmp_path / "out", tmp_path / "celsius.json", tmp_path / "kelvin.json")) == []
+
+
+def test_what_stands_among_tools_and_is_none_is_told(tmp_path: Path) -> None:
+    among = write(tmp_path / "a.json", {"tools": [WEATHER, {"type": "web_search"}, {"name": "bare"}, 7]})  # type: ignore[arg-type]
+    made = collect(tmp_path / "one", among)
+    assert set(rows(made)) == {"get_weather"} and ledger(made) == [("dropped", "no-tool")] * 3
+    told = [row["detail"] for batch in made.ledger() for row in batch.to_pylist()]
+    assert sum("web_search" in one for one in told) == 1 and all("a.json" in one for one in told)
+    lines = write(tmp_path / "b.jsonl", {**WEATHER, "name": "ok"}, {"foo": 1}, "[]", "42")
+    assert ledger(collect(tmp_path / "two", lines)) == [("dropped", "no-tools")] * 3
+    assert ledger(collect(tmp_path / "none", write(tmp_path / "c.json", [{"foo": 1}, 2]))) == [("dropped", "no-tools")]
+
+
+def test_a_wrong_server_of_a_file_ends_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_TOKEN", raising=False)
+    servers = {
+        "wrong": {"command": "x", "wat": 1},
+        "poor": {"command": "x", "env": {"T": "${NO_SUCH_TOKEN}"}},
+        "none": 5,
+    }
+    file = write(tmp_path / "clients.json", {"mcpServers": servers})
+    tools = write(tmp_path / "tools.json", [WEATHER])
+    made = collect(tmp_path / "out", file, tools, start_servers=True)
+    assert set(rows(made)) == {"get_weather"} and ledger(made) == [("errored", "bad-server")] * 3
+    with pytest.raises(UsageError, match="wat"):
+        collect(tmp_path / "own", servers={"wrong": {"command": "x", "wat": 1}})
+    waiting = collect(tmp_path / "not", file)
+    told = [row["detail"] for batch in waiting.ledger() for row in batch.to_pylist()]
+    assert all(any(name in one for one in told) for name in servers)

@@ -152,6 +152,10 @@ def test_names_that_stand_twice_are_told_apart() -> None:
     given["paths"]["/b"] = {"get": {"operationId": "a"}}
     names = [(one.name, one.lint) for one in tools_in(given, "x") if isinstance(one, ToolSpec)]
     assert [name for name, _ in names] == ["a", "a_2"] and "duplicate-operation-id: a" in (names[1][1] or ())
+    for order in (["a_2", "a", "a"], ["a", "a", "a_2", "a_2"], ["b" * 70, "b" * 64, "b" * 60 + "_2"]):
+        given["paths"] = {f"/{number}": {"get": {"operationId": one}} for number, one in enumerate(order)}
+        found = [one.name for one in tools_in(given, "x") if isinstance(one, ToolSpec)]
+        assert len(set(found)) == len(order) and all(len(name) <= 64 for name in found)
 
 
 @pytest.mark.parametrize(

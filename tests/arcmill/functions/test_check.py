@@ -71,3 +71,29 @@ def test_a_plain_tree_may_be_deep() -> None:
         checker({"type": "object", "properties": {"a": {"$ref": "#/$defs/t"}}, "$defs": {"t": tree}})({"a": value})
         == []
     )
+
+
+def _of_items(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {"a": {"type": "array", "items": items}}}
+
+
+@pytest.mark.parametrize(
+    ("items", "value"),
+    [
+        ({"enum": list(range(20_000))}, -1), ({"enum": [{"k": n} for n in range(5_000)]}, {"k": -1}),
+        ({"type": "object", "required": [f"k{n}" for n in range(20_000)]}, {}),
+        ({"type": "object", "propertyNames": {"enum": [f"k{n}" for n in range(20_000)]}}, {"k": 1}),
+    ],
+)  # fmt: skip
+def test_long_lists_of_a_schema_held_against_many_values_are_refused(items: dict[str, Any], value: Any) -> None:
+    check = checker(_of_items(items))
+    assert check({"a": [value] * 20_000}) == [
+        "arguments: too large for a schema of such long enums or lists of required names"
+    ]
+    assert len(check({"a": [value] * 100})) <= 1, "all mistakes of so many are not made, where one is told"
+
+
+def test_long_enums_take_large_arguments() -> None:
+    check = checker(_of_items({"enum": [f"k{n}" for n in range(500)]}))
+    assert check({"a": ["k499"] * 10_000}) == []
+    assert check({"a": ["k499"] * 10_000 + ["x"]})[0].startswith("a.10000: ")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from arcmill.functions.compare import compare, compare_calls
+from arcmill.functions.compare import _Comparison, compare, compare_calls
 
 SCHEMA = {
     "type": "object",
@@ -71,5 +71,12 @@ def test_large_and_deep_values_end() -> None:
     for _ in range(500):
         deep = [deep]
     assert compare({"list": deep}, {"list": deep}, SCHEMA)[0].kind == "value", "not looked into that far"
+    once: Any = 1
+    again: Any = 2
+    for _ in range(40):
+        once, again = [once], [again]
+    comparison = _Comparison({}, False)
+    comparison.values(once, again, [], "", 0)
+    assert comparison.found and comparison.pairs < 1000, "each level is held against its like once"
     big = list(range(600))
     assert compare({"tags": [0, *big]}, {"tags": [*big, 1]}, SCHEMA)
