@@ -30,7 +30,9 @@ _REQUESTS = {
     "type": "object", "additionalProperties": False, "required": ["requests"],
     "properties": {"requests": {"type": "array", "items": {
         "type": "object", "additionalProperties": False, "required": ["tool", "values"],
-        "properties": {"tool": {"type": ["string", "null"]}, "values": {"type": "array", "items": {"type": "string"}}},
+        "properties": {
+            "tool": {"type": ["string", "null"]}, "values": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
     }}},
 }  # fmt: skip
 _MARKED = re.compile(r"[\w@.+'’:/-]*\d[\w@.+'’:/-]*|\S+@\S+")  # what holds a digit, and addresses
@@ -214,11 +216,17 @@ def _read_back(goal: Goal, read: list[Any], before: list[Any] | None) -> tuple[s
     expected = (goal.blueprint or {}).get("requests", [])
     writes = {request["tool"] for request in expected if request["kind"] == "write"}
     for request in expected:
-        values = [value for _, value in leaves(request["given"])]
+        given = [(name, [held for _, held in leaves(value)]) for name, value in request["given"].items()]
 
-        def same(item: Any, request: Any = request, values: Any = values) -> bool:
-            fits = item["tool"] == request["tool"] if request["kind"] == "write" else item["tool"] not in writes
-            return fits and all(stands(value, " ; ".join(item["values"])) for value in values)
+        def same(item: Any, request: Any = request, given: Any = given) -> bool:
+            # Of a write each value in its own part: whom to forward to is not whose mail it is. What is told may be
+            # read of another tool, whose parameters have other names.
+            if request["kind"] == "write":
+                return item["tool"] == request["tool"] and all(
+                    stands(value, item["values"].get(name, "")) for name, values in given for value in values
+                )
+            text = " ; ".join(item["values"].values())
+            return item["tool"] not in writes and all(stands(value, text) for _, values in given for value in values)
 
         found = next((item for item in left if same(item)), None)
         if found is None:
@@ -257,11 +265,14 @@ def _requests(text: str) -> list[Any] | None:
         if isinstance(found, list) and all(
             isinstance(one, dict)
             and (one.get("tool") is None or isinstance(one["tool"], str))
-            and isinstance(one.get("values"), list)
+            and isinstance(one.get("values"), dict)
             for one in found
         ):
             return [
-                {"tool": one.get("tool"), "values": [value if isinstance(value, str) else _json(value) for value in one["values"]]}
+                {
+                    "tool": one.get("tool"),
+                    "values": {name: value if isinstance(value, str) else _json(value) for name, value in one["values"].items()},
+                }
                 for one in found
             ]  # fmt: skip
     return None

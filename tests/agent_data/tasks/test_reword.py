@@ -25,7 +25,8 @@ NEW = [
     "Could I keep Night Trains for another 6 days?",
     "Where do I find Kelp, I mean the shelf?",
 ]
-READ = [{"tool": "renew_loan", "values": ["Night Trains", "6"]}, {"tool": "get_book", "values": ["Kelp"]}]
+RENEWED = {"loan_id": "the loan of Night Trains", "days": "another 6 days"}
+READ = [{"tool": "renew_loan", "values": RENEWED}, {"tool": "get_book", "values": {"title": "Kelp"}}]
 
 
 def task(**changes: Any) -> AgentTask:
@@ -112,9 +113,12 @@ def test_new_words_that_ask_the_same_are_kept() -> None:
         ([{"lines": [NEW[0], NEW[1] + " Until May 20.", NEW[2]]}], "value-added"),
         ([{"lines": NEW}, "no"], "not-parsed"),
         ([{"lines": NEW}, {"requests": READ[:1]}], "request-lost"),
-        ([{"lines": NEW}, {"requests": [*READ, {"tool": "hold_book", "values": []}]}], "request-added"),
-        ([{"lines": NEW}, {"requests": [{"tool": "send_home", "values": ["Night Trains", "6"]}, READ[1]]}], "request-lost"),
-        ([{"lines": NEW}, {"requests": [{"tool": "renew_loan", "values": ["6"]}, READ[1]]}], "request-lost"),
+        ([{"lines": NEW}, {"requests": [*READ, {"tool": "hold_book", "values": {}}]}], "request-added"),
+        ([{"lines": NEW}, {"requests": [{"tool": "send_home", "values": RENEWED}, READ[1]]}], "request-lost"),
+        ([{"lines": NEW}, {"requests": [{"tool": "renew_loan", "values": {"days": "6"}}, READ[1]]}], "request-lost"),
+        ([{"lines": NEW}, {"requests": [{"tool": "renew_loan", "values": {"loan_id": "6", "days": "Night Trains"}}, READ[1]]}],
+         "request-lost"),  # each value in its own part
+        ([{"lines": NEW}, {"requests": [{"tool": "renew_loan", "values": ["Night Trains", "6"]}, READ[1]]}], "not-parsed"),
     ],
 )  # fmt: skip
 def test_anything_else_is_refused(replies: list[Any], rule: str) -> None:
@@ -130,7 +134,7 @@ def test_anything_else_is_refused(replies: list[Any], rule: str) -> None:
 def test_what_must_be_refused_stays_so() -> None:
     refusal = {"calls": [], "tell": [], "user": None, "kind": "refuse", "more": {"lines": [LINES[1]]}}
     withheld = task(**refusal, refuse={"why": "no-tool", "rule": "withheld: renew_loan"})
-    _, made = drive(withheld, {"lines": [NEW[1]]}, {"requests": [{"tool": None, "values": ["Night Trains"]}]})
+    _, made = drive(withheld, {"lines": [NEW[1]]}, {"requests": [{"tool": None, "values": {"loan": "Night Trains"}}]})
     assert made.tallies == {"reworded": 1}
     _, made = drive(withheld, {"lines": [NEW[1]]}, {"requests": READ[:1]}, on_refusal="drop")
     assert made.rule == "tool-fits"
