@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +39,19 @@ def prepare(arm: Arm, folder: Path, vocabulary: Vocabulary, most_tokens: int) ->
     facts = {"key": key, "record": arm.record, "rows": arm.rows, **made(arm, folder, vocabulary, most_tokens)}
     if not facts["tokens"]:
         raise InputError(f"arm {arm.name}: no tokens to train on")
+    facts["digest"] = _digest(folder)
     (folder / FACTS).write_text(json.dumps(facts, indent=1))
     return facts
+
+
+def _digest(folder: Path) -> str:
+    """SHA-256 of all that a training reads."""
+    found = sha256()
+    for name in (TOKENS, MASK, STARTS, KEYS):
+        if (folder / name).exists():
+            with (folder / name).open("rb") as stream:
+                found.update(file_digest(stream, "sha256").digest())
+    return found.hexdigest()
 
 
 def _standing(folder: Path, key: str) -> dict[str, Any] | None:

@@ -26,8 +26,8 @@ class Scale(NamedTuple):
 
 # tiny: tests and controls. small: minutes on one core. 50m and 150m: a GPU.
 SCALES: dict[Size, Scale] = {
-    "tiny": Scale(2, 64, 2, 1024, 128, 1024, 5e-3),
-    "small": Scale(4, 192, 4, 4096, 256, 2048, 3e-3),
+    "tiny": Scale(2, 64, 1, 1024, 128, 1024, 5e-3),
+    "small": Scale(4, 192, 3, 4096, 256, 2048, 3e-3),
     "50m": Scale(12, 512, 8, 16384, 1024, 65536, 1.5e-3),
     "150m": Scale(16, 768, 12, 32768, 1024, 131072, 8e-4),
 }

@@ -34,7 +34,7 @@ class Place:
     def key(self) -> str:
         """Stands for all that decides the weights."""
         facts = json.loads((Path(self.tokens) / FACTS).read_text())
-        return sha256(json.dumps([VERSION, self.job, facts["key"]], sort_keys=True).encode()).hexdigest()
+        return sha256(json.dumps([VERSION, self.job, facts["digest"]], sort_keys=True).encode()).hexdigest()
 
     def done(self) -> dict[str, Any] | None:
         """What was measured, if it stands."""

@@ -16,6 +16,7 @@ from pipelines.ablate.config import Ablate
 from pipelines.ablate.draw import Arm, open_arms
 
 WORK, RESULT = "work", "ablation.json"
+POOL = 4  # times the tokens of one training that are drawn from a larger arm: each seed reads others of them
 _INSTALL = "pip install 'arcmill[llm]'"
 
 
@@ -84,7 +85,7 @@ def _prepare(
     work = root / WORK
     device = device_of(config.device)
     vocabulary = Vocabulary(tokenizer_of(arms, tokenizer, work / "tokenizer", config), config)
-    pool = config.tokens * config.seeds
+    pool = config.tokens * POOL
     facts = {arm.name: prepare(arm, work / "arms" / arm.name, vocabulary, pool) for arm in arms}
     tokens = config.tokens
     if config.short_arm == "cut":
