@@ -25,8 +25,8 @@ from typing import Any
 import ablation_steps as steps
 
 SETTINGS: dict[str, Any] = {
-    "size": "small", "tokens": 600_000, "seeds": 3, "tasks": ["cross_file"], "context": 2048, "batch_tokens": 4096,
-    "items": 300, "document_tokens": 2048,
+    "size": "small", "tokens": 600_000, "seeds": 3, "tasks": ["cross_file"], "context": 1024,
+    "items": 150, "document_tokens": 1024,
 }  # fmt: skip
 CONTEXT = ("metadata_columns=[files, programming_language]",)
 
