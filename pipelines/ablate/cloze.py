@@ -48,9 +48,11 @@ def add_continuation(items: Items, kept: Sequence[Kept], vocabulary: Vocabulary,
                         each.text[middle : ends[place + CONTEXT_WORDS + ANSWER_WORDS]],
                     )
                 )
+        answers = vocabulary.encode([answer for _, _, answer in asked])
+        short = [number for number, ids in enumerate(answers) if len(ids) <= config.window // 2]
+        asked, answers = [asked[number] for number in short], [answers[number] for number in short]
         if len({document for document, _, _ in asked}) < config.choices:
             continue
-        answers = vocabulary.encode([answer for _, _, answer in asked])
         for number, (document, context, answer) in _some(asked, config.items):
             chance = np.random.default_rng([_SEED, 1, number])
             wrong: dict[str, int] = {}
@@ -59,11 +61,9 @@ def add_continuation(items: Items, kept: Sequence[Kept], vocabulary: Vocabulary,
                     wrong[asked[other][0]] = int(other)
                 if len(wrong) == config.choices - 1:
                     break
-            given = vocabulary.encode([context])[0]
-            spans, sizes = [], []
-            for choice in (number, *wrong.values()):
-                spans.append(_span(items, vocabulary, given, answers[choice], config.window))
-                sizes.append(len(asked[choice][2].encode()))
+            chosen = (number, *wrong.values())
+            spans = _spans(items, vocabulary, context, [answers[choice] for choice in chosen], config.window)
+            sizes = [len(asked[choice][2].encode()) for choice in chosen]
             items.measures.append(Measure(name, "continuation", document, "choice", tuple(spans), 1.0, tuple(sizes)))
 
 
@@ -98,17 +98,17 @@ def add_last_word(items: Items, kept: Sequence[Kept], vocabulary: Vocabulary, co
             near = sorted(ranked, key=lambda other: (abs(rank[other] - rank[word]), other))[: 6 * config.choices]
             near = [other for other in near if other.lower() != word.lower()]
             wrong = [near[place] for place in chance.permutation(len(near))[: config.choices - 1]]
-            given = vocabulary.encode([context])[0]
             answers = vocabulary.encode([f" {each}{sign}" for each in (word, *wrong)])
-            spans = [_span(items, vocabulary, given, answer, config.window) for answer in answers]
+            spans = _spans(items, vocabulary, context, answers, config.window)
             items.measures.append(Measure(name, "last_word", document, "choice", tuple(spans), 1.0, (1,) * len(spans)))
 
 
-def _span(items: Items, vocabulary: Vocabulary, given: Array, answer: Array, window: int) -> int:
-    """An answer after what is given, of which the end is kept where both do not fit."""
-    room = max(0, window - len(answer))
+def _spans(items: Items, vocabulary: Vocabulary, context: str, answers: Sequence[Array], window: int) -> list[int]:
+    """Each answer after the same context, of which the end is kept where the longest would not fit."""
+    given = vocabulary.encode([context])[0]
+    room = window - max(map(len, answers))
     kept = given[len(given) - room :] if len(given) > room else np.concatenate([[vocabulary.eos], given])
-    return items.span(np.concatenate([kept, answer]), len(kept))
+    return [items.span(np.concatenate([kept, answer]), len(kept)) for answer in answers]
 
 
 def _ends(text: str) -> list[int]:

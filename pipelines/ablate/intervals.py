@@ -6,6 +6,8 @@ which documents were held out, and how a training went. Documents are resampled 
 resample: of three, the bootstrap sees 2/3 of the variance and its interval misses the truth far more often than it
 says. So the spread between seeds enters by Student's t with (seeds - 1) degrees of freedom, drawn anew in each resample
 from the differences of that resample's documents; `tests/pipelines/ablate/test_intervals.py` measures the coverage.
+Few documents, or many of which some are far longer than the rest, are treated alike: what a resample departs by is
+scaled by Student's factor for the effective number of documents, (sum of sizes)² / (sum of their squares).
 Differences are paired: the same documents in both arms, and the same seed.
 """
 
@@ -59,9 +61,13 @@ def _resampled(top: Numbers, below: Numbers, resamples: int, chance: np.random.G
     """Ratios of sums with units drawn with replacement: [resample, seed]."""
     units = len(below)
     found = np.empty((resamples, top.shape[0]))
+    whole = top.sum(axis=1) / below.sum()
     step = max(1, _CHUNK // units)
     for first in range(0, resamples, step):
         count = min(step, resamples - first)
         weights = chance.multinomial(units, np.full(units, 1 / units), size=count).astype(np.float64)
         found[first : first + count] = (weights @ top.T) / (weights @ below)[:, None]
-    return found
+    effective = max(2.0, below.sum() ** 2 / (below**2).sum())
+    freedom = effective - 1
+    factor = np.sqrt(effective / freedom) * np.sqrt(freedom / chance.chisquare(freedom, size=resamples))
+    return whole + (found - whole) * factor[:, None]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def train(
     )  # fmt: skip
     first, seconds, curve = _taken_up(folder, key, model, optimiser, job.device)
     loss_of = torch.compile(model.loss) if job.compile else model.loss
-    window, parent = job.shape.context, os.getppid()
+    window, parent = job.shape.context, parent_process()
     started = kept = time.monotonic()
     every, total, count = max(1, job.steps // _CURVE), 0.0, 0
     for step in range(first, job.steps):
@@ -103,7 +104,7 @@ def train(
             curve.append([step + 1, round(float(total) / count, 5)])
             total, count = 0.0, 0
         say(step + 1)
-        if os.getppid() != parent:  # the command was killed: nobody waits for this worker
+        if parent is not None and not parent.is_alive():  # a worker whose command was killed: nobody waits for it
             os._exit(130)
         if time.monotonic() - kept > CHECKPOINT_SECONDS and count == 0:
             kept = time.monotonic()
