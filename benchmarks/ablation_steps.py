@@ -16,8 +16,6 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
-# glibc gives freed pages back to the system and takes them again at each step of training: a quarter of its time.
-KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "8000000000", "MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TOP_PAD_": "268435456"}
 HELD_OUT_PACKAGES = 6  # one package in so many is held out of arms of code
 
 
@@ -33,7 +31,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def arcmill(*arguments: str, python: str = sys.executable) -> None:
     """Run arcmill of this tree."""
-    environment = dict(os.environ, PYTHONPATH=str(REPOSITORY), **KEEP_MEMORY)
+    environment = dict(os.environ, PYTHONPATH=str(REPOSITORY))
     subprocess.run([python, "-m", "pipelines.cli", *arguments], check=True, env=environment)
 
 

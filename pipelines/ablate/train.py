@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from multiprocessing import parent_process
 from pathlib import Path
@@ -22,6 +23,7 @@ WEIGHTS, CHECKPOINT = "weights.pt", "checkpoint.pt"
 CHECKPOINT_SECONDS = 120.0
 PIECE = {"cpu": 4096, "cuda": 32768}  # tokens whose logits are held at once
 _CURVE = 50  # points of the loss curve
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's mallopt
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def train(
     """
     torch.set_num_threads(job.threads)
     torch.use_deterministic_algorithms(job.device == "cpu")
+    _keep_freed_memory()
     model = initialised(job.shape, job.seed).to(job.device)
     matrices = [parameter for parameter in model.parameters() if parameter.dim() > 1]
     others = [parameter for parameter in model.parameters() if parameter.dim() <= 1]
@@ -116,6 +119,15 @@ def train(
     _save(folder / WEIGHTS, {"key": key, "model": model.state_dict(), **told})
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return model, told
+
+
+def _keep_freed_memory() -> None:
+    """Freed memory stays with this process: glibc gives large blocks back and takes them anew at each step, a quarter of its
+    time. Nothing happens where the C library is another."""
+    with suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_MMAP_MAX, 0)
+        library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def trained(job: Job, folder: Path, key: str) -> tuple[Decoder, dict[str, Any]] | None:
