@@ -126,7 +126,7 @@ def _write_sequences(arm: Arm, folder: Path, vocabulary: Vocabulary, most: int) 
     np.save(folder / STARTS, np.array(starts, np.int64))
     np.save(folder / KEYS, np.array(keys, np.uint64))
     return {
-        "dtype": dtype.__name__, "masked": masked, "documents": rows, "errored": 0, "empty": 0, "tokens": starts[-1],
+        "dtype": dtype.__name__, "masked": masked, "documents": len(keys), "errored": 0, "empty": 0, "tokens": starts[-1],
         "bytes": None, "all_bytes": None,
     }  # fmt: skip
 
