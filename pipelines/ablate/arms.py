@@ -98,7 +98,6 @@ def _dtype(vocabulary: Vocabulary) -> type[np.unsignedinteger[Any]]:
 def _write_sequences(arm: Arm, folder: Path, vocabulary: Vocabulary, most: int) -> dict[str, Any]:
     """Rows as they are, without padding; drawn by a hash of their place, since they have no id."""
     dtype = _dtype(vocabulary)
-    rows = arm.rows
     starts, keys, masked = [0], [], False
     total = _sequence_tokens(arm)
     share = min(1.0, most / max(total, 1))
