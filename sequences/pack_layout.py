@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import tempfile
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -11,6 +10,7 @@ from typing import IO
 import numpy as np
 import pyarrow as pa
 
+from sequences.best_fit import best_fit
 from sequences.fim.context import ROOM, RunArranger
 from sequences.pack_documents import Origin
 from sequences.pack_encode import Ids
@@ -115,12 +115,18 @@ class BestFit(_Layout):
     def finish(self) -> Iterator[pa.RecordBatch]:
         order = self._spool.order(self._seed, self._shuffle)
         pieces = [(document, *piece) for document in order for piece in self._pieces(document)]
-        rows = best_fit([length + added for *_, length, added in pieces], self._length)
-        for row in sorted(sorted(row) for row in rows):  # as the documents are ordered, not by length
-            for number in row:
-                document, offset, length, _ = pieces[number]
-                origin, tokens = self._spool.origins[document], self._spool.read(document, offset, length)
-                yield from self._rows.add(origin, tokens, offset)
+        row_of, count = best_fit([length + added for *_, length, added in pieces], self._length)
+        firsts = np.full(count, len(pieces))
+        np.minimum.at(firsts, row_of, np.arange(len(pieces)))
+        row = -1
+        for number in np.argsort(firsts[row_of], kind="stable"):  # rows as the documents are ordered, not by length
+            if row not in (-1, row_of[number]):
+                yield from self._rows.end_row()
+            row = row_of[number]
+            document, offset, length, _ = pieces[number]
+            origin, tokens = self._spool.origins[document], self._spool.read(document, offset, length)
+            yield from self._rows.add(origin, tokens, offset)
+        if pieces:
             yield from self._rows.end_row()
         yield from self._rows.finish()
 
@@ -135,34 +141,6 @@ class BestFit(_Layout):
                 length, added = min(rest, self._length), 0
             yield offset, length, added
             offset += length
-
-
-def best_fit(lengths: list[int], capacity: int) -> list[list[int]]:
-    """Rows of item numbers, none over `capacity`; the longest items come first, ties in the order given.
-
-    Ding et al. 2024 (arXiv 2404.10830), section 3.2. Time O(n log n): room left -> rows that have it.
-    """
-    rows: list[list[int]] = []
-    rows_with: dict[int, list[int]] = {}
-    rooms: list[int] = []  # sorted keys of rows_with
-    for item in sorted(range(len(lengths)), key=lambda number: -lengths[number]):
-        length = lengths[item]
-        place = bisect.bisect_left(rooms, length)
-        if place == len(rooms):
-            row, room = len(rows), capacity
-            rows.append([])
-        else:
-            room = rooms[place]
-            row = rows_with[room].pop()
-            if not rows_with[room]:
-                del rows_with[room], rooms[place]
-        rows[row].append(item)
-        if room > length:
-            if room - length not in rows_with:
-                rows_with[room - length] = []
-                bisect.insort(rooms, room - length)
-            rows_with[room - length].append(row)
-    return rows
 
 
 def _hash(seed: int, origin: Origin, purpose: bytes = b"order") -> int:

@@ -23,7 +23,9 @@ class Person:
 class Ready:
     """A task that a world makes whole, where its calls follow from thought and not from data: to mend a fault in a program."""
 
-    request: str  # in the user's words, as an ask: "fix issue 14 …"; names all that the calls' values cannot be found by
+    request: (
+        str  # in the user's words, as an ask: "fix issue 14 …"; names all that the calls' values cannot be found by
+    )
     calls: tuple[tuple[str, Mapping[str, Any]], ...]  # the blueprint: tool, arguments
     tell: tuple[tuple[str, tuple[str, ...]], ...] = ()  # what must be told: what it is, texts of which one must be said
     facts: Mapping[str, Any] = field(default_factory=dict)  # what the request gives, for dialogues

@@ -22,7 +22,6 @@ from arcmill.stage import Outcome, SourceFile, Stage
 from sequences import pack_encode
 from sequences.pack import STAGE, Pack, core, setup
 from sequences.pack_encode import DocumentEncoder
-from sequences.pack_layout import best_fit
 from sequences.tokenizer import SPECIAL_TOKENS, STRUCTURE_TOKENS
 from sequences.tokenizer_training import learn, write
 
@@ -400,17 +399,6 @@ def test_best_fit_cuts_only_what_is_too_long(tokenizer_folder: str, eos: int) ->
     assert any(len(lengths) > 1 for lengths in runs.values())
     for lengths in runs.values():
         assert sorted(lengths)[1:] == [64] * (len(lengths) - 1)
-
-
-@settings(max_examples=200, deadline=None)
-@given(lengths=st.lists(st.integers(1, 20), max_size=60))
-def test_best_fit_places_every_item_once_and_wastes_little(lengths: list[int]) -> None:
-    rows = best_fit(lengths, 20)
-    assert sorted(item for row in rows for item in row) == list(range(len(lengths)))
-    loads = [sum(lengths[item] for item in row) for row in rows]
-    assert max(loads, default=0) <= 20
-    least = sorted(loads)[:2]
-    assert len(least) < 2 or sum(least) > 20  # two rows that fit into one would be a waste
 
 
 def lines(file: SourceFile, config: StageConfig) -> Iterator[Document]:
