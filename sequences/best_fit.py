@@ -28,7 +28,7 @@ def _lowest(word: Any) -> Any:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _next(levels: Any, starts: Any, room: int) -> int:
+def _next(levels: Any, starts: Any, room: int) -> Any:
     """The least room from `room` on that some row has; -1 where none has."""
     depth, place = 0, room
     while depth < len(starts):
@@ -78,7 +78,8 @@ def _pack(lengths: Any, capacity: int, levels: Any, starts: Any) -> Any:
     heads = np.full(capacity + 1, -1, np.int32)  # the last row of each room
     before = np.empty(len(lengths), np.int32)  # of each row: the one that came to its room before
     rows = 0
-    for item in order:
+    for number in range(len(order)):
+        item = order[number]
         length = lengths[item]
         room = _next(levels, starts, length)
         if room < 0:
