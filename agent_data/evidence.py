@@ -6,7 +6,7 @@ From it and the messages the trajectory can be played again: environment, seed, 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 KIND = "trajectory"
@@ -39,7 +39,8 @@ class Evidence:
 
     def text(self) -> str:
         """The JSON text."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        held = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return json.dumps(held, sort_keys=True, ensure_ascii=False)
 
 
 def read_evidence(text: str | None) -> Evidence | None:

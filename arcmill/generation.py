@@ -22,6 +22,7 @@ from pydantic import field_validator
 
 from arcmill.config import Field, StageConfig
 from arcmill.records import ToolCall
+from arcmill.stage import Outcome
 
 _OWN = frozenset({
     "model", "messages", "prompt", "seed", "n", "best_of", "stream", "max_tokens", "max_completion_tokens", "temperature",
@@ -51,11 +52,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for a request: one choice, or `n`. Token counts are the server's own."""
+    """What came back for a request: one choice, or `n`. Token counts are the server's own; `seconds` is how long it took,
+    as the journal has it, so that it is the same when it is replayed."""
 
     choices: tuple[Choice, ...]
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    seconds: float = 0.0
 
     @property
     def choice(self) -> Choice:
@@ -118,9 +121,9 @@ def _result(wanted: Any) -> Any:
 
 
 class Made(NamedTuple):
-    """What a core returns where it also counts: rows, and sums for the manifest's `statistics`."""
+    """What a core returns where it also counts: rows or the outcome of the row, and sums for the manifest's `statistics`."""
 
-    rows: Sequence[Any]
+    rows: Sequence[Any] | Outcome
     tallies: Mapping[str, int] = {}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -318,9 +318,19 @@ def rows_to_batch(record: str, rows: Iterable[Any]) -> pa.RecordBatch:
         if field.name in MAPS:
             values = [None if value is None else list(value.items()) for value in values]
         elif field.name == "messages":
-            values = [[asdict(message) for message in value] for value in values]
+            values = [[_fields(message) for message in value] for value in values]
         arrays.append(pa.array(values, field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema(record))
+
+
+def _fields(message: Message) -> dict[str, Any]:
+    """As dataclasses.asdict, without copying every text."""
+    calls = message.tool_calls
+    return {
+        "role": message.role, "content": message.content, "reasoning": message.reasoning,
+        "tool_calls": calls and [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in calls],
+        "tool_call_id": message.tool_call_id,
+    }  # fmt: skip
 
 
 def batch_to_rows(record: str, batch: pa.RecordBatch) -> list[Any]:

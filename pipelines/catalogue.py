@@ -77,8 +77,15 @@ STAGES = {
     "extract-graph": Listed("synth.graph.extract", "Ask a language model for the facts that documents state, and keep those whose sentence stands there."),
     "suggest-obfuscations": Listed("synth.search_qa.passages.stage", "Pick passages about a titled thing, mask its name, and suggest vaguer words for details, for people to review."),
     "apply-review": Listed("synth.search_qa.review.stage", "Take back a review: keep what people accepted or edited, with who and when; ledger what they refused."),
-    "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), or as rendered text."),
-    "export-rl": Listed("sequences.export_rl", "Write problems as RL prompts with verifier, answer and difficulty, in the columns that slime and verl read."),
+    "collect-tools": Listed("agent_data.tools.stage", "Collect tools from OpenAPI documents, function schemas, Python functions, MCP servers and descriptions in words."),
+    "export-sft": Listed("sequences.export_sft", "Write conversations in the columns that SFT frameworks read (TRL, verl, Llama-Factory), as text, or as tokens."),
+    "export-rl": Listed("sequences.export_rl", "Write problems, calls of trajectories or tasks of agents as RL prompts with their checker, for slime and verl."),
+    "synth-trajectories": Listed("agent_data.trajectories.stage", "Let an agent do tasks in their environments, with a simulated user in dialogues: a conversation each, whatever its end."),
+    "judge-trajectories": Listed("agent_data.judges.stage", "Play trajectories again and keep those that end in the goal's state, tell the user, keep the policy, and pass the panel."),
+    "select-trajectories": Listed("agent_data.judges.select", "Keep at most n trajectories of each task, judged right and unlike one another."),
+    "collect-tasks": Listed("agent_data.tasks.collect", "Read published agent tasks with gold calls (tau-bench's form), and execute them to their goals."),
+    "synth-tasks": Listed("agent_data.tasks.stage", "Make tasks for agents in an environment, each with gold calls executed to its goal; or of collected tools."),
+    "reword-tasks": Listed("agent_data.tasks.reword", "Put tasks in natural words by a language model, and refuse what no longer asks for the same."),
 }
 # fmt: on
 

@@ -378,17 +378,27 @@ def why(run_dir: str, document_id: str, as_json: bool) -> None:
     "--graph", "graphs", multiple=True, metavar="PATH",
     help="Edge or Node dataset on which search questions are proved again, where it is not beside them. Repeatable.",
 )  # fmt: skip
+@click.option(
+    "--environment", "environments", multiple=True, metavar="NAME=SPEC",
+    help="Where an environment of trajectories is: package.module:factory, a search index, or a mapping such as "
+    "'{mcp: {command: …}}'. Repeatable.",
+)  # fmt: skip
 @json_option
-def verify(path: str, no_checksums: bool, graphs: tuple[str, ...], as_json: bool) -> None:
+def verify(
+    path: str, no_checksums: bool, graphs: tuple[str, ...], environments: tuple[str, ...], as_json: bool
+) -> None:
     """Check a dataset or a run: manifest, checksums, schema, conservation, and the evidence of synthetic rows.
+
+    Trajectories are played again from their seed, and the rows that come out otherwise are named.
 
     \b
     Example:
       arcmill verify runs/quickstart
+      arcmill verify runs/retail --environment retail=my_worlds.retail:environment
     """
     from pipelines.verify import render, verify_path
 
-    found = verify_path(path, checksums=not no_checksums, graphs=graphs)
+    found = verify_path(path, checksums=not no_checksums, graphs=graphs, environments=environments)
     say(found, as_json, render)
     if not found["ok"]:
         raise SystemExit(3)

@@ -26,6 +26,7 @@ def examine() -> list[dict[str, Any]]:
         _llm_embedded(),
         _llm(),
         _sandbox(),
+        _sandbox_programs(),
     ]
     return [dict(zip(("name", "state", "found", "mend", "needed"), check, strict=True)) for check in checks]
 
@@ -118,11 +119,17 @@ def _semantic() -> Check:
 
 
 def _mcp() -> Check:
-    """What serve-search needs beside the rest."""
+    """The SDK that MCP servers are asked by, and serve-search answers by."""
     try:
-        return "mcp", "ok", version("mcp"), "", False
+        return "mcp sdk", "ok", version("mcp"), "", False
     except PackageNotFoundError:
-        return "mcp", "absent", "not installed", "pip install 'arcmill[mcp]'", False
+        return (
+            "mcp sdk",
+            "absent",
+            "no MCP servers as tools or worlds, no serve-search",
+            "pip install 'arcmill[mcp]'",
+            False,
+        )
 
 
 def _llm_embedded() -> Check:
@@ -171,6 +178,23 @@ def _sandbox() -> Check:
     state = available()
     mend = "" if state.ok else f"{state.mend} (generated code is refused without it)"
     return "sandbox", "ok" if state.ok else "absent", state.found, mend, False
+
+
+def _sandbox_programs() -> Check:
+    """What the shell of the tracker environment runs, in the sandbox."""
+    from agent_data.environments.tracker.workshop import PROGRAMS
+    from arcmill.sandbox import available
+    from arcmill.sandbox.programs import mend, missing
+
+    lacking, without = (
+        missing(PROGRAMS),
+        "the tracker environment runs without shell and tests only: with: {shell: false}",
+    )
+    if not available():
+        return "sandbox programs", "absent", "no sandbox to run them in", f"see sandbox ({without})", False
+    if lacking:
+        return "sandbox programs", "absent", f"missing: {', '.join(lacking)}", f"{mend(lacking)} ({without})", False
+    return "sandbox programs", "ok", " ".join(PROGRAMS), "", False
 
 
 def render(checks: list[dict[str, Any]]) -> str:

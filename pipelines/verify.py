@@ -1,6 +1,7 @@
 """`arcmill verify`: manifest, checksums, schema, conservation and evidence of a dataset, or of every dataset of a run.
 
 Search questions are proved again on their graph, which is found by its fingerprint: beside the dataset, or among `graphs`.
+Trajectories are played again in their environments: arcmill's own, search indexes beside the dataset, and those given.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from typing import Any
 from arcmill.dataset import MANIFEST, Dataset
 from arcmill.errors import InputError
 from arcmill.storage import locate
+from pipelines.replayed import Trajectories
 
 _SHOWN = 20  # rows whose evidence does not hold that are named
 
 
-def verify_path(path: str, checksums: bool = True, graphs: Sequence[str] = ()) -> dict[str, Any]:
+def verify_path(
+    path: str, checksums: bool = True, graphs: Sequence[str] = (), environments: Sequence[str] = ()
+) -> dict[str, Any]:
     """What was checked and what is wrong: `{"ok": bool, "datasets": [{path, rows, files, problems}]}`."""
     filesystem, root = locate(path)
     if filesystem.exists(f"{root}/{MANIFEST}"):
@@ -31,29 +35,33 @@ def verify_path(path: str, checksums: bool = True, graphs: Sequence[str] = ()) -
     if not folders:
         raise InputError(f"{path}: neither a dataset nor a run that holds one")
     beside = path if folders != [path] else f"{path.rstrip('/')}/.."
-    questions = _Questions(beside, graphs)
-    datasets = [_verify(folder, checksums, questions) for folder in folders]
+    questions, trajectories = _Questions(beside, graphs), Trajectories(beside, environments)
+    try:
+        datasets = [_verify(folder, checksums, questions, trajectories) for folder in folders]
+    finally:
+        trajectories.close()
     return {"ok": not any(dataset["problems"] for dataset in datasets), "datasets": datasets}
 
 
-def _verify(folder: str, checksums: bool, questions: _Questions) -> dict[str, Any]:
+def _verify(folder: str, checksums: bool, questions: _Questions, trajectories: Trajectories) -> dict[str, Any]:
     try:
         dataset = Dataset.open(folder)
         problems = list(dataset.problems(checksums))
     except InputError as error:
         return {"path": folder, "record": None, "rows": None, "files": 0, "problems": [str(error)]}
     replayed, unproved = Counter[str](), Counter[str]()
+    trajectories.begin()
     if dataset.record == "Conversation" and not problems:
-        problems += _replay(dataset, replayed)
+        problems += _replay(dataset, replayed, unproved, trajectories)
     if dataset.record in ("Problem", "AgentTask") and not problems:
         problems += questions.replay(dataset, replayed, unproved)
     return {
         "path": folder, "record": dataset.record, "rows": dataset.rows, "files": len(dataset.manifest["files"]),
-        "replayed": dict(sorted(replayed.items())), "not_replayed": dict(sorted(unproved.items())), "problems": problems,
+        "replayed": dict(sorted(replayed.items())), "not_replayed": dict(sorted(unproved.items())), "diverged": trajectories.diverged, "problems": problems,
     }  # fmt: skip
 
 
-def _replay(dataset: Dataset, replayed: Counter[str]) -> list[str]:
+def _replay(dataset: Dataset, replayed: Counter[str], unproved: Counter[str], trajectories: Trajectories) -> list[str]:
     """Verify every synthetic row again. Threads: the verifiers work in processes of their own."""
     from arcmill.records import batch_to_rows
     from synth.evidence import replay
@@ -61,12 +69,24 @@ def _replay(dataset: Dataset, replayed: Counter[str]) -> list[str]:
     problems: list[str] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for batch in dataset.batches():
-            for verifier, problem in pool.map(replay, batch_to_rows("Conversation", batch)):
+            rows = batch_to_rows("Conversation", batch)
+            problems += trajectories.replay([row for row in rows if _is_trajectory(row)], replayed, unproved)
+            for verifier, problem in pool.map(replay, [row for row in rows if not _is_trajectory(row)]):
                 if verifier != "none":
                     replayed[verifier] += 1
                 if problem is not None:
                     problems.append(problem)
+    problems += [f"NOT played again: {number} trajectories: {what}" for what, number in trajectories.unknown.items()]
     return _few(problems)
+
+
+def _is_trajectory(row: Any) -> bool:
+    from agent_data.evidence import read_evidence
+
+    try:
+        return read_evidence(row.evidence) is not None
+    except ValueError:  # of a trajectory, and broken: it is told when it is played
+        return '"kind": "trajectory"' in row.evidence
 
 
 class _Questions:
@@ -157,5 +177,7 @@ def render(found: dict[str, Any]) -> str:
         )
         if dataset.get("replayed"):
             lines[-1] += "; verified again: " + ", ".join(f"{n} {kind}" for kind, n in dataset["replayed"].items())
+        if dataset.get("not_replayed"):
+            lines[-1] += "; not verified: " + ", ".join(f"{n} {kind}" for kind, n in dataset["not_replayed"].items())
         lines.extend(f"          {problem}" for problem in dataset["problems"])
     return "\n".join(lines)

@@ -29,7 +29,7 @@ def rl_schema(config: ExportRl) -> pa.Schema:
     """The columns of a layout."""
     common = [("id", pa.string()), ("stage", pa.int32())]
     if config.layout == "slime":
-        prompt = _MESSAGES if config.prompt_as == "messages" else _TEXT
+        prompt = _MESSAGES if not config.prompt_is_text else _TEXT
         metadata = pa.struct([("rm_type", pa.string()), *_ABOUT])
         return pa.schema(
             [*common, (config.prompt_key, prompt), (config.label_key, _TEXT), (config.metadata_key, metadata)]
@@ -87,7 +87,7 @@ def rl_row(problem: Problem, config: ExportRl, template: str) -> dict[str, Any]:
     }  # fmt: skip
     row: dict[str, Any] = {"id": problem.id, "stage": stage}
     if config.layout == "slime":
-        row[config.prompt_key] = messages if config.prompt_as == "messages" else said
+        row[config.prompt_key] = messages if not config.prompt_is_text else said
         row[config.label_key] = truth or ""
         row[config.metadata_key] = {"rm_type": config.rewards.get(kind), **about}  # type: ignore[call-overload]
         return row
@@ -96,11 +96,11 @@ def rl_row(problem: Problem, config: ExportRl, template: str) -> dict[str, Any]:
         "prompt": messages,
         "ability": problem.domain or kind,
         "reward_model": {"style": "model" if kind == "judged" else "rule", "ground_truth": truth or ""},
-        "extra_info": {"index": _index(problem.id), **about},
+        "extra_info": {"index": row_number(problem.id), **about},
     }
 
 
-def _index(problem_id: str) -> int:
+def row_number(problem_id: str) -> int:
     """A number of 63 bits that is the problem's in every export: a row's place would change with its neighbours."""
     digest = blake2b(problem_id.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from arcmill.chat import ChatError, TrainingRow, render, spans, training_rows
+from arcmill.chat import DIALECTS, ChatError, TrainingRow, training_rows
 from arcmill.chat.dialect import OBSERVATION
-from arcmill.chat.messages import arguments_of, check_protocol, encodable, read_tools
+from arcmill.chat.messages import arguments_of, check_protocol, encodable, last_user, read_tools
+from arcmill.chat.render import Piece
 from arcmill.chat.values import text_of
+from arcmill.functions.declared import check_calls
 from arcmill.records import Conversation, Message
+from sequences.export_check import checked, direct, reasons
 
 if TYPE_CHECKING:
     from sequences.export_sft import ExportSft
+    from sequences.export_tokens import ChatTokenizer
 
 _TEXT = pa.large_string()
 _TURN = pa.struct([("from", pa.string()), ("value", _TEXT)])
@@ -28,23 +34,31 @@ def sft_schema(config: ExportSft, as_json: bool = True) -> pa.Schema:
     With `arguments: json` two kinds of text are marked as JSON, unless `as_json` is False: rows are built without.
     """
     marked = pa.json_(pa.string()) if as_json and config.arguments == "json" else _TEXT
-    function = pa.struct([("name", pa.string()), ("arguments", marked)])
-    call = pa.struct([("id", pa.string()), ("type", pa.string()), ("function", function)])
-    message = pa.struct(
-        [("role", pa.string()), ("content", _TEXT), ("reasoning_content", _TEXT), ("tool_calls", pa.list_(call)),
-         ("tool_call_id", pa.string())]
-    )  # fmt: skip
+    message = message_type(as_json and config.arguments == "json")
     context = [
-        ("tools", marked), ("enable_thinking", pa.bool_()),
-        ("chat_template_kwargs", pa.struct([("enable_thinking", pa.bool_())])),
+        ("tools", marked), ("chat_template_kwargs", pa.struct([("enable_thinking", pa.bool_())])),
     ]  # fmt: skip
     columns = {
         "messages": [("messages", pa.list_(message)), *context],
         "completion": [("prompt", pa.list_(message)), ("completion", pa.list_(message)), *context],
         "sharegpt": [("conversations", pa.list_(_TURN)), ("system", _TEXT), ("tools", _TEXT)],
         "text": [("text", _TEXT), ("loss", pa.list_(_SPAN))],
-    }
-    return pa.schema([("id", pa.string()), ("source", pa.string()), ("turn", pa.int32()), *columns[config.layout]])
+        "tokens": [
+            ("input_ids", pa.list_(pa.int32())), (config.mask, pa.list_(pa.uint8())), ("labels", pa.list_(pa.int32())),
+        ],
+    }  # fmt: skip
+    row = [("id", pa.string()), ("source", pa.string()), ("turn", pa.int32()), ("enable_thinking", pa.bool_())]
+    return pa.schema([*row, *columns[config.layout]])
+
+
+def message_type(marked: bool) -> pa.StructType:
+    """A message in OpenAI's form; `marked`: the arguments of calls are JSON, not merely text."""
+    function = pa.struct([("name", pa.string()), ("arguments", pa.json_(pa.string()) if marked else _TEXT)])
+    call = pa.struct([("id", pa.string()), ("type", pa.string()), ("function", function)])
+    return pa.struct(
+        [("role", pa.string()), ("content", _TEXT), ("reasoning_content", _TEXT), ("tool_calls", pa.list_(call)),
+         ("tool_call_id", pa.string())]
+    )  # fmt: skip
 
 
 def to_batches(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -53,53 +67,107 @@ def to_batches(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> Iterator[pa
         yield pa.RecordBatch.from_pylist(list(rows[begin : begin + ROWS_AT_ONCE]), schema)
 
 
-def sft_rows(conversation: Conversation, config: ExportSft) -> list[dict[str, Any]]:
-    """The rows of a conversation. Raises ChatError where the layout, or the dialect asked for, cannot hold it."""
+class TooLong(Exception):
+    """A row that has more tokens than `max_tokens`."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__(tokens)
+        self.tokens = tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A training row as it is exported: with reasoning or without, checked."""
+
+    turn: int
+    messages: Sequence[Message]
+    tools: Sequence[str] | None
+    thinking: bool | None
+    pieces: Sequence[Piece]  # of its rendering; empty where only the protocol is checked
+    marks: int = 0  # messages that the rendering marks with /nothink
+
+
+def sft_rows(
+    conversation: Conversation, config: ExportSft, tokenizer: ChatTokenizer | None = None
+) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """The rows of a conversation, and what to count of it. Raises ChatError where the layout cannot hold it, TooLong."""
+    rows: list[dict[str, Any]] = []
+    counts: Counter[str] = Counter()
+    for row in _training_rows(conversation, config):
+        lost = sum(bool((message.reasoning or "").strip()) for message in row.messages[: last_user(row.messages) + 1])
+        counts["reasoning_of_earlier_turns"] += 0 if config.by_turn else lost
+        for thinking in _modes(row.messages, conversation.thinking, config):
+            variant = _variant(conversation, row, thinking, config)
+            columns = _tokens(variant, config, tokenizer) if tokenizer else _LAYOUTS[config.layout](variant, config)
+            rows.append({
+                "id": conversation.id, "source": conversation.source, "turn": row.turn,
+                "enable_thinking": thinking is not False, **columns,
+            })  # fmt: skip
+            counts["rows_direct" if thinking is False else "rows_thinking"] += 1
+            if tokenizer:
+                counts["tokens"] += len(columns["input_ids"])
+                counts["tokens_in_loss"] += int(columns[config.mask].sum())
+    if config.check == "full":
+        check_calls(conversation.messages, conversation.tools)
+    if not rows:
+        raise ChatError("no-reasoning", "no answer of the conversation reasons, and thinking rows alone are wanted")
+    return rows, {name: count for name, count in counts.items() if count}
+
+
+def _training_rows(conversation: Conversation, config: ExportSft) -> list[TrainingRow]:
     if config.by_turn:
         turns = training_rows(conversation, config.end)
     else:
         messages = conversation.messages
+        while messages and messages[-1].role == "tool":  # a call that ended the episode
+            messages = messages[:-1]
         stop = OBSERVATION if messages and messages[-1].tool_calls else config.end
         turns = [TrainingRow(max(0, sum(message.role == "user" for message in messages) - 1), messages, stop)]
     if not turns or not turns[-1].messages or turns[-1].messages[-1].role != "assistant":
         raise ChatError("no-answer", "no message of the assistant to train on, or not at the end")
-    read_tools(conversation.tools)
-    if config.layout != "text":
-        check_protocol(conversation.messages)
-        if config.dialect:
-            render(conversation.messages, conversation.tools, config.dialect, thinking=conversation.thinking)
-    return [
-        {
-            "id": conversation.id,
-            "source": conversation.source,
-            "turn": row.turn,
-            **_LAYOUTS[config.layout](conversation, row, config),
-        }
-        for row in turns
-    ]
+    return turns
 
 
-def _messages(conversation: Conversation, row: TrainingRow, config: ExportSft) -> dict[str, Any]:
-    return {"messages": [openai_form(message) for message in row.messages], **_context(conversation)}
+def _modes(messages: Sequence[Message], given: bool | None, config: ExportSft) -> list[bool | None]:
+    """The variants of a row, by whether they think."""
+    if config.thinking == "given":
+        return [given]
+    thinks: list[bool | None] = [True] if reasons(messages) else []
+    return thinks if config.thinking == "thinking" else [False] if config.thinking == "direct" else [*thinks, False]
 
 
-def _completion(conversation: Conversation, row: TrainingRow, config: ExportSft) -> dict[str, Any]:
+def _variant(conversation: Conversation, row: TrainingRow, thinking: bool | None, config: ExportSft) -> Variant:
+    tools = conversation.tools
+    messages = direct(row.messages) if thinking is False and config.thinking != "given" else row.messages
+    if config.check == "protocol":
+        check_protocol(messages)
+        read_tools(tools)
+        return Variant(row.turn, messages, tools, thinking, ())
+    pieces = checked(messages, tools, config.dialect, thinking, row.stop)
+    marked = thinking is False and DIALECTS[config.dialect].marks_users
+    return Variant(
+        row.turn, messages, tools, thinking, pieces, sum(m.role == "user" for m in messages) if marked else 0
+    )
+
+
+def _messages(row: Variant, config: ExportSft) -> dict[str, Any]:
+    return {"messages": [openai_form(message) for message in row.messages], **_context(row)}
+
+
+def _completion(row: Variant, config: ExportSft) -> dict[str, Any]:
     made = [openai_form(message) for message in row.messages]
     begin = max((place for place, message in enumerate(made) if message["role"] == "user"), default=-1) + 1
-    return {"prompt": made[:begin], "completion": made[begin:], **_context(conversation)}
+    return {"prompt": made[:begin], "completion": made[begin:], **_context(row)}
 
 
-def _context(conversation: Conversation) -> dict[str, Any]:
+def _context(row: Variant) -> dict[str, Any]:
     # Templates take a flag that is null for one that is off, so it is always said.
-    thinking = conversation.thinking is not False
-    return {
-        "tools": _tools(conversation), "enable_thinking": thinking,
-        "chat_template_kwargs": {"enable_thinking": thinking},
-    }  # fmt: skip
+    return {"tools": tools_list(row.tools), "chat_template_kwargs": {"enable_thinking": row.thinking is not False}}
 
 
-def _tools(conversation: Conversation) -> str | None:
-    return f"[{', '.join(conversation.tools)}]" if conversation.tools else None
+def tools_list(tools: Sequence[str] | None) -> str | None:
+    """Tools as one JSON list, as text."""
+    return f"[{', '.join(tools)}]" if tools else None
 
 
 def openai_form(message: Message) -> dict[str, Any]:
@@ -115,7 +183,7 @@ def openai_form(message: Message) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _sharegpt(conversation: Conversation, row: TrainingRow, config: ExportSft) -> dict[str, Any]:
+def _sharegpt(row: Variant, config: ExportSft) -> dict[str, Any]:
     messages = list(row.messages)
     system = messages.pop(0).content if messages and messages[0].role == "system" else None
     turns: list[dict[str, str]] = []
@@ -127,7 +195,7 @@ def _sharegpt(conversation: Conversation, row: TrainingRow, config: ExportSft) -
         if (tag in ("human", "observation")) != (len(turns) % 2 == 0):
             raise ChatError("sharegpt-order", f"message {place} ({message.role}) does not alternate with the others")
         turns.append({"from": tag, "value": value})
-    return {"conversations": turns, "system": system, "tools": _tools(conversation)}
+    return {"conversations": turns, "system": system, "tools": tools_list(row.tools)}
 
 
 def _share(message: Message, config: ExportSft) -> tuple[str, str]:
@@ -148,15 +216,20 @@ def _share(message: Message, config: ExportSft) -> tuple[str, str]:
     return "function_call", thought + encodable(text_of(calls if len(calls) > 1 else calls[0]))
 
 
-def _text(conversation: Conversation, row: TrainingRow, config: ExportSft) -> dict[str, Any]:
-    dialect = config.dialect or "glm45"
-    pieces = spans(row.messages, conversation.tools, dialect, thinking=conversation.thinking, stop=row.stop)
+def _text(row: Variant, config: ExportSft) -> dict[str, Any]:
     loss, place = [], 0
-    for text, trained in pieces:
+    for text, trained in row.pieces:
         if trained:
             loss.append({"start": place, "end": place + len(text)})
         place += len(text)
-    return {"text": "".join(text for text, _ in pieces), "loss": loss}
+    return {"text": "".join(text for text, _ in row.pieces), "loss": loss}
+
+
+def _tokens(row: Variant, config: ExportSft, tokenizer: ChatTokenizer) -> dict[str, Any]:
+    tokens = tokenizer.encode(row.pieces, row.marks)
+    if config.max_tokens is not None and len(tokens.ids) > config.max_tokens:
+        raise TooLong(len(tokens.ids))
+    return {"input_ids": tokens.ids, config.mask: tokens.mask, "labels": tokens.labels()}
 
 
 _LAYOUTS = {"messages": _messages, "completion": _completion, "sharegpt": _sharegpt, "text": _text}

@@ -11,6 +11,7 @@ A task names its environment (`shop`, `search:<fingerprint>`, or a name of the u
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -23,6 +24,7 @@ OWN = {
     "shop": "agent_data.environments.shop:environment",
     "desk": "agent_data.environments.desk:environment",
     "tracker": "agent_data.environments.tracker:environment",
+    "simulated": "agent_data.environments.simulated:environment",
 }  # fmt: skip
 
 
@@ -34,6 +36,52 @@ class EnvironmentsConfig(StageConfig):
         description="name in the tasks -> where it is: package.module:factory, {factory: …, with: {…}}, {mcp: {command: …}}, "
         "{mcp: {url: …}} or {search: INDEX}; those of arcmill (shop, desk, tracker, simulated) need no entry",
     )
+
+    def identity(self) -> dict[str, Any]:
+        """As of any stage, with each environment's version in the place of where it is: arcmill's own, too, since tasks name
+        them without an entry."""
+        return {**super().identity(), "environments": versions(self.environments)}
+
+
+class Worlds:
+    """Environments that are opened when they are first named, and stay open until `close`."""
+
+    def __init__(self, given: Mapping[str, str | dict[str, Any]]) -> None:
+        self.given = given
+        self._open: dict[str, Environment] = {}
+
+    def __getitem__(self, name: str) -> Environment:
+        """The environment of a name. UsageError as `opened`."""
+        found = self._open.get(name)
+        if found is None:
+            found = self._open[name] = opened(name, self.given)
+        return found
+
+    def close(self) -> None:
+        """Close all of them."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+
+def versions(given: Mapping[str, str | dict[str, Any]]) -> dict[str, str]:
+    """Name -> version of those that are named, and of arcmill's own."""
+    found = {}
+    for name in sorted({*given, *OWN}):
+        where = json.dumps([name, given.get(name) or OWN.get(name)], sort_keys=True)
+        if where not in _VERSIONS:
+            try:
+                environment = opened(name, given)
+            except UsageError:
+                if name in given:
+                    raise
+                continue
+            _VERSIONS[where] = environment.version
+            environment.close()
+        found[name] = _VERSIONS[where]
+    return found
+
+
+_VERSIONS: dict[str, str] = {}  # within one run: a server is not started for each look at the fingerprint
 
 
 def opened(name: str, given: Mapping[str, str | dict[str, Any]]) -> Environment:
@@ -49,6 +97,10 @@ def opened(name: str, given: Mapping[str, str | dict[str, Any]]) -> Environment:
         environment = _made(name, where)
     elif "search" in where:
         environment = _search(name, where)
+    elif "mcp" in where:
+        from agent_data.environments.mcp import environment as of_server
+
+        environment = of_server(name, where["mcp"])
     else:
         raise UsageError(f"environment {name!r}: none of factory, mcp, search in {sorted(where)}")
     environment.name = name

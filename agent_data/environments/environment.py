@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agent_data.environments.hints import Hints
+    from arcmill.generation import GenerationConfig
     from arcmill.records import Message
 
 Steps = Generator[Any, Any, Any]  # yields steps as a generation core does (arcmill.generation)
@@ -93,6 +94,10 @@ class Episode(ABC):
     def state(self) -> Any:
         """All that decides what later calls give, as a JSON value; or a generator (Steps) that returns it."""
 
+    def digest(self) -> str | None:
+        """`state_hash` of the state, where the episode can tell it faster than by its whole state; None: it cannot."""
+        return None
+
     def close(self) -> None:  # noqa: B027  (most hold nothing)
         """Give back what the episode holds. Called once, also after EpisodeLost."""
 
@@ -106,6 +111,8 @@ class Environment(ABC):
     tools: tuple[Tool, ...] = ()
     repeatable: bool = True  # the same calls from the same seed give the same observations
     most_open: int | None = None  # episodes that may be open at once; None: any number
+    asks: GenerationConfig | None = None  # set by the stage that plays it: how a world that asks a model asks it
+    confirm: frozenset[str] = frozenset()  # tools that the policy wants the user's yes for, where there is a dialogue
 
     @abstractmethod
     def begin(self, seed: int, tools: Sequence[Tool] | None = None) -> Episode | Steps:
@@ -126,21 +133,6 @@ class Environment(ABC):
     def tool(self, name: str) -> Tool | None:
         """The tool of a name."""
         return next((tool for tool in self.tools if tool.name == name), None)
-
-
-@dataclass(slots=True)
-class DataEpisode(Episode):
-    """An episode over plain data: functions that read and change one JSON value."""
-
-    data: Any
-    functions: Mapping[str, Any]  # tool -> function(data, **arguments)
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def call(self, name: str, arguments: Mapping[str, Any]) -> Any:
-        return self.functions[name](self.data, **arguments)
-
-    def state(self) -> Any:
-        return self.data
 
 
 def canonical(value: Any) -> bytes:

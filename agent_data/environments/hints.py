@@ -23,9 +23,7 @@ class Person:
 class Ready:
     """A task that a world makes whole, where its calls follow from thought and not from data: to mend a fault in a program."""
 
-    request: (
-        str  # in the user's words, as an ask: "fix issue 14 …"; names all that the calls' values cannot be found by
-    )
+    request: str  # in the user's words, as an ask: "fix issue 14 …"; says all that the calls' values are not found by
     calls: tuple[tuple[str, Mapping[str, Any]], ...]  # the blueprint: tool, arguments
     tell: tuple[tuple[str, tuple[str, ...]], ...] = ()  # what must be told: what it is, texts of which one must be said
     facts: Mapping[str, Any] = field(default_factory=dict)  # what the request gives, for dialogues
@@ -49,5 +47,7 @@ class Hints:
     told: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # requests that the policy forbids: (state, random numbers, person) -> (instruction, rule of the policy); the right end is no change
     forbidden: tuple[Callable[[Any, random.Random, Person | None], tuple[str, str] | None], ...] = ()
+    # as `ready`, of one call that needs nothing before it: where nearly all else takes several, as in a shop that asks who one is
+    single: tuple[Callable[[Any, random.Random, Person | None], Ready | None], ...] = ()
     # tasks that the world makes whole: (state, random numbers, person) -> one, or None where this state offers none
     ready: tuple[Callable[[Any, random.Random, Person | None], Ready | None], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import GeneratorType
 from typing import Any
 
@@ -17,7 +17,9 @@ from agent_data.environments.environment import (
     state_hash,
 )
 from arcmill.chat.dialect import find_special
+from arcmill.errors import ArcmillError
 from arcmill.functions.check import Checker, checker
+from arcmill.generation import RequestFailed
 from arcmill.records import ToolCall
 
 LARGEST = 8 << 20  # characters of an observation; a tool that says more has failed
@@ -44,13 +46,14 @@ class Play:
     initial: str  # hash of the state at the start
     over: bool = False
     writes: int = 0  # calls of tools that may write and that were not refused
-    _checkers: dict[str, Checker] = field(default_factory=dict)
 
     def call(self, call: ToolCall) -> Generator[Any, Any, Observation]:
         """Make a call. Raises EpisodeLost where the world failed; everything else is an observation.
 
         An unknown tool, arguments that are no JSON object or do not fit the schema, and refusals are errors told to the agent.
         """
+        if self.over:
+            return Observation(_error("the episode is over"), True)
         tool = self.tools.get(call.name)
         if tool is None:
             return Observation(_error(f"no tool named {call.name!r:.80}; there are: {', '.join(self.tools)}"), True)
@@ -60,9 +63,10 @@ class Play:
             return Observation(_error("the arguments are not JSON"), True)
         if not isinstance(arguments, dict):
             return Observation(_error("the arguments are not a JSON object"), True)
-        check = self._checkers.get(call.name)
-        if check is None:
-            check = self._checkers[call.name] = checker(tool.parameters)
+        try:
+            check = _checker(self.environment, tool)
+        except ValueError as error:
+            raise EpisodeLost("bad-schema", f"{call.name}: {error}"[:300]) from None
         if wrong := check(arguments):
             return Observation(_error("; ".join(wrong[:5])), True)
         try:
@@ -71,9 +75,9 @@ class Play:
                 given = yield from given
         except ToolError as refused:
             return Observation(self._bounded(_error(str(refused))), True)
-        except EpisodeLost:
+        except (EpisodeLost, RequestFailed, ArcmillError, MemoryError):
             raise
-        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        except Exception as error:  # whatever a world's own code raises ends this trajectory, and no other
             raise EpisodeLost("tool-broken", f"{call.name}: {type(error).__name__}: {error}"[:300]) from error
         if tool.writes:
             self.writes += 1
@@ -82,10 +86,7 @@ class Play:
 
     def hash(self) -> Generator[Any, Any, str]:
         """The hash of the state as it is now."""
-        state = self.episode.state()
-        if isinstance(state, GeneratorType):
-            state = yield from state
-        return state_hash(state)
+        return (yield from _hash(self.episode))
 
     def close(self) -> None:
         self.episode.close()
@@ -104,17 +105,48 @@ def begin(
     environment: Environment, seed: int, tools: Sequence[Tool] | None = None, characters: int = 20_000
 ) -> Generator[Any, Any, Play]:
     """Begin an episode. `tools` are those that the task offers; None: all. Raises EpisodeLost."""
-    begun = environment.begin(seed, tools)
-    episode: Episode = (yield from begun) if isinstance(begun, GeneratorType) else begun  # type: ignore[assignment]
+    try:
+        begun = environment.begin(seed, tools)
+        episode: Episode = (yield from begun) if isinstance(begun, GeneratorType) else begun  # type: ignore[assignment]
+    except (EpisodeLost, RequestFailed, ArcmillError, MemoryError):
+        raise
+    except Exception as error:
+        raise EpisodeLost("world-broken", f"begin: {type(error).__name__}: {error}"[:300]) from error
     offered = environment.tools if tools is None else tools
     try:
-        state = episode.state()
-        if isinstance(state, GeneratorType):
-            state = yield from state
-        return Play(environment, episode, seed, {tool.name: tool for tool in offered}, characters, state_hash(state))
+        initial = yield from _hash(episode)
+        return Play(environment, episode, seed, {tool.name: tool for tool in offered}, characters, initial)
     except BaseException:
         episode.close()
         raise
+
+
+def _hash(episode: Episode) -> Generator[Any, Any, str]:
+    try:
+        if (digest := episode.digest()) is not None:
+            return digest
+        state = episode.state()
+        if isinstance(state, GeneratorType):
+            state = yield from state
+        return state_hash(state)
+    except (EpisodeLost, RequestFailed, ArcmillError, MemoryError):
+        raise
+    except Exception as error:
+        raise EpisodeLost("world-broken", f"state: {type(error).__name__}: {error}"[:300]) from error
+
+
+def _checker(environment: Environment, tool: Tool) -> Checker:
+    """Made once for all episodes of an environment: that takes longer than many a call. ValueError for a broken schema."""
+    held: dict[str, tuple[Tool, Checker]] = vars(environment).setdefault("_checkers", {})
+    found = held.get(tool.name)
+    if found is None or found[0] is not tool:
+        if len(held) >= _CHECKERS:
+            held.clear()
+        found = held[tool.name] = (tool, checker(tool.parameters))
+    return found[1]
+
+
+_CHECKERS = 4096  # of worlds whose tools come from the tasks
 
 
 def _error(text: str) -> str:

@@ -9,11 +9,12 @@ for row in training_rows(conversation):                           # one row a us
 
 from arcmill.chat.answer import Calls, parse_calls, split_reasoning
 from arcmill.chat.dialect import DIALECTS, SPECIAL_TOKENS, ChatError, Dialect
+from arcmill.chat.json_calls import parse_json_calls
 from arcmill.chat.messages import normal, to_message
 from arcmill.chat.parse import Parsed, parse
 from arcmill.chat.render import TrainingRow, render, spans, training_rows
 
 __all__ = [
     "Calls", "ChatError", "DIALECTS", "Dialect", "Parsed", "SPECIAL_TOKENS", "TrainingRow", "normal", "parse",
-    "parse_calls", "render", "spans", "split_reasoning", "to_message", "training_rows",
+    "parse_calls", "parse_json_calls", "render", "spans", "split_reasoning", "to_message", "training_rows",
 ]  # fmt: skip

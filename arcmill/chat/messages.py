@@ -50,7 +50,7 @@ def read_tools(tools: Sequence[str | Mapping[str, Any]] | None) -> list[Any]:
     """The tools as JSON values. Raises ChatError for what is no JSON object."""
     found = []
     for number, tool in enumerate(tools or ()):
-        value = _json(tool, f"tool {number}") if isinstance(tool, str) else tool
+        value = strict_json(tool, f"tool {number}") if isinstance(tool, str) else tool
         if not isinstance(value, Mapping):
             raise ChatError("bad-tool", f"tool {number} is not a JSON object")
         found.append(value)
@@ -66,13 +66,14 @@ def tool_text(tool: Any) -> str:
 
 def arguments_of(call: ToolCall) -> dict[str, Any]:
     """The arguments of a call; ChatError where they are no JSON object."""
-    value = _json(call.arguments, f"the arguments of {call.name!r}")
+    value = strict_json(call.arguments, f"the arguments of {call.name!r}")
     if not isinstance(value, dict):
         raise ChatError("bad-arguments", f"the arguments of {call.name!r} are not a JSON object")
     return value
 
 
-def _json(text: str, what: str) -> Any:
+def strict_json(text: str, what: str) -> Any:
+    """A JSON value in which no key stands twice and no number is NaN or infinite; ChatError (bad-json) for anything else."""
     try:
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:

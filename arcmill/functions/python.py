@@ -12,6 +12,8 @@ from typing import Any
 
 from arcmill.functions.annotations import Annotations, NoSchema, is_json
 from arcmill.functions.docstring import Docstring, read_docstring
+from arcmill.functions.forms import normal_parameters
+from arcmill.functions.normal import normal_schema
 
 _WORDS = {"str": "string", "string": "string", "text": "string", "int": "integer", "integer": "integer",
           "float": "number", "number": "number", "bool": "boolean", "boolean": "boolean", "list": "array", "array": "array",
@@ -85,7 +87,7 @@ def described(function: Callable[..., Any], skip: Collection[str] | int = (), na
     parameters["additionalProperties"] = more
     if compiler.definitions:
         parameters["$defs"] = compiler.definitions
-    return Described(name, said.summary, parameters, _returns(hints), tuple(positional))
+    return Described(name, said.summary, normal_parameters(parameters), _returns(hints), tuple(positional))
 
 
 def _parameter(
@@ -149,7 +151,7 @@ def _returns(hints: dict[str, Any]) -> dict[str, Any] | None:
         return None
     if compiler.definitions:
         made = {**made, "$defs": compiler.definitions}
-    return made or None
+    return normal_schema(made) if made else None
 
 
 def _documented(function: Any) -> Any:

@@ -10,12 +10,13 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from arcmill.errors import EngineError
+from arcmill.sandbox.programs import binds, programs
 from arcmill.sandbox.syscalls import MACHINES, filter_program
 
 INSIDE = Path(__file__).with_name("inside")
@@ -118,8 +119,11 @@ def interpreter() -> Interpreter:
     raise EngineError(f"no Python for the sandbox: {'; '.join(tried)}; apt-get install python3")
 
 
-def command(python: Interpreter) -> list[str]:
-    """bubblewrap's command, up to the program that it runs. `seccomp` and mode follow as arguments of the zygote."""
+def command(python: Interpreter, names: Sequence[str] = ()) -> list[str]:
+    """bubblewrap's command, up to the program that it runs. `seccomp` and mode follow as arguments of the zygote.
+
+    `names` are programs of the host that are there too (arcmill.sandbox.programs). Raises EngineError where one cannot be had.
+    """
     made = [
         shutil.which("bwrap") or "bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent",
         "--new-session", "--clearenv", "--hostname", "sandbox", "--uid", str(NOBODY), "--gid", str(NOBODY),
@@ -130,6 +134,8 @@ def command(python: Interpreter) -> list[str]:
         made += ["--setenv", name, value]
     for path in (*python.library, python.executable, *python.libraries):
         made += ["--ro-bind", path, path]
+    if names:
+        made += binds(programs(names), python.executable, (*python.library, python.executable, *python.libraries))
     for path in python.packages:
         if path.startswith(python.library) and os.path.isdir(path):
             made += ["--tmpfs", path, "--remount-ro", path]
@@ -171,8 +177,8 @@ class Zygote:
         return said.decode("utf-8", "replace").strip()
 
 
-def begin(unsafe: bool, number: int, modules: Mapping[str, str]) -> Zygote:
-    """Start a zygote; `number` tells those of this process apart, `modules` are loaded in it.
+def begin(unsafe: bool, number: int, modules: Mapping[str, str], names: Sequence[str] = ()) -> Zygote:
+    """Start a zygote; `number` tells those of this process apart, `modules` are loaded in it, `names` are programs in it.
 
     bubblewrap dies with the thread that starts it (PR_SET_PDEATHSIG), so that thread must stay. Raises EngineError where it
     does not come up.
@@ -185,7 +191,8 @@ def begin(unsafe: bool, number: int, modules: Mapping[str, str]) -> Zygote:
             raise EngineError(f"no sandbox on {machine}: system calls are known for {', '.join(MACHINES)}")
         held = interpreter()
         seccomp = filter_program(machine).hex()
-        argv = [*command(held), "--", held.executable, "-I", "-B", "-c", BOOT, "isolated", seccomp, sources(modules)]
+        within = command(held, names)
+        argv = [*within, "--", held.executable, "-I", "-B", "-c", BOOT, "isolated", seccomp, sources(modules)]
     ours, theirs = socket.socketpair()
     with theirs:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from arcmill.errors import EngineError
 from arcmill.sandbox.exchange import exchange, request
@@ -22,7 +22,8 @@ class Sandbox:
     Thread-safe. Programs wait for a free place in the order that they came; each has a wall limit, so none waits for ever. Close it, or use it as
     a context; a process that dies, however, leaves nothing behind. `unsafe` runs them without a sandbox, with limits only.
     `modules` (name -> source, standard library only, each after those that it imports) are loaded once, for programs to import:
-    trusted code, since it runs before a program is confined.
+    trusted code, since it runs before a program is confined. `programs` are names of the host's programs (sh, grep) that are there
+    read-only, at /usr/bin, with python3; there is no unsafe way to run them.
     """
 
     def __init__(
@@ -31,11 +32,15 @@ class Sandbox:
         workers: int | None = None,
         unsafe: bool = False,
         modules: Mapping[str, str] | None = None,
+        programs: Sequence[str] = (),
     ) -> None:
+        if unsafe and programs:
+            raise EngineError("programs of the host are run in a sandbox only; unsafe=true cannot hold them")
         self.limits = limits or Limits()
         self.workers = workers or os.cpu_count() or 1
         self.unsafe = unsafe
         self.modules = dict(modules or {})
+        self.programs = tuple(programs)
         self._open()
 
     def _open(self) -> None:
@@ -73,7 +78,7 @@ class Sandbox:
                 zygote.end()
                 zygote = None
             if zygote is None:
-                zygote = start(self.unsafe, self.modules)
+                zygote = start(self.unsafe, self.modules, self.programs)
             ran = exchange(zygote, asked, (limits or self.limits).wall)
             healthy = ran is not None
             # Not even its supervisor answered: the whole sandbox is ended.

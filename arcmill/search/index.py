@@ -114,6 +114,10 @@ class SearchIndex:
         end = min(start + characters, len(text))
         return Page(self._ids[number], self._titles[number], text[start:end], start, end, len(text))
 
+    def titles(self, start: int, stop: int) -> list[tuple[str, str]]:
+        """(id, title) of the documents from place `start` up to `stop`, in the order of their ids."""
+        return [(self._ids[number], self._titles[number]) for number in map(int, self._order[start:stop])]
+
     def passages_of(self, identifier: str) -> list[tuple[int, str]]:
         """(start, text) of the passages of a document, in order; the text as it is indexed, below the title. Empty for
         an unknown id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 
 from pipelines.lineage import DONE
+from pipelines.report.agents import agents
 from pipelines.report.alarms import alarms
 from pipelines.report.canaries import canaries
 from pipelines.report.code import code
@@ -28,6 +29,7 @@ _PARTS = (
     ("code", "Source code"),
     ("synthesis", "Synthesis"),
     ("search-qa", "Search questions"),
+    ("agents", "Agent trajectories"),
     ("documents", "What is left"),
     ("tokens", "Tokens"),
     ("canaries", "Canaries"),
@@ -46,6 +48,7 @@ def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
         "code": code(facts),
         "synthesis": synthesis(facts),
         "search-qa": search_qa(facts),
+        "agents": agents(facts),
         "documents": documents(facts),
         "tokens": tokens(facts),
         "canaries": canaries(facts),

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import Dataset, read_part
 from arcmill.errors import InputError
+from arcmill.gathered import Gathered
 from arcmill.records import NAMING, schema, stable_id
 from arcmill.stage import Failure, Outcome, SourceFile
 from synth.graph.build import BuildGraph
 from synth.graph.clean import CONTRADICTION, DUPLICATE, KEPT, RULES, Cleaned, clean, statistics
 from synth.graph.environment import facts
 from synth.graph.facts import TYPE, TYPE_LABELS, Fact, Refused
-from synth.graph.files import Gathered, readers
+from synth.graph.files import readers
 from synth.graph.table import KINDS, Table
 
 if TYPE_CHECKING:

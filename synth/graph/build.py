@@ -105,9 +105,9 @@ class BuildGraph(StageConfig):
 
 def find(urls: Sequence[str], config: BuildGraph) -> list[SourceFile]:
     """All files as one unit of work, so that the whole graph is seen at once."""
-    from synth.graph.files import gathered
+    from arcmill.gathered import gathered
 
-    return gathered(urls, identity(config) if config.environment else "")
+    return gathered(urls, (), identity(config) if config.environment else "")
 
 
 def setup(config: BuildGraph, inputs: Mapping[str, Any]) -> list[Dataset]:

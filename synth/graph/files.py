@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 
 from arcmill.errors import InputError
 from arcmill.stage import SourceFile
-from arcmill.storage import file_sha256, list_files, locate
 from arcmill.tables.formats import ACCEPTED
 from arcmill.tables.lines import Broken, TooLong, chunks, lines
 from synth.graph.build import BuildGraph
@@ -18,29 +16,6 @@ from synth.graph.formats.reader import Reader, base, skipped
 
 _NOTES = ("license", "licence", "readme", "copying", "notice", "changelog", "citation", "authors")
 _SEEN_LINES, _SEEN_BYTES = 20, 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered(SourceFile):
-    """Several files as one."""
-
-    files: tuple[SourceFile, ...] = ()
-
-
-def gathered(urls: Sequence[str], beside: str) -> list[SourceFile]:
-    """One unit of all files that are named, with a digest of them all, and of what is read `beside` them."""
-    from hashlib import sha256
-
-    files = list_files(urls, ())
-    digest = sha256(beside.encode())
-    for file in files:
-        try:
-            held = file_sha256(*locate(file.path))
-        except OSError as error:  # it is errored where it is read
-            held = f"unreadable: {error.strerror or type(error).__name__}"
-        digest.update(f"{file.name}\0{held}\n".encode("utf-8", "surrogateescape"))
-    name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
-    return [Gathered(files[0].path, name, sum(file.size for file in files), digest.hexdigest(), tuple(files))]
 
 
 def readers(files: Sequence[SourceFile], config: BuildGraph) -> Iterator[tuple[SourceFile, Reader, str]]:

@@ -99,7 +99,7 @@ def _proved(row: Conversation, evidence: dict[str, Any], found: dict[str, Any]) 
 
 STAGE = Stage(
     name="reject-samples",
-    version=1,
+    version=2,
     help="Keep the samples that are well formed, verified right, well judged, and keep to the tool protocol.",
     example="arcmill reject-samples --input samples --output accepted",
     config=RejectSamples,

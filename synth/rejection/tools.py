@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from arcmill.records import Conversation
+from arcmill.chat.dialect import ChatError
+from arcmill.chat.messages import arguments_of
+from arcmill.functions.check import Checker, checker
+from arcmill.functions.declared import declared
+from arcmill.functions.forms import normal_parameters
+from arcmill.records import Conversation, ToolCall
 from arcmill.stage import Outcome
-
-_KINDS: dict[str, tuple[type, ...]] = {
-    "string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,), "array": (list,), "object": (dict,),
-    "null": (type(None),),
-}  # fmt: skip
 
 
 def check_tools(row: Conversation, evidence: dict[str, Any]) -> Outcome | None:
     """Whether every call names a tool, has arguments that its schema allows, and is answered once; then the end state."""
-    schemas: dict[str, dict[str, Any]] = {}
-    for text in row.tools or ():
-        try:
-            tool = json.loads(text)
-            tool = tool.get("function", tool)
-            schemas[tool["name"]] = tool.get("parameters") or {}
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            return Outcome("tool-protocol", detail=f"a tool's schema cannot be read ({type(error).__name__})")
+    try:
+        checkers = _checkers(row)
+    except (ChatError, ValueError) as error:
+        return Outcome("tool-protocol", detail=f"a tool's schema cannot be used ({error})"[:300])
     waiting: dict[str, str] = {}
     for message in row.messages:
         if message.role == "tool":
@@ -34,7 +29,7 @@ def check_tools(row: Conversation, evidence: dict[str, Any]) -> Outcome | None:
         if waiting:
             return Outcome("tool-protocol", detail=f"no result for the call of {next(iter(waiting.values()))}")
         for call in message.tool_calls or ():
-            if broken := _call(call.name, call.arguments, schemas):
+            if broken := _broken(call, checkers):
                 return Outcome("tool-protocol", detail=broken)
             if call.id in waiting:
                 return Outcome("tool-protocol", detail=f"two calls with the id {call.id!r}")
@@ -48,45 +43,21 @@ def check_tools(row: Conversation, evidence: dict[str, Any]) -> Outcome | None:
     return None
 
 
-def _call(name: str, arguments: str, schemas: dict[str, dict[str, Any]]) -> str | None:
-    if name not in schemas:
-        return f"{name!r} is no tool of this conversation"
+def _checkers(row: Conversation) -> dict[str, Checker]:
+    """A check of arguments for each tool. What a schema does not declare is a mistake, unless it says otherwise; one that declares
+    nothing takes anything. ChatError, ValueError for a tool that cannot be used."""
+    found = {}
+    for name, function in declared(row.tools).items():
+        parameters = function.parameters
+        found[name] = checker(normal_parameters(parameters) if parameters.get("properties") else parameters)
+    return found
+
+
+def _broken(call: ToolCall, checkers: dict[str, Checker]) -> str | None:
+    if call.name not in checkers:
+        return f"{call.name!r:.80} is no tool of this conversation"
     try:
-        given = json.loads(arguments)
-    except (ValueError, RecursionError):
-        return f"{name}: the arguments are no JSON"
-    if not isinstance(given, dict):
-        return f"{name}: the arguments are no JSON object"
-    schema = schemas[name]
-    known = schema.get("properties") or {}
-    for key in schema.get("required") or ():
-        if key not in given:
-            return f"{name}: the argument {key!r} is missing"
-    for key, value in given.items():
-        if key not in known:
-            if known and schema.get("additionalProperties") is not True:
-                return f"{name}: no argument {key!r}"
-            continue
-        if broken := _value(value, known[key]):
-            return f"{name}: {key} {broken}"
-    return None
-
-
-def _value(value: Any, schema: Any) -> str | None:
-    if not isinstance(schema, dict):
-        return None
-    kinds = schema.get("type")
-    named = [kinds] if isinstance(kinds, str) else kinds or []
-    allowed = tuple(kind for name in named for kind in _KINDS.get(name, ()))
-    # bool is an int to Python, and a float without a rest an integer to JSON schema.
-    if (
-        allowed
-        and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed))
-        and not (isinstance(value, float) and "integer" in named and value.is_integer())
-    ):
-        return f"is {json.dumps(value, ensure_ascii=False)[:40]}, not {' or '.join(map(str, named))}"
-    if "enum" in schema and value not in schema["enum"]:
-        return f"is {json.dumps(value, ensure_ascii=False)[:40]}, none of the values allowed"
-    if isinstance(value, list):
-        return next((broken for item in value if (broken := _value(item, schema.get("items")))), None)
-    return None
+        wrong = checkers[call.name](arguments_of(call))
+    except ChatError as error:
+        return error.detail
+    return f"{call.name}: {'; '.join(wrong[:3])}"[:300] if wrong else None

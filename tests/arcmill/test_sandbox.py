@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -588,7 +589,7 @@ def test_stdin_that_is_not_read_or_closed(sandbox):
     ],
 )
 def test_nothing_outlives_its_run(sandbox, program):
-    mark = f"sleep({100_000 + os.getpid()})"
+    mark = f"sleep({10**6 + uuid.uuid4().int % 10**9})"  # no other run of the tests has it
     with Sandbox(LIMITS, workers=1) as one:
         started = time.monotonic()
         ran = run(one, program.replace("sleep(99)", mark))
@@ -691,7 +692,7 @@ def test_a_sandbox_closed_while_it_runs_is_not_kept():
 
 @needs_sandbox
 def test_nothing_is_left_when_the_process_is_killed():
-    mark = f"marked{os.getpid()}"
+    mark = f"marked{uuid.uuid4().hex}"
     script = textwrap.dedent(f"""
         import sys, threading
         from arcmill.sandbox import Sandbox

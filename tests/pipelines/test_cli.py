@@ -198,7 +198,7 @@ def test_the_command_line_is_frozen() -> None:
         "stages": ["as_json"],
         "inspect": ["as_json", "dataset", "labels", "pairs", "pairs_csv", "rows"],
         "why": ["as_json", "document_id", "run_dir"],
-        "verify": ["as_json", "graphs", "no_checksums", "path"],
+        "verify": ["as_json", "environments", "graphs", "no_checksums", "path"],
         "report": ["output", "recipe", "run_dir"],
         "doctor": ["as_json"],
         "search": ["as_json", "index", "k", "page", "query", "start"],

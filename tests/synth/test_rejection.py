@@ -78,6 +78,7 @@ def test_repetition_is_measured() -> None:
 TOOL = json.dumps(
     {"name": "find", "parameters": {"type": "object", "required": ["id"], "properties": {
         "id": {"type": "integer"}, "kind": {"type": "string", "enum": ["a", "b"]}, "tags": {"type": "array", "items": {"type": "string"}},
+        "within": {"type": "object", "properties": {"page": {"type": "integer"}}},
     }}}
 )  # fmt: skip
 
@@ -98,9 +99,10 @@ def test_calls_that_keep_to_the_protocol_pass() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("{", "no JSON"), ("[1]", "no JSON object"), ("{}", "'id' is missing"), ('{"id": "3"}', "not integer"),
-        ('{"id": true}', "not integer"), ('{"id": 3.5}', "not integer"), ('{"id": 1, "x": 2}', "no argument 'x'"),
-        ('{"id": 1, "kind": "c"}', "none of the values"), ('{"id": 1, "tags": [1]}', "not string"),
+        ("{", "the arguments of 'find'"), ("[1]", "not a JSON object"), ("{}", '"id" is a required'), ('{"id": "3"}', 'id: "3" is not'),
+        ('{"id": true}', "id: true is not"), ('{"id": 3.5}', "id: 3.5 is not"), ('{"id": 1, "x": 2}', "'x' was unexpected"),
+        ('{"id": 1, "kind": "c"}', "kind: "), ('{"id": 1, "tags": [1]}', "tags.0: 1 is not"), ('{"id": 1, "id": 2}', "twice"),
+        ('{"id": 1, "within": {"page": "x"}}', "within.page: "),
     ],
 )  # fmt: skip
 def test_calls_that_do_not_are_named(arguments: str, said: str) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import aiohttp
 
+from arcmill.engines.llm.wire import decode, encode
+
 LARGEST_BODY = 64 << 20  # bytes of an answer; more is no answer
 _REJECTED = (400, 413, 415, 422)
 _DOWN = (502, 503, 504)
@@ -59,7 +61,7 @@ class Endpoint:
         self.session, self._key = session, key
         self.alias: str | None = None  # the model's name there, where it is another one
         self.omit: frozenset[str] = frozenset()  # fields of requests that it cannot take
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         self._timeout = timeout
 
     def move(self, url: str) -> None:
@@ -82,7 +84,7 @@ class Endpoint:
             body = {name: value for name, value in body.items() if name not in self.omit}
         try:
             async with self.session.post(
-                f"{self.url}/{path}", json=body, headers=self._headers, timeout=limit
+                f"{self.url}/{path}", data=encode(body), headers=self._headers, timeout=limit
             ) as response:
                 status = response.status
                 raw = await _read(response)
@@ -98,7 +100,7 @@ class Endpoint:
         if status != 200:
             self._fail(status, raw, body, after)
         try:
-            return _normal(json.loads(raw), int(body.get("n") or 1))
+            return _normal(decode(raw), int(body.get("n") or 1))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             said = self.redact(f"{type(error).__name__}: {error}")
             raise Retry(f"{self.root}: a malformed answer ({said})"[:300]) from None

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import random
 import signal
@@ -32,6 +31,7 @@ from arcmill.engines.llm.journal import Journal, JournalInUse, request_key
 from arcmill.engines.llm.pace import Pace
 from arcmill.engines.llm.server import Server, ServerManager
 from arcmill.engines.llm.settings import LlmSettings
+from arcmill.engines.llm.wire import decode, encode, encode_answer
 from arcmill.errors import ArcmillError
 from arcmill.generation import served_name
 
@@ -114,6 +114,7 @@ class Session:
         self.failures = ""  # the last failure since a success
         self.draining = False
         self.slowest = 0.0  # seconds that an answer has taken
+        self.arrived: list[tuple[Asked, dict[str, Any]]] = []  # not yet in the journal
 
     # -- asking ------------------------------------------------------------------------------------------------
 
@@ -164,7 +165,9 @@ class Session:
         try:
             started = time.monotonic()
             answer = await line.endpoint.ask(asked.body, self._patience(asked))
-            self.slowest = max(self.slowest, time.monotonic() - started)
+            took = time.monotonic() - started
+            answer["seconds"] = round(took, 3)  # in the journal: what a stage decides by it, it decides again
+            self.slowest = max(self.slowest, took)
         except Retry as failure:
             line.in_flight -= 1
             self._again(asked, line, failure)
@@ -193,18 +196,28 @@ class Session:
         return max(SHORTEST, LOST_FACTOR * self.slowest) * 2.0**asked.late
 
     def _answered(self, asked: Asked, answer: dict[str, Any]) -> None:
+        if not self.arrived:  # those that come together are written together
+            asyncio.get_running_loop().call_soon(self._keep)
+        self.arrived.append((asked, answer))
+
+    def _keep(self) -> None:
+        """Write what has arrived to the journal, before anyone learns of it."""
+        arrived, self.arrived = self.arrived, []
+        if not arrived:
+            return
         try:
-            self.journal.put(asked.key, answer)  # before anyone learns of it
+            self.journal.put_all([(asked.key, answer) for asked, answer in arrived])
         except Exception as error:
             self.gateway.fatal(f"journal {self.journal.folder}: {error}")
             return
-        self.open.pop(asked.key, None)
         self.last_success, self.failures = time.monotonic(), ""
-        self.totals.answered += 1
-        self.totals.prompt_tokens += answer["prompt_tokens"]
-        self.totals.completion_tokens += answer["completion_tokens"]
-        for number in asked.ids:
-            self.gateway.send({"answer": number, "value": answer})
+        for asked, answer in arrived:
+            self.open.pop(asked.key, None)
+            self.totals.answered += 1
+            self.totals.prompt_tokens += answer["prompt_tokens"]
+            self.totals.completion_tokens += answer["completion_tokens"]
+            for number in asked.ids:
+                self.gateway.send({"answer": number, "value": answer})
 
     def _again(self, asked: Asked, line: Line, failure: Retry) -> None:
         if self.draining:
@@ -338,6 +351,7 @@ class Session:
         for task in list(self.tasks):
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        self._keep()
         self.journal.close()
 
 
@@ -346,6 +360,7 @@ class Gateway:
 
     def __init__(self, control: socket.socket) -> None:
         self.control = control
+        self.unsent: list[bytes] = []
         self.session: Session | None = None
         self.http: aiohttp.ClientSession | None = None
         self.servers: ServerManager | None = None
@@ -360,7 +375,7 @@ class Gateway:
         try:
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                 while line := await reader.readline():
-                    await self._command(json.loads(line))
+                    await self._command(decode(line))
         finally:
             if self._opening is not None:
                 self._opening.cancel()
@@ -372,8 +387,15 @@ class Gateway:
 
     def send(self, message: dict[str, Any]) -> None:
         """To the stage, if it still lives."""
-        if not self.writer.is_closing():
-            self.writer.write(json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n")
+        if not self.unsent:
+            asyncio.get_running_loop().call_soon(self._send)
+        self.unsent.append((encode_answer if "value" in message else encode)(message))
+
+    def _send(self) -> None:
+        """What was said since the last look, in one piece."""
+        unsent, self.unsent = self.unsent, []
+        if not self.writer.is_closing() and unsent:
+            self.writer.write(b"\n".join([*unsent, b""]))
 
     def fatal(self, message: str, usage: bool = False) -> None:
         self.send({"fatal": message, "usage": usage})

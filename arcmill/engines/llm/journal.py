@@ -11,10 +11,12 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+from arcmill.engines.llm.wire import decode, encode_answer
 
 FILE, LOCK = "answers.sqlite", "lock"
 DRAINING = "draining"
@@ -78,12 +80,23 @@ class Journal:
     def get(self, key: bytes) -> dict[str, Any] | None:
         """The answer to a request, or None."""
         row = self._base.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        return None if row is None else decode(row[0])
 
     def put(self, key: bytes, answer: Mapping[str, Any]) -> None:
         """Keep an answer; the first one of a key stays."""
-        text = json.dumps(answer, ensure_ascii=True, separators=(",", ":"))
-        self._base.execute("INSERT OR IGNORE INTO answers VALUES (?, ?)", (key, text))
+        self.put_all([(key, answer)])
+
+    def put_all(self, answers: Sequence[tuple[bytes, Mapping[str, Any]]]) -> None:
+        """Keep several answers at once, or none of them."""
+        rows = [(key, encode_answer(answer).decode()) for key, answer in answers]
+        self._base.execute("BEGIN")
+        try:
+            self._base.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?)", rows)
+            self._base.execute("COMMIT")
+        except BaseException:
+            if self._base.in_transaction:
+                self._base.execute("ROLLBACK")
+            raise
 
     def __len__(self) -> int:
         return int(self._base.execute("SELECT count(*) FROM answers").fetchone()[0])

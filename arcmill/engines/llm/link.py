@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import queue
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from arcmill.engines.llm.settings import LlmSettings
+from arcmill.engines.llm.wire import decode, encode
 from arcmill.errors import EngineError, UsageError
 
 LOST = {"lost": True}  # the event that says that the gateway is gone
@@ -43,14 +43,13 @@ class Link:
     def _listen(self, stream: Any) -> None:
         with contextlib.suppress(OSError, ValueError):
             for line in stream:
-                self.events.put(json.loads(line))
+                self.events.put(decode(line))
         self.events.put(LOST)
 
     def send(self, messages: list[dict[str, Any]]) -> None:
         """Several messages at once. A gateway that is gone is told by LOST, not here."""
         with contextlib.suppress(OSError, ValueError):
-            for message in messages:
-                self._write.write(json.dumps(message, separators=(",", ":")).encode("ascii") + b"\n")
+            self._write.write(b"".join(encode(message) + b"\n" for message in messages))
             self._write.flush()
 
     def last_words(self) -> str:

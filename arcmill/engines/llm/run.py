@@ -433,4 +433,4 @@ def _answer(value: dict[str, Any]) -> Answer:
         )
         for choice in value["choices"]
     )  # fmt: skip
-    return Answer(choices, value["prompt_tokens"], value["completion_tokens"])
+    return Answer(choices, value["prompt_tokens"], value["completion_tokens"], value.get("seconds", 0.0))

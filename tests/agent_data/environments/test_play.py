@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from agent_data.environments.catalogue import opened
+from agent_data.environments.data import DataEpisode
 from agent_data.environments.environment import (
-    DataEpisode,
     Environment,
     Episode,
     EpisodeLost,
@@ -84,6 +84,7 @@ def test_calls_change_the_state_and_its_hash() -> None:
     assert play.initial == state_hash({"count": 5})
     assert call(play, "add", {"by": 2}) == Observation('{"count": 7}')
     assert drive(play.hash()) == state_hash({"count": 7})
+    assert play.writes == 1
     assert call(play, "slow").text == "7"
     assert (play.writes, play.over) == (1, False)
     assert call(play, "leave").ended and play.over

@@ -1,0 +1,1 @@
+"""MCP servers as sources of tools and as worlds: started, bounded, kept apart, ended (docs/mcp.md)."""

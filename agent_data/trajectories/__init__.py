@@ -1,0 +1,1 @@
+"""Trajectories: an agent, its user and a world, played to an end."""
