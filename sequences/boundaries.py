@@ -42,7 +42,7 @@ def position_ids(segments: Segments, length: int, *, continued: bool = False) ->
     if continued:
         offsets = _column(segments, "offset")
         offsets[[segment.get("role") in ("psm", "spm") for segment in segments]] = 0
-    return position_ids_of(starts, lengths, np.array([0, len(starts)]), length, offsets)[0]
+    return position_ids_of(starts, lengths, np.array([0, len(starts)]), length, offsets).reshape(length)
 
 
 def cu_seqlens_of(starts: npt.ArrayLike, lengths: npt.ArrayLike, splits: npt.ArrayLike, length: int) -> Ints:
