@@ -85,6 +85,11 @@ class DocumentEncoder:
             known if len(known) == len(fim) else {}, inside, holds_for(bare),
         )  # fmt: skip
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer for ordinary text: it knows no control token."""
+        return self._plain
+
     def fim_ids(self, tokens: Sequence[str]) -> tuple[int, int, int]:
         """The ids of three `fim` tokens that were loaded."""
         prefix, suffix, middle = (self._fim[token] for token in tokens)
