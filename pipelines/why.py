@@ -154,7 +154,7 @@ def render_steps(document_id: str, steps: Sequence[dict[str, Any]]) -> Iterator[
         elif step["became"] == "packed":
             yield f"{head}, {step['tokens']} tokens"
             for p in step["sequences"]:
-                role = f", rearranged {p['role']}" if "role" in p else ""
+                role = f", rearranged {p['role']}" if p.get("role") in ("psm", "spm") else ""
                 yield (
                     f"      sequence {p['row']}: tokens {p['start']} to {p['start'] + p['length'] - 1}"
                     f" (its own {p['offset']} on, epoch {p['epoch']}{role})"

@@ -89,7 +89,11 @@ def explain_token(address: Address, tokenizer: str | None = None, also: Sequence
     held = _document(run, step, segment, places, run_ids, address.token - segment["start"], told)
     before = run.ancestors(step)
     told["id"] = segment["id"]
-    told["steps"] = steps_of(before, segment["id"])
+    # The rows that hold the rest of the document are not looked for: of a token its own row is enough.
+    told["steps"] = steps_of([s for s in before if s.record != "Sequence"], segment["id"])
+    place = {"row": found.number, **{name: segment[name] for name in ("start", "length", "offset", "epoch", "role")}}
+    packed = {"became": "packed", "tokens": segment["length"], "sequences": [place]}
+    told["steps"].append({"step": step.name, "stage": step.stage, **packed})
     told["unknown"] += unknown_before(run, before)
     told["origins"] = _behind(before, told["steps"], segment["id"], held, DEEPEST)
     told["end"] = _sentence(told)
