@@ -56,6 +56,7 @@ STAGES = {
     "train-tokenizer": Listed("sequences.tokenizer", "Train a byte-level BPE tokenizer with the control tokens of GLM-4.5."),
     "format-fim": Listed("sequences.fim.stage", "Rearrange source code for fill-in-the-middle: PSM and SPM, spans of characters and of syntax nodes."),
     "pack": Listed("sequences.pack", "Tokenise documents and pack them into sequences of one length."),
+    "remove-documents": Listed("sequences.remove", "Remove documents from packed sequences or any dataset, by id: only the rows and parts that hold them change."),
     "collect-problems": Listed("synth.problems.collect", "Read published problem sets (GSM8K, MATH, AQuA, HumanEval, BBH and alike) with answers and solutions."),
     "make-arithmetic": Listed("synth.problems.arithmetic", "Make arithmetic problems of a chosen difficulty, with exact answers."),
     "synth-search-qa": Listed(
