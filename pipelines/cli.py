@@ -460,6 +460,66 @@ def doctor(as_json: bool) -> None:
         raise SystemExit(4)
 
 
+@cli.command()
+@click.argument("arms", nargs=-1, required=True, metavar="NAME=PATH...")
+@click.option(
+    "--heldout", multiple=True, required=True, metavar="NAME=PATH",
+    help="Document dataset (or run) to measure on; what an arm holds of it is left out. Repeatable.",
+)  # fmt: skip
+@click.option("--output", required=True, metavar="DIR", help="Folder of the results; what is done there is taken up.")
+@click.option(
+    "--tokenizer", metavar="PATH", help="The shared tokenizer.  [default: trained on equal shares of the arms]"
+)
+@click.option("--config", "config_file", metavar="FILE", help="YAML file with settings.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; wins over --config.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True,
+    help="Trainings that run at once on a CPU; the results are the same for any number.",
+)  # fmt: skip
+@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+def ablate(
+    arms: Sequence[str], heldout: Sequence[str], output: str, tokenizer: str | None, config_file: str | None,
+    assignments: Sequence[str], workers: int, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Train the same small decoder on equal tokens of two or more datasets or runs, and compare what it learned.
+
+    A name given twice makes one arm of two datasets. Needs torch (pip install 'arcmill[llm]').
+
+    \b
+    Example:
+      arcmill ablate raw=runs/crawl/ingested ours=runs/crawl/mixed --heldout wiki=wiki-clean --output runs/ablation
+      arcmill ablate a=runs/a b=runs/b --heldout clean=held --output out --set size=small --set tokens=2000000 --set seeds=5
+    """
+    from arcmill.config import assign, parse_assignment, read_yaml, validate
+    from pipelines.ablate import run as ablation
+    from pipelines.ablate import table as shown
+    from pipelines.ablate.config import Ablate
+
+    values = read_yaml(config_file) if config_file else {}
+    for text in assignments:
+        assign(values, *parse_assignment(text))
+    config = validate(Ablate, values, config_file or "ablate")
+    told = ablation.ablate(
+        named_paths("arm", arms), named_paths("--heldout", heldout), output, config, tokenizer=tokenizer, workers=workers,
+        quiet=quiet,
+    )  # fmt: skip
+    say(told, as_json, shown.terminal)
+    if not as_json:
+        click.echo(f"{output}/{shown.MARKDOWN}")
+
+
+def named_paths(what: str, given: Sequence[str]) -> list[tuple[str, str]]:
+    """`NAME=PATH` arguments; a name may be given more than once."""
+    found = []
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or not path or not all(sign.isalnum() or sign in "_.-" for sign in name) or not name.strip("."):
+            raise UsageError(f"{what} {text!r}: expected NAME=PATH, the name of letters, digits and _ . -")
+        found.append((name, path))
+    return found
+
+
 # -- search ----------------------------------------------------------------------------------------------------
 
 
