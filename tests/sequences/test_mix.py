@@ -39,10 +39,12 @@ def mixed(to_frame: Any) -> Callable[..., tuple[list[Any], list[Any], dict[str, 
     from arcmill.records import schema
 
     def run(sources: dict[str, list[dict[str, Any]]], partitions: int = 1, **settings: Any) -> Any:
-        frames = {
-            name: to_frame(pa.Table.from_pylist(rows, schema=schema("Document")), partitions)
-            for name, rows in sources.items()
-        }
+        frames = {}
+        for name, given in sources.items():
+            table = pa.Table.from_pylist(given, schema=schema("Document"))
+            table = table.append_column("_part", pa.array([0] * len(given), pa.int32()))
+            table = table.append_column("_row", pa.array(range(len(given)), pa.int64()))
+            frames[name] = to_frame(table, partitions)
         rows, ledger, receipt = STAGE.core(frames, STAGE.config(**settings), {})
         ordered = rows.orderBy("_order", "id", "_copy").collect()
         return ordered, ledger.collect(), receipt
