@@ -59,6 +59,7 @@ STAGES = {
     "pack": Listed("sequences.pack", "Tokenise documents and pack them into sequences of one length."),
     "collect-problems": Listed("synth.problems.collect", "Read published problem sets (GSM8K, MATH, AQuA, HumanEval, BBH and alike) with answers and solutions."),
     "make-arithmetic": Listed("synth.problems.arithmetic", "Make arithmetic problems of a chosen difficulty, with exact answers."),
+    "solve-arithmetic": Listed("synth.problems.solve", "Write the working of problems of make-arithmetic, step by step and exact: reasoning without a model."),
     "synth-search-qa": Listed(
         "synth.search_qa.stage",
         "Make multi-hop search questions from a knowledge graph, each with the proof that its answer is the only one.",
