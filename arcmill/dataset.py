@@ -170,6 +170,27 @@ class Dataset:
                 yield f"counts: {name} is {counts.get(name)}, the ledger holds {number}"
 
 
+class Joined:
+    """Several datasets of one record, read one after the other, for a stage that wants the rows of an input alone."""
+
+    def __init__(self, datasets: Sequence[Dataset]) -> None:
+        self.datasets = list(datasets)
+
+    @property
+    def url(self) -> str:
+        """For messages."""
+        return ", ".join(dataset.url for dataset in self.datasets)
+
+    @property
+    def rows(self) -> int:
+        return sum(dataset.rows for dataset in self.datasets)
+
+    def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in order."""
+        for dataset in self.datasets:
+            yield from dataset.batches(columns)
+
+
 def read_part(dataset: Dataset, name: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """One listed Parquet file, batch by batch; InputError names a file that is damaged."""
     yield from read_file(dataset.filesystem, dataset.file(name), columns)

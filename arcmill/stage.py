@@ -124,6 +124,7 @@ class Stage:
     each: bool = False
     makes: bool = False
     rewrites: bool = False
+    joins: bool = False  # engine local: several datasets of an input are given as one, of which rows are read
     # (batches of rests, config[, state]) -> as a making core: after all tasks, over what they left
     gathers: Callable[..., Any] | None = None
     # (config, what was counted over all tasks) -> the manifest's statistics, where they are more than sums
