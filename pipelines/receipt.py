@@ -156,7 +156,8 @@ def _render_packed(packed: Mapping[str, Any]) -> list[str]:
 def _table(rows: list[tuple[str, ...]], heads: tuple[str, ...]) -> list[str]:
     widths = [max(len(row[place]) for row in (heads, *rows)) for place in range(len(heads))]
     return [
-        "  " + "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        "  "
+        + "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
         for row in (heads, *rows)
     ]
 

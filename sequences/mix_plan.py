@@ -49,8 +49,9 @@ def mix_documents(dfs: dict[str, DataFrame], config: Mix) -> tuple[DataFrame, Da
     columns = ("_source", "_class", "_long", "_own", "_tokens", "_draw", "_part", "_row")
     narrow = keep(documents.where("_own is not null").select(*columns))
     masses = _masses(narrow)
-    asked = shares({name: _of_source(masses, name) for name in dfs}, config.tokens_asked, config.weights)
-    epochs = {name: capped_epochs(_of_source(masses, name), asked[name], config.cap(name)) for name in dfs}
+    caps = {name: config.cap(name) for name in dfs}
+    asked = shares({name: _of_source(masses, name) for name in dfs}, config.tokens_asked, config.weights, caps)
+    epochs = {name: capped_epochs(_of_source(masses, name), asked[name], caps[name]) for name in dfs}
     whole, part = _epoch_columns(epochs)
     narrow = narrow.withColumn("_whole", whole).withColumn("_part_epoch", part)
     cuts, missing = _cuts(narrow, masses, epochs)
@@ -273,9 +274,7 @@ def _exchanged(
             .collect()
         )
         inside, outside = ([row for row in near if row["_extra"] == side] for side in (1, 0))
-        out, into = trim(
-            missing[source], [row["_tokens"] for row in inside], [row["_tokens"] for row in outside], goal
-        )
+        out, into = trim(missing[source], [row["_tokens"] for row in inside], [row["_tokens"] for row in outside], goal)
         for rows, numbers, change in ((inside, out, -1), (outside, into, 1)):
             changes |= {f"{rows[n]['_part']}/{rows[n]['_row']}/{source}": change for n in numbers}
     if not changes:

@@ -25,7 +25,9 @@ def make_receipt(
     counters: Mapping[str, str | None], config: Mix,
 ) -> dict[str, Any]:  # fmt: skip
     """Plain data for the manifest. Errors are in per cent of what was asked; `epochs` are tokens / available tokens."""
-    sources = [_source(name, drawn, masses, asked[name], epochs[name], counters[name], config) for name in sorted(asked)]
+    sources = [
+        _source(name, drawn, masses, asked[name], epochs[name], counters[name], config) for name in sorted(asked)
+    ]
     wanted = sum(source["asked_tokens"] for source in sources)
     total = _figures(times for times in drawn.values())
     return {
@@ -108,9 +110,7 @@ def _why(
     if reachable < wanted * (1 - TOLERANCE):
         return f"all documents are at the cap of {cap:g} epochs, which come to {round(reachable):,} tokens"
     mean = total["available_tokens"] // total["available_documents"]
-    return (
-        f"documents are whole, and {total['available_documents']:,} of {mean:,} tokens on average allow no sum that is nearer"
-    )
+    return f"documents are whole, and {total['available_documents']:,} of {mean:,} tokens on average allow no sum that is nearer"
 
 
 def _error(realised: int, wanted: int) -> float | None:

@@ -40,7 +40,9 @@ def _run(job: Job) -> dict[str, Any]:
         if len(datasets) > 1 and not job.stage.joins:
             raise UsageError(f"{job.stage.name}: input '{name}' takes one dataset, {len(datasets)} were given")
     single: dict[str, Dataset | Joined] = {
-        name: datasets[0] if len(datasets) == 1 else Joined(datasets) for name, datasets in job.datasets.items() if datasets
+        name: datasets[0] if len(datasets) == 1 else Joined(datasets)
+        for name, datasets in job.datasets.items()
+        if datasets
     }
     try:
         statistics = job.stage.core(single, job.config, folder)

@@ -24,9 +24,7 @@ class SolveArithmetic(StageConfig):
     checks: bool = Field(True, description="also undo steps by the inverse operation, as a check in the reasoning")
 
 
-def core(
-    batches: Iterator[pa.RecordBatch], config: SolveArithmetic
-) -> Iterator[pa.RecordBatch | tuple[str, Outcome]]:
+def core(batches: Iterator[pa.RecordBatch], config: SolveArithmetic) -> Iterator[pa.RecordBatch | tuple[str, Outcome]]:
     """A conversation a problem, id `solve-arithmetic` of it. Outcome `no-expression` (errored): not of make-arithmetic."""
     from arcmill.records import batch_to_rows, rows_to_batch
     from synth.problems.solve_steps import conversation

@@ -37,7 +37,9 @@ def conversation(problem: Problem, config: SolveArithmetic) -> Conversation | Ou
         return Outcome("no-expression", "errored", detail=str(error)[:200])
     shown = _shown(value)
     if shown != problem.answer:
-        return Outcome("other-answer", "errored", detail=f"the working ends in {shown}, the problem says {problem.answer}")
+        return Outcome(
+            "other-answer", "errored", detail=f"the working ends in {shown}, the problem says {problem.answer}"
+        )
     random = Random(f"{config.seed}/{problem.id}")
     reasoning = "\n".join([random.choice(_FIRST).format(expression), *lines, random.choice(_LAST).format(shown)])
     told = {"problem": problem.id, "answer_type": "math", "expected": problem.answer, "finish": "stop", "model": "gold"}
