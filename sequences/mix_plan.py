@@ -3,8 +3,8 @@
 A document with e epochs occurs floor(e) times, and once more if it is among the first of its class (source,
 bucket, long or not) in the order of hash(seed, source, id) / fraction(e). How many are the first is not left to chance:
 tokens are summed along that order, in 2^16 steps, and the cut falls where the class has the tokens that its
-fractions ask for. What a source then misses, a part of a document, is made up by exchanging documents next to the
-cut (`sequences.trim`). So a source meets its budget to the token or nearly so, whatever the partitioning; with
+fractions ask for. What it then misses, a part of a document, is made up by exchanging documents next to the
+cut (`sequences.trim`). So a source, and each of its classes, meets its budget to the token or nearly so, whatever the partitioning; with
 plain chance it would be off by the square root of the number of documents.
 """
 
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sequences.mix import Mix
 
 _STEPS = 1 << 16  # of the hash, along which the cut is searched
-_GOAL = Fraction(1, 20_000)  # of what is asked of a source; what misses by less is left
-_AT_CUT = 3000  # documents of a source, nearest to the cut, that may be exchanged
+_GOAL = Fraction(1, 20_000)  # of what is asked of a class; what misses by less is left
+_AT_CUT = 3000  # documents of a class, nearest to the cut, that may be exchanged
 _COUNTED = r"^[0-9]{1,15}$"
 
 
@@ -56,7 +56,7 @@ def mix_documents(dfs: dict[str, DataFrame], config: Mix) -> tuple[DataFrame, Da
     narrow = narrow.withColumn("_whole", whole).withColumn("_part_epoch", part)
     cuts, missing = _cuts(narrow, masses, epochs)
     extra = _extra(F.col("_part_epoch"), cuts)
-    extra = extra + _exchanged(narrow.withColumn("_extra", extra), cuts, missing, asked)
+    extra = extra + _exchanged(narrow.withColumn("_extra", extra), cuts, missing, masses, epochs)
     times = (F.col("_whole") + extra).cast("int")
     drawn = _drawn(narrow.withColumn("_times", times))
     receipt = make_receipt(drawn, masses, asked, epochs, counters, config)
@@ -206,11 +206,8 @@ def _step(part: Column) -> Column:
 
 def _cuts(
     narrow: DataFrame, masses: ClassMasses, epochs: Mapping[str, Mapping[int, Fraction]]
-) -> tuple[dict[Class, int], dict[str, int]]:
-    """The first step that no longer counts, of each class; what rounding one class leaves over goes to the next.
-
-    And the tokens that each source lacks in the end (negative: has too many).
-    """
+) -> tuple[dict[Class, int], dict[Class, int]]:
+    """Of each class the first step that no longer counts, and the tokens that it lacks then (negative: has too many)."""
     from pyspark.sql import Window
     from pyspark.sql import functions as F
 
@@ -246,41 +243,67 @@ def _cuts(
         found = [(end["sum"], end["step"] + 1) for end in (row["below"], row["above"]) if end is not None]
         choices[key] = found if row["below"] is not None else [(0, 0), *found]
     cuts: dict[Class, int] = {}
-    over: dict[str, Fraction] = defaultdict(Fraction)
-    for key in sorted(wanted):
-        source = key[0]
-        tokens, cuts[key] = min(choices[key], key=lambda c: (abs(over[source] + c[0] - wanted[key]), c[1]))
-        over[source] += tokens - wanted[key]
-    return cuts, {source: -round(tokens) for source, tokens in over.items()}
+    missing: dict[Class, int] = {}
+    for key, wish in wanted.items():
+        tokens, cuts[key] = min(choices[key], key=lambda c: (abs(c[0] - wish), c[1]))
+        missing[key] = round(wish - tokens)
+    return cuts, missing
 
 
 def _exchanged(
-    narrow: DataFrame, cuts: Mapping[Class, int], missing: Mapping[str, int], asked: Mapping[str, Fraction]
-) -> Column:
-    """1 or -1 for the few documents that change places at the cut of their class, else 0."""
+    narrow: DataFrame, cuts: Mapping[Class, int], missing: Mapping[Class, int],
+    masses: ClassMasses, epochs: Mapping[str, Mapping[int, Fraction]],
+) -> Column:  # fmt: skip
+    """1 or -1 for the few documents that change places at the cut of their class, else 0.
+
+    What one class cannot make up goes to the next of its source, the largest last.
+    """
     from pyspark.sql import functions as F
 
+    wishes = {key: sum(epochs[key[0]][own] * t for own, (_, t) in by.items()) for key, by in masses.items()}
+    goals = {key: int(wish * _GOAL) for key, wish in wishes.items()}
+    at_cut = _at_cut(narrow, cuts, [key for key, lack in missing.items() if abs(lack) > goals[key]])
     changes: dict[str, int] = {}
-    away = F.abs(F.col("_draw") / F.col("_part_epoch") - _of_class(cuts, "bigint") / F.lit(float(_STEPS)))
-    for source in sorted(missing):
-        goal = int(asked[source] * _GOAL)
-        if abs(missing[source]) <= goal:
-            continue
-        near = (
-            narrow.where((F.col("_source") == source) & (F.col("_part_epoch") > 0))
-            .select("_extra", "_tokens", "_part", "_row", away.alias("away"))
-            .orderBy("away", "_part", "_row")
-            .limit(_AT_CUT)
-            .collect()
-        )
+    carried: dict[str, int] = defaultdict(int)
+    for key in sorted(missing, key=lambda key: (key[0], wishes[key], key)):
+        lack = missing[key] + carried[key[0]]
+        near = at_cut.get(key, [])
         inside, outside = ([row for row in near if row["_extra"] == side] for side in (1, 0))
-        out, into = trim(missing[source], [row["_tokens"] for row in inside], [row["_tokens"] for row in outside], goal)
+        out, into = trim(lack, [row["_tokens"] for row in inside], [row["_tokens"] for row in outside], goals[key])
         for rows, numbers, change in ((inside, out, -1), (outside, into, 1)):
-            changes |= {f"{rows[n]['_part']}/{rows[n]['_row']}/{source}": change for n in numbers}
+            for number in numbers:
+                row = rows[number]
+                changes[f"{row['_part']}/{row['_row']}/{key[0]}"] = change
+                lack -= change * row["_tokens"]
+        carried[key[0]] = lack
     if not changes:
         return F.lit(0)
     place = F.concat(F.col("_part").cast("string"), F.lit("/"), F.col("_row").cast("string"), F.lit("/"), "_source")
     return F.coalesce(_constant(changes, "int", place), F.lit(0))
+
+
+def _at_cut(narrow: DataFrame, cuts: Mapping[Class, int], classes: list[Class]) -> dict[Class, list[Any]]:
+    """Of some classes the documents nearest to their cut that may occur once more or not."""
+    from pyspark.sql import Window
+    from pyspark.sql import functions as F
+
+    if not classes:
+        return {}
+    among = F.coalesce(_of_class(dict.fromkeys(classes, 1), "int"), F.lit(0)) == 1
+    away = F.abs(F.col("_draw") / F.col("_part_epoch") - _of_class(cuts, "bigint") / F.lit(float(_STEPS)))
+    columns = ("_source", "_class", "_long")
+    order = Window.partitionBy(*columns).orderBy("away", "_part", "_row")
+    rows = (
+        narrow.where(among & (F.col("_part_epoch") > 0))
+        .select(*columns, "_extra", "_tokens", "_part", "_row", away.alias("away"))
+        .withColumn("place", F.row_number().over(order))
+        .where(F.col("place") <= _AT_CUT)
+        .collect()
+    )
+    found: dict[Class, list[Any]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: row["place"]):
+        found[row["_source"], row["_class"], row["_long"]].append(row)
+    return found
 
 
 def _drawn(narrow: DataFrame) -> Drawn:
