@@ -356,19 +356,36 @@ def inspect(dataset: str, rows: int, pairs: int, pairs_csv: str | None, labels: 
 
 
 @cli.command()
-@click.argument("run_dir")
-@click.argument("document_id", metavar="ID")
+@click.argument("where", metavar="RUN_DIR|SHARD:ROW:TOKEN")
+@click.argument("what", metavar="[ID|SHARD:ROW:TOKEN]", required=False)
+@click.option("--tokenizer", metavar="DIR", help="Of a token: its tokenizer, where it is no longer in the run.")
+@click.option(
+    "--also", multiple=True, metavar="DIR", help="Of a token: a further run or dataset that was read. Repeatable."
+)
 @json_option
-def why(run_dir: str, document_id: str, as_json: bool) -> None:
-    """Tell the way of one document through every stage of a run.
+def why(where: str, what: str | None, tokenizer: str | None, also: Sequence[str], as_json: bool) -> None:
+    """Tell the way of one document, or of one training token, through every stage of a run.
+
+    SHARD is a Parquet part of packed sequences, or the folder of all of them; rows and tokens count from 0.
 
     \b
     Example:
       arcmill why runs/quickstart 3f2a9c…
+      arcmill why runs/quickstart/packed/part-00003.parquet:17:2048
+      arcmill why runs/quickstart packed/part-00003:17:2048
     """
-    from pipelines.why import explain, render
+    from pipelines import why as document
+    from pipelines import why_token as token
 
-    say(explain(run_dir, document_id), as_json, render)
+    address = token.parse_address(where) if what is None else token.address_in(where, what)
+    if address is not None:
+        say(token.explain_token(address, tokenizer, also), as_json, token.render)
+        return
+    if what is None:
+        raise UsageError(f"why {where}: give RUN_DIR and an ID, or a token as SHARD:ROW:TOKEN")
+    if tokenizer is not None or also:
+        raise UsageError("why: --tokenizer and --also go with a token, SHARD:ROW:TOKEN")
+    say(document.explain(where, what), as_json, document.render)
 
 
 @cli.command()
