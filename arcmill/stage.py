@@ -140,6 +140,7 @@ class Stage:
     each: bool = False
     makes: bool = False
     rewrites: bool = False
+    joins: bool = False  # engine local: several datasets of an input are given as one, of which rows are read
     edits: bool = False
     # where parts are edited: (config, input name -> datasets, all that was `found`) -> more for `statistics`
     conclude: Callable[..., dict[str, Any]] | None = None

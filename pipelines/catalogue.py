@@ -52,6 +52,7 @@ STAGES = {
     "dedup-semantic": Listed("dedup.semantic.stage", "Merge documents of like meaning (SemDeDup over vectors) and pages of one template, greedy against survivors."),
     "index-documents": Listed("arcmill.search.stage", "Index documents for search (BM25 over passages, English and Chinese; optionally with embeddings)."),
     "concat-repo": Listed("sequences.repository.stage", "Put the files of a repository into contexts, in the order of their imports, and issues with their commits."),
+    "count-tokens": Listed("sequences.count_tokens", "Count the tokens of each document by a tokenizer, for mix to meet its budget to the token."),
     "mix": Listed("sequences.mix", "Mix named datasets to a token budget: sources by weight, documents by their epochs, shuffled."),
     "train-tokenizer": Listed("sequences.tokenizer", "Train a byte-level BPE tokenizer with the control tokens of GLM-4.5."),
     "format-fim": Listed("sequences.fim.stage", "Rearrange source code for fill-in-the-middle: PSM and SPM, spans of characters and of syntax nodes."),
@@ -60,6 +61,7 @@ STAGES = {
     "remove-documents": Listed("sequences.remove", "Remove documents from packed sequences or any dataset, by id: only the rows and parts that hold them change."),
     "collect-problems": Listed("synth.problems.collect", "Read published problem sets (GSM8K, MATH, AQuA, HumanEval, BBH and alike) with answers and solutions."),
     "make-arithmetic": Listed("synth.problems.arithmetic", "Make arithmetic problems of a chosen difficulty, with exact answers."),
+    "solve-arithmetic": Listed("synth.problems.solve", "Write the working of problems of make-arithmetic, step by step and exact: reasoning without a model."),
     "synth-search-qa": Listed(
         "synth.search_qa.stage",
         "Make multi-hop search questions from a knowledge graph, each with the proof that its answer is the only one.",

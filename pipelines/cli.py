@@ -444,6 +444,23 @@ def report(run_dir: str, output: str | None, recipe: str | None) -> None:
 
 
 @cli.command()
+@click.argument("path", metavar="RUN_DIR|DATASET")
+@json_option
+def receipt(path: str, as_json: bool) -> None:
+    """Tell what mixtures were asked for, what they hold (unique tokens, repeats), and how they were packed (fill, cuts).
+
+    \b
+    Example:
+      arcmill receipt runs/pretrain_general
+      arcmill receipt runs/pretrain_general/packed --json
+    """
+    from pipelines.receipt import receipt as receipt_of
+    from pipelines.receipt import render
+
+    say(receipt_of(path), as_json, render)
+
+
+@cli.command()
 @json_option
 def doctor(as_json: bool) -> None:
     """Tell what this machine has, what is missing, and the command that mends it.
