@@ -54,6 +54,7 @@ STAGES = {
     "concat-repo": Listed("sequences.repository.stage", "Put the files of a repository into contexts, in the order of their imports, and issues with their commits."),
     "mix": Listed("sequences.mix", "Mix named datasets to a token budget: sources by weight, documents by their epochs, shuffled."),
     "train-tokenizer": Listed("sequences.tokenizer", "Train a byte-level BPE tokenizer with the control tokens of GLM-4.5."),
+    "import-tokenizer": Listed("sequences.tokenizer_import", "Check a published tokenizer (tokenizer.json, tiktoken or tekken file, model folder) and write it in one form."),
     "format-fim": Listed("sequences.fim.stage", "Rearrange source code for fill-in-the-middle: PSM and SPM, spans of characters and of syntax nodes."),
     "pack": Listed("sequences.pack", "Tokenise documents and pack them into sequences of one length."),
     "collect-problems": Listed("synth.problems.collect", "Read published problem sets (GSM8K, MATH, AQuA, HumanEval, BBH and alike) with answers and solutions."),

@@ -38,7 +38,10 @@ def _run(job: Job) -> dict[str, Any]:
     for name, datasets in job.datasets.items():
         if len(datasets) > 1:
             raise UsageError(f"{job.stage.name}: input '{name}' takes one dataset, {len(datasets)} were given")
-    single = {name: datasets[0] for name, datasets in job.datasets.items() if datasets}
+    single: dict[str, Any] = {name: datasets[0] for name, datasets in job.datasets.items() if datasets}
+    raw = next((name for name, (record, _) in job.stage.inputs.items() if record == "Files"), None)
+    if raw is not None:
+        single[raw] = job.files
     try:
         statistics = job.stage.core(single, job.config, folder)
     except BaseException:
@@ -52,7 +55,7 @@ def _run(job: Job) -> dict[str, Any]:
                 {"staged": str(path), "name": name, "rows": 0, "bytes": os.path.getsize(path),
                  "sha256": file_sha256(filesystem, str(path))}
             )  # fmt: skip
-    rows = sum(dataset.rows for dataset in single.values())
+    rows = sum(datasets[0].rows for datasets in job.datasets.values() if datasets) + len(job.files)
     record = {
         "parts": files, "ledger": [], "counts": {"in": rows, "kept": rows}, "statistics": statistics,
         "cpu_seconds": round(time.process_time() - started, 3), "peak_memory_bytes": peak_memory(),

@@ -11,7 +11,8 @@ import pytest
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
 from sequences import chunks
-from sequences.chunks import SPLIT, SPLIT_ONE, ChunkEncoder, holds_for, repeats
+from sequences.chunk_plans import SPLIT, SPLIT_ONE, plan_for
+from sequences.chunks import ChunkEncoder, repeats
 from sequences.tokenizer_training import _words, learn
 
 ALPHABET = (
