@@ -24,6 +24,7 @@ from arcmill.stage import Outcome
 from sequences.chunk_plans import Plan, plan_for
 from sequences.chunks import ChunkEncoder, prefixed
 from sequences.fim.context import continuing
+from sequences.tokenizer_checks import holds, missing_bytes, prove
 from sequences.tokenizer_spec import all_tokens, control_tokens, unknown_ids, without_control_tokens
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
@@ -41,10 +42,11 @@ class DocumentEncoder:
 
     def __init__(
         self, plain: Tokenizer, size: int, forbidden: Collection[int], eos_id: int | None, pad_id: int,
-        fim: dict[str, int], continuing: Flags, plan: Plan | None = None,
+        fim: dict[str, int], continuing: Flags, plan: Plan | None = None, missing: bytes = b"",
     ) -> None:  # fmt: skip
         self.eos_id, self.pad_id, self.continuing = eos_id, pad_id, continuing
         self._plain, self._fim, self._plan = plain, fim, plan
+        self._missing = missing
         self._chunked = ChunkEncoder(plain, plan) if plan else None
         self._fim_split = re.compile("(" + "|".join(map(re.escape, fim)) + ")") if fim else None
         self._forbidden = np.zeros(size, dtype=np.bool_)
@@ -73,9 +75,6 @@ class DocumentEncoder:
             ) from None
         except Exception as error:  # the library raises bare Exception for what it cannot read
             raise UsageError(f"{path}: not a tokenizer.json ({error})") from None
-        if spec["model"].get("dropout"):
-            dropout = spec["model"]["dropout"]
-            raise UsageError(f"{path}: BPE dropout {dropout} makes encoding random; set it to null")
         eos_id = None if eos is None else _token_id(tokens, "eos_token", eos, path)
         pad_id = _token_id(tokens, "pad_token", pad, path)
         if needs_fim:
@@ -85,10 +84,20 @@ class DocumentEncoder:
         byte_level = '"ByteLevel"' in json.dumps([spec.get("pre_tokenizer"), spec.get("decoder")])
         inside = continuing(tokens, byte_level) if needs_fim else np.zeros(0, dtype=np.bool_)
         forbidden = {*control_tokens(spec, named).values(), *unknown_ids(spec)}
-        return cls(
+        made = cls(
             plain, max(tokens.values(), default=0) + 1, forbidden, eos_id, pad_id,
-            known if len(known) == len(fim) else {}, inside, plan,
+            known if len(known) == len(fim) else {}, inside, plan, missing_bytes(spec),
         )  # fmt: skip
+        prove(path, spec, made._round_trip)
+        return made
+
+    def _round_trip(self, text: str) -> str | None:
+        """What a document's tokens decode to; None where it is errored."""
+        parts = self.parts(text)
+        ids = parts if isinstance(parts, Outcome) else next(self.encode([parts]))
+        if isinstance(ids, Outcome):
+            return None
+        return self._plain.decode(ids[: len(ids) - (self.eos_id is not None)].tolist(), skip_special_tokens=False)
 
     def fim_ids(self, tokens: Sequence[str]) -> tuple[int, int, int]:
         """The ids of three `fim` tokens that were loaded."""
@@ -106,6 +115,8 @@ class DocumentEncoder:
 
     def parts(self, text: str, *, fim: bool = False) -> Parts | Outcome:
         """What `encode` takes for a document. With `fim` the FIM tokens in the text are control tokens."""
+        if self._missing and holds(text, self._missing):
+            return Outcome("lost_bytes", "errored", detail="the tokenizer has no token for a byte of the text")
         if not fim:
             return self._closed(list(self._cut(text)))
         if self._fim_split is None:
@@ -203,8 +214,20 @@ def _boundary(text: str, low: int, high: int, patterns: Sequence[re.Pattern[str]
 
 def _token_id(tokens: dict[str, int], setting: str, token: str, path: Path) -> int:
     if token not in tokens:
-        raise UsageError(f"pack: {setting} {token!r} is not a token of {path}; set {setting} to one that is")
+        raise UsageError(
+            f"pack: {setting} {token!r} is not a token of {path}; set {setting} to one that is{_hint(path)}"
+        )
     return tokens[token]
+
+
+def _hint(path: Path) -> str:
+    """What is said beside the tokenizer about the token that closes documents."""
+    try:
+        eos = json.loads((path.parent / "tokenizer_config.json").read_text(encoding="utf-8")).get("eos_token")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    name = eos.get("content") if isinstance(eos, dict) else eos
+    return f" (its tokenizer_config.json names {name!r} as eos_token)" if name else ""
 
 
 @contextmanager

@@ -6,12 +6,15 @@ takes a tokenizer, so that a plain folder is held to the same.
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from arcmill.errors import UsageError
 from sequences.chunk_merges import METASPACE
-from sequences.tokenizer_spec import Spec, steps, vocabulary
+from sequences.tokenizer_spec import Spec, steps, unknown_ids, vocabulary
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -35,11 +38,13 @@ SAMPLES = (
     "{\"json\": [1, 2.5, null], \"key\": \"va\\\\lue\"}", "$\\frac{a}{b}$ \\begin{align} x &= y \\\\ \\end{align}",
     "def f(x):\n    if x is None:\n        return [y for y in range(10)]\n\n\nclass A:\n    pass\n",
 )  # fmt: skip
+UTF8_BYTES = (*range(0xC0), *range(0xC2, 0xF5))  # the others never occur in UTF-8
+ACCEPTED = "accepted_losses"  # in tokenizer_config.json: what import-tokenizer was told to accept
 BLOCK = 256  # characters that are tried together
 
 
-def structure(spec: Spec, tokenizer: Tokenizer) -> list[str]:
-    """What is wrong with the file, a sentence each. `tokenizer` is the whole of it, loaded."""
+def structure(spec: Spec) -> list[str]:
+    """What is wrong with the file, a sentence each."""
     found = []
     model = spec["model"]
     kind = model["type"]
@@ -50,25 +55,27 @@ def structure(spec: Spec, tokenizer: Tokenizer) -> list[str]:
         return found
     if model.get("dropout"):
         found.append(f"BPE dropout {model['dropout']} makes encoding random; set it to null")
-    found += [*_missing_bytes(spec), *_ids(spec), *_renumbered(spec, tokenizer)]
-    return found
+    if not (byte_level(spec) or model.get("byte_fallback") or unknown_ids(spec)):
+        found.append(f"{kind} without bytes, byte_fallback or an unknown token: text outside the vocabulary is lost")
+    return [*found, *_ids(spec), *_renumbered(spec)]
 
 
-def _missing_bytes(spec: Spec) -> Iterator[str]:
+def missing_bytes(spec: Spec) -> bytes:
+    """The bytes of UTF-8 that are lost without a word: they have no token, and nothing stands for what is unknown."""
     tokens = vocabulary(spec)
     if byte_level(spec):
-        from sequences.tokenizer_ranks import byte_letters
+        letters = byte_letters()
+        return bytes(byte for byte in UTF8_BYTES if letters[byte] not in tokens)
+    if spec["model"].get("byte_fallback"):
+        return bytes(byte for byte in UTF8_BYTES if f"<0x{byte:02X}>" not in tokens)
+    return b""
 
-        missing = [byte for byte, letter in enumerate(byte_letters()) if letter not in tokens]
-        what = "no token for"
-    elif spec["model"].get("byte_fallback"):
-        missing = [byte for byte in range(256) if f"<0x{byte:02X}>" not in tokens]
-        what = "byte_fallback is on, but there is no token for"
-    else:
-        yield "neither bytes nor byte_fallback: characters outside the vocabulary are lost"
-        return
-    if missing:
-        yield f"{what} {len(missing)} of the 256 bytes, such as 0x{missing[0]:02X}: text that holds them is lost"
+
+def byte_letters() -> list[str]:
+    """The letter that stands for each byte in a byte-level vocabulary (as GPT-2 published it)."""
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = iter(range(0x100, 0x200))
+    return [chr(byte if byte in visible else next(hidden)) for byte in range(256)]
 
 
 def byte_level(spec: Spec) -> bool:
@@ -102,13 +109,18 @@ def holes(spec: Spec) -> list[int]:
     return [number for number in range(max(taken, default=-1) + 1) if number not in taken]
 
 
-def _renumbered(spec: Spec, tokenizer: Tokenizer) -> Iterator[str]:
-    """The library numbers added tokens anew where there are holes, and says nothing."""
+def _renumbered(spec: Spec) -> Iterator[str]:
+    """The library numbers added tokens anew, behind the model's, where ids have holes, and says nothing."""
+    own = vocabulary(spec)
+    following = len(own)
     for entry in spec.get("added_tokens") or []:
-        got = tokenizer.token_to_id(entry["content"])
-        if got != entry["id"]:
-            yield f"the library gives {entry['content']!r} the id {got}, not {entry['id']} as the file says (holes among the ids)"
+        token, number = entry["content"], entry["id"]
+        if token in own:
+            continue
+        if number != following:
+            yield f"the library would give {token!r} the id {following}, not {number} as the file says (holes among the ids)"
             return
+        following += 1
 
 
 def control(spec: Spec, tokenizer: Tokenizer, wanted: Collection[str]) -> Iterator[str]:
@@ -125,17 +137,27 @@ def control(spec: Spec, tokenizer: Tokenizer, wanted: Collection[str]) -> Iterat
             yield f"control token {token!r} (id {number}) is not one token in a text: a{token}b has the ids {ids}"
 
 
-def lost(round_trip: RoundTrip, samples: Collection[str] = SAMPLES) -> dict[str, str]:
-    """Kind of loss -> an example, for texts that do not come back."""
+def lost(round_trip: RoundTrip, missing: bytes = b"", samples: Collection[str] = SAMPLES) -> dict[str, str]:
+    """Kind of loss -> an example, for texts that do not come back. `missing`: bytes that are known to be lost ("bytes")."""
     found: dict[str, str] = {}
+    if missing:
+        some = ", ".join(f"0x{byte:02X}" for byte in missing[:5])
+        found["bytes"] = f"no token for {len(missing)} bytes of UTF-8: {some}{', ...' if len(missing) > 5 else ''}"
     for text in samples:
+        if holds(text, missing):
+            continue
         back = round_trip(text)
         if back != text:
             found.setdefault(kind_of_loss(text, back), f"{text[:60]!r} came back as {back[:60]!r}")
     return found
 
 
-def every_character(round_trip: RoundTrip) -> tuple[dict[str, str], int]:
+def holds(text: str, missing: bytes) -> bool:
+    """Whether a text holds one of these bytes."""
+    return bool(missing) and len(data := text.encode("utf-8", "surrogatepass")) > len(data.translate(None, missing))
+
+
+def every_character(round_trip: RoundTrip, missing: bytes = b"") -> tuple[dict[str, str], int]:
     """As `lost` for each character of Unicode, between letters, and how many do not come back."""
     found: dict[str, str] = {}
     count = 0
@@ -145,12 +167,42 @@ def every_character(round_trip: RoundTrip) -> tuple[dict[str, str], int]:
         if not text or round_trip(text) == text:
             continue
         for sign in signs:
+            if holds(sign, missing):
+                count += 1
+                continue
             back = round_trip(f"x{sign}x")
             if back != f"x{sign}x":
                 count += 1
                 kind = kind_of_loss(f"x{sign}x", back)
                 found.setdefault(kind, f"U+{ord(sign):04X} between letters came back as {back[:20]!r}")
     return found, count
+
+
+def accepted(folder: Path) -> tuple[str, ...]:
+    """The kinds of loss that the import of a folder's tokenizer accepted."""
+    try:
+        named = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8")).get(ACCEPTED, ())
+        return tuple(map(str, named))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return ()
+
+
+def prove(path: Path, spec: Spec, round_trip: Callable[[str], str | None]) -> None:
+    """Refuse a tokenizer that a corpus cannot be trusted to. `round_trip` gives None for texts that it refuses itself.
+
+    Raises UsageError. Costs milliseconds: `import-tokenizer` tries every character, this the samples.
+    """
+    if problems := structure(spec):
+        raise UsageError(
+            f"{path}: cannot be used: {'; '.join(problems[:3])} (import-tokenizer mends what can be mended)"
+        )
+    found = lost(lambda text: text if (back := round_trip(text)) is None else back)
+    known = {*HARMLESS, *accepted(path.parent)}
+    if refused := [f"{kind} ({example})" for kind, example in found.items() if kind not in known]:
+        raise UsageError(
+            f"{path}: text does not come back from its tokens: {'; '.join(refused)}; where that is wanted, import-tokenizer "
+            "takes it with accept_losses"
+        )
 
 
 def kind_of_loss(text: str, back: str) -> str:
@@ -164,6 +216,8 @@ def kind_of_loss(text: str, back: str) -> str:
         return "nfc"
     if text.strip() == back.strip():
         return "strip"
+    if "\ufffd" in back and "\ufffd" not in text:
+        return "bytes"
     if normal("NFKC", text) == normal("NFKC", back):
         return "nfkc"
     if text.casefold() == back.casefold():

@@ -22,18 +22,24 @@ class ImportTokenizer(StageConfig):
     """Which control tokens the tokenizer must have, and what may be mended."""
 
     encoding: Literal["gpt2", "r50k", "p50k", "cl100k", "o200k", "llama3", "qwen", "tekken"] | None = Field(
-        None, description="whose words a file of ranks is for: it decides the pattern; null: by the file's name and size"
+        None,
+        description="whose words a file of ranks is for: it decides the pattern; null: by the file's name and size",
     )
-    pattern: str | None = Field(None, description="the pattern that words are found by, in a file of ranks; null: encoding's")
+    pattern: str | None = Field(
+        None, description="the pattern that words are found by, in a file of ranks; null: encoding's"
+    )
     special_tokens: dict[str, int] | None = Field(
         None, description="control tokens of a file of ranks, name to id; null: those published with the encoding"
     )
     eos_token: str | None = Field(
-        None, description="the token that closes a document; null: as the folder's tokenizer_config.json says, or the usual one"
+        None,
+        description="the token that closes a document; null: one that is known to (<|endoftext|>, <|end_of_text|>, <eos>, </s> "
+        "...), else as the folder's tokenizer_config.json says",
     )
     pad_token: str | None = Field(None, description="the token that fills; null: as the folder says, else eos_token")
     fim_tokens: tuple[str, ...] = Field(
-        (), description="tokens before prefix, suffix, middle that it must have; or one of glm, qwen, deepseek, starcoder"
+        (),
+        description="tokens before prefix, suffix, middle that it must have; or one of glm, qwen, deepseek, starcoder",
     )
     chat: bool = Field(False, description="it must have the control tokens of the chat formats of GLM-4.5")
     extra_tokens: tuple[str, ...] = Field((), description="further control tokens that it must have")
@@ -46,7 +52,7 @@ class ImportTokenizer(StageConfig):
     accept_losses: tuple[str, ...] = Field(
         ("nfc", "metaspace-mark", "leading-space"),
         description="what need not come back from tokens: nfc, metaspace-mark, leading-space, strip, nfkc, lowercase, "
-        "white-space, characters; any other loss is refused",
+        "white-space, bytes (of which documents are then refused that hold them), characters; other losses are refused",
     )
 
     @field_validator("fim_tokens", mode="before")

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from arcmill.stage import SourceFile
 
 STAGE = "import-tokenizer"
-USUAL_EOS = ("<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<\uff5cend\u2581of\u2581sentence\uff5c>")
+# Tokens that close documents. They go before a folder's own, which closes turns where its model is one for chats.
+CLOSING = ("<|endoftext|>", "<|end_of_text|>", "<eos>", "</s>", "<EOT>", "<\uff5cend\u2581of\u2581sentence\uff5c>")
 KEPT = ("bos_token", "unk_token", "chat_template", "model_max_length")  # of a folder's tokenizer_config.json
 
 
@@ -38,15 +39,18 @@ def import_files(files: Sequence[SourceFile], config: ImportTokenizer, output: P
     """Read, mend, check, write; returns the report. Raises InputError and UsageError."""
     source = read(files, config)
     spec = source.spec
-    eos = config.eos_token or _named(source, "eos_token") or next((t for t in USUAL_EOS if t in all_tokens(spec)), None)
+    special = {entry["content"] for entry in spec.get("added_tokens") or [] if entry.get("special")}
+    eos = (
+        config.eos_token or next((token for token in CLOSING if token in special), None) or _named(source, "eos_token")
+    )
     if eos is None:
         raise UsageError(f"{STAGE}: which token closes a document? Nothing beside the file says it; set eos_token")
     pad = config.pad_token or _named(source, "pad_token") or eos
     chat = (*SPECIAL_TOKENS, *STRUCTURE_TOKENS) if config.chat else ()
     asked = tuple(dict.fromkeys((eos, pad, *config.fim_tokens, *chat, *config.extra_tokens)))
     mended = _mend(spec, asked, config)
+    problems = checks.structure(spec)
     tokenizer = _load(spec, source.form)
-    problems = checks.structure(spec, tokenizer)
     if not problems:
         problems = [*checks.control(spec, tokenizer, asked)]
     if problems:
@@ -96,13 +100,19 @@ def read(files: Sequence[SourceFile], config: ImportTokenizer) -> Source:
     ranks = read_tiktoken(data, file.name)
     encoding = config.encoding or guessed_encoding(name, ranks.ranks)
     if encoding is None and config.pattern is None:
-        raise UsageError(f"{STAGE}: {file.name}: whose ranks are these? Set encoding ({', '.join(PATTERNS)}) or pattern")
+        raise UsageError(
+            f"{STAGE}: {file.name}: whose ranks are these? Set encoding ({', '.join(PATTERNS)}) or pattern"
+        )
     return Source(_of_ranks(ranks, name, config, encoding), beside, f"tiktoken {encoding or 'with a pattern'}")
 
 
 def _of_ranks(ranks: Any, name: str, config: ImportTokenizer, encoding: str | None) -> Spec:
-    special = config.special_tokens if config.special_tokens is not None else ranks.special or SPECIAL.get(encoding or "", {})
-    pattern = config.pattern or (PATTERNS[config.encoding] if config.encoding else ranks.pattern) or PATTERNS[encoding or ""]
+    special = (
+        config.special_tokens if config.special_tokens is not None else ranks.special or SPECIAL.get(encoding or "", {})
+    )
+    pattern = (
+        config.pattern or (PATTERNS[config.encoding] if config.encoding else ranks.pattern) or PATTERNS[encoding or ""]
+    )
     spec = spec_of(ranks._replace(special=special), pattern, name)
     _place(spec, dict(special))
     return spec
@@ -214,9 +224,10 @@ def _losses(spec: Spec, asked: Collection[str], accepted: Collection[str]) -> tu
     def back(text: str) -> str:
         return plain.decode(plain.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
 
+    missing = checks.missing_bytes(spec)
     try:
-        found, count = checks.every_character(back)
-        found = {**found, **checks.lost(back)}
+        found, count = checks.every_character(back, missing)
+        found = {**found, **checks.lost(back, missing)}
     except Exception as error:  # as above; a panic of the library comes as another class, and is let through
         raise InputError(f"{STAGE}: a text cannot be encoded ({error})") from None
     if refused := [f"{kind} ({example})" for kind, example in found.items() if kind not in accepted]:
@@ -231,7 +242,7 @@ def _write(tokenizer: Tokenizer, output: Path, beside: dict[str, Any], losses: S
     (output / "tokenizer.json").write_text(tokenizer.to_str(pretty=True) + "\n", encoding="utf-8", newline="\n")
     made = {
         "tokenizer_class": "PreTrainedTokenizerFast", **beside, "clean_up_tokenization_spaces": False,
-        "accepted_losses": list(losses),
+        checks.ACCEPTED: list(losses),
     }  # fmt: skip
     text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
     (output / "tokenizer_config.json").write_text(text, encoding="utf-8", newline="\n")

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from arcmill.errors import InputError
 from sequences.chunk_plans import GPT2, O200K, SPLIT, SPLIT_ONE, TEKKEN
+from sequences.tokenizer_checks import byte_letters
 from sequences.tokenizer_spec import Spec
 
 Encoding = Literal["gpt2", "r50k", "p50k", "cl100k", "o200k", "llama3", "qwen", "tekken"]
@@ -47,13 +48,6 @@ class Ranks(NamedTuple):
     ranks: dict[bytes, int]
     special: dict[str, int]
     pattern: str | None
-
-
-def byte_letters() -> list[str]:
-    """The letter that stands for each byte in a byte-level vocabulary (as GPT-2 published it)."""
-    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = iter(range(0x100, 0x200))
-    return [chr(byte if byte in visible else next(hidden)) for byte in range(BYTES)]
 
 
 def read_tiktoken(data: bytes, name: str) -> Ranks:
