@@ -52,7 +52,10 @@ def main() -> None:
     if options.train:
         trainers(texts, options.vocab, options.rounds)
         return
-    print(f"{'MB/s on one core':28s}{'library':>10s}{'fast call':>10s}{'arcmill':>10s}{'to library':>12s}{'to fast':>9s}", end="")
+    print(
+        f"{'MB/s on one core':28s}{'library':>10s}{'fast call':>10s}{'arcmill':>10s}{'to library':>12s}{'to fast':>9s}",
+        end="",
+    )
     print(f"{f'library, {CORES} cores':>20s}{'arcmill':>10s}{'ratio':>8s}" if options.all_cores else "", "  tokens")
     with TemporaryDirectory() as scratch:
         folders = options.folders or [trained(texts, scratch)]
@@ -102,7 +105,10 @@ def line(folder: str, slices: Slices, size: int, options: argparse.Namespace) ->
         threads, processes = all_cores(folder, slices, options.rounds)
         print(f"{size / threads / 1e6:20.2f}{size / processes / 1e6:10.2f}{threads / processes:7.2f}x", end="")
     same = "" if not options.exact else f", {exact(folder, slices)}"
-    print(f"  {tokens['arcmill']:,}{'' if tokens['arcmill'] == tokens['library'] else ' library ' + format(tokens['library'], ',')}{same}", flush=True)
+    print(
+        f"  {tokens['arcmill']:,}{'' if tokens['arcmill'] == tokens['library'] else ' library ' + format(tokens['library'], ',')}{same}",
+        flush=True,
+    )
 
 
 def load(folder: str) -> Any:
@@ -185,7 +191,10 @@ def trainers(texts: list[str], vocab: int, rounds: int) -> None:
     def library() -> Tokenizer:
         made = Tokenizer(models.BPE())
         made.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Split(Regex(SPLIT), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+            [
+                pre_tokenizers.Split(Regex(SPLIT), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
         )
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         trainer = BpeTrainer(

@@ -50,7 +50,7 @@ def _but_after(before_space: set[str], pattern: re.Pattern[str]) -> str:
         return pattern.pattern
     word, white = pattern.pattern.split("|")
     after = re.escape("".join(sorted(before_space)))
-    return rf"{word}(?:(?<=[{after}]){word})*|{white}"
+    return rf"{word}(?:(?<=[{after}]){word})*(?:(?<=[{after}]){white})?|{white}"
 
 
 def _apart(model: dict[str, Any]) -> bool:
