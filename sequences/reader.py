@@ -104,6 +104,8 @@ class SequenceReader:
         self._order = Order(
             [part.rows for part in self._store.parts], self.fingerprint, self.seed, lanes, run, self.window, self.shuffle
         )
+        self._planner = Windows(self._store, self._order, 0)
+        self._at_hand: Windows | None = None
 
     def set_world(self, rank: int, world_size: int) -> None:
         """Say anew which share of each step this reader reads."""
@@ -122,6 +124,13 @@ class SequenceReader:
                 stacklevel=3,
             )
         self.rank, self.world_size = rank, world_size
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_at_hand": None, "_planner": None}  # threads, and what they decoded, stay here
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._planner = Windows(self._store, self._order, 0)
 
     # What is known
 
@@ -165,8 +174,11 @@ class SequenceReader:
 
     def sample_rows(self, first: int, last: int) -> Numbers:
         """Numbers of the rows that samples `first` to `last` (exclusive) of the run are, on whichever rank."""
-        windows = Windows(self._store, self._order, 0)
-        return np.array([row for piece in windows.plan(first, last) for row in piece.window.rows(*piece[1:])], np.int64)
+        rows: list[int] = []
+        for piece in self._planner.plan(first, last):
+            rows += piece.window.rows(piece.first, piece.count)
+            self._planner.done(piece)
+        return np.array(rows, np.int64)
 
     def step_rows(self, step: int, *, of_rank: bool = False) -> Numbers:
         """Numbers of the rows of a step of a run that has had this batch size from its beginning."""
@@ -175,6 +187,18 @@ class SequenceReader:
         if self.samples is not None:
             last = min(last, self.samples)
         return self.sample_rows(*(self._share(first, last) if of_rank else (first, last)))
+
+    def sample_batch(self, first: int, last: int) -> Batch:
+        """Samples `first` to `last` (exclusive) of the run as a batch, on whichever rank they were."""
+        windows = self._windows_at_hand()
+        pieces = windows.plan(first, last)
+        return self._batch(windows, _Item(first // self.global_batch, 0, first, last, last), pieces)
+
+    def _windows_at_hand(self) -> Windows:
+        """Windows that stay open from one call to the next, for samples asked for one by one."""
+        if self._at_hand is None:
+            self._at_hand = Windows(self._store, self._order, self._threads)
+        return self._at_hand
 
     # State
 
