@@ -18,7 +18,7 @@ class Piece(NamedTuple):
 
     window: Window
     first: int  # in the window's shuffled order
-    count: int
+    rows: int
 
 
 class Window:

@@ -76,7 +76,9 @@ class Store:
         datasets = [Dataset.open(url) for url in urls]
         for url, dataset in zip(urls, datasets, strict=True):
             if dataset.record != "Sequence":
-                raise UsageError(f"{url}: a dataset of {dataset.record}; a reader wants Sequence (`arcmill pack` makes it)")
+                raise UsageError(
+                    f"{url}: a dataset of {dataset.record}; a reader wants Sequence (`arcmill pack` makes it)"
+                )
         self.fingerprints = [dataset.fingerprint for dataset in datasets]
         self.parts = [
             Part(url, file["path"], file["rows"], file["bytes"], file["sha256"])
@@ -182,7 +184,9 @@ class Store:
             segments = None
             if self.segments:
                 read = pq.ParquetFile(pa.PythonFile(window, "r"), metadata=footer.metadata)
-                segments = read.read_row_group(group, columns=["segments"], use_threads=False).column(0).combine_chunks()
+                segments = (
+                    read.read_row_group(group, columns=["segments"], use_threads=False).column(0).combine_chunks()
+                )
         except (OSError, ValueError, pa.ArrowException) as error:
             raise InputError(f"{name}: a damaged part (row group {group}: {_short(error)})") from None
         return self._block(name, group, footer.rows[group], columns, segments)
@@ -239,7 +243,7 @@ def _general(window: _Window, footer: Footer, group: int, column: str) -> tuple[
     values = lists.flatten()
     if pa.types.is_struct(values.type):
         values = values.field(0)
-    if values.null_count or len(lists) and lists.value_lengths().to_numpy().min() < 1:
+    if values.null_count or (len(lists) and lists.value_lengths().to_numpy().min() < 1):
         raise ValueError(f"{column} holds nulls or empty lists")
     begins = lists.offsets.to_numpy()[:-1].astype(np.int64)
     return values.to_numpy().astype(np.int32), begins - (begins[0] if len(begins) else 0)

@@ -27,12 +27,12 @@ DEFAULT_LANES = 64
 
 
 class Stretch(NamedTuple):
-    """Samples that follow one another in a lane: `count` of them, from `position` on in the line of rows of `epoch`."""
+    """`samples` that follow one another in a lane, from `position` on in the line of rows of `epoch`."""
 
     lane: int
     epoch: int
     position: int
-    count: int
+    samples: int
 
 
 def choose_lanes(global_batch: int, lanes: int | None = None, run: int | None = None) -> tuple[int, int]:
@@ -41,7 +41,9 @@ def choose_lanes(global_batch: int, lanes: int | None = None, run: int | None = 
     if lanes is None:
         most = min(DEFAULT_LANES, total)
         lanes = max((n for n in range(1, most + 1) if total % n == 0), default=1)
-        if lanes < min(16, most):  # a batch of prime size: lanes are then read by more than one, which costs, and no more
+        if lanes < min(
+            16, most
+        ):  # a batch of prime size: lanes are then read by more than one, which costs, and no more
             lanes = most
     if lanes < 1 or (run is not None and run < 1):
         raise UsageError(f"lanes {lanes} and run {run}: both must be at least 1")
@@ -85,7 +87,9 @@ class Order:
             parts = shuffled(count, self._key, epoch, "parts") if self.shuffle else np.arange(count)
             begins = np.concatenate(([0], np.cumsum(self.part_rows[parts])))
             first, last = epoch * self.rows, (epoch + 1) * self.rows
-            sizes = np.array([self._taken(last, lane) - self._taken(first, lane) for lane in range(self.lanes)], np.int64)
+            sizes = np.array(
+                [self._taken(last, lane) - self._taken(first, lane) for lane in range(self.lanes)], np.int64
+            )
             # Lanes beside one another in time are apart in the line, so that small datasets mix within a batch, too.
             slots = shuffled(self.lanes, self._key, epoch, "lanes")
             lane_begins = np.empty(self.lanes, np.int64)

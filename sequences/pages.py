@@ -23,9 +23,7 @@ class _Foreign(Exception):
     """Not what this module decodes."""
 
 
-def list_column(
-    data: memoryview, chunk: Any, levels: tuple[int, int]
-) -> tuple[Values, npt.NDArray[np.int64]] | None:
+def list_column(data: memoryview, chunk: Any, levels: tuple[int, int]) -> tuple[Values, npt.NDArray[np.int64]] | None:
     """Values of a column chunk of int32 lists, and the places where rows begin; None where it is written otherwise.
 
     `data`: the bytes of the chunk. `chunk`: pyarrow's ColumnChunkMetaData. `levels`: the column's most repetition and

@@ -102,7 +102,13 @@ class SequenceReader:
 
     def _lay_out(self, lanes: int, run: int) -> None:
         self._order = Order(
-            [part.rows for part in self._store.parts], self.fingerprint, self.seed, lanes, run, self.window, self.shuffle
+            [part.rows for part in self._store.parts],
+            self.fingerprint,
+            self.seed,
+            lanes,
+            run,
+            self.window,
+            self.shuffle,
         )
         self._planner = Windows(self._store, self._order, 0)
         self._at_hand: Windows | None = None
@@ -176,7 +182,7 @@ class SequenceReader:
         """Numbers of the rows that samples `first` to `last` (exclusive) of the run are, on whichever rank."""
         rows: list[int] = []
         for piece in self._planner.plan(first, last):
-            rows += piece.window.rows(piece.first, piece.count)
+            rows += piece.window.rows(piece.first, piece.rows)
             self._planner.done(piece)
         return np.array(rows, np.int64)
 
@@ -226,7 +232,9 @@ class SequenceReader:
         for name in _DECIDES[1:]:
             given = chosen.get(name) if name in chosen else mine[name]
             if given is not None and given != state[name]:
-                raise UsageError(f"the state was made with {name} {state[name]}, this reader has {given}: give {state[name]}")
+                raise UsageError(
+                    f"the state was made with {name} {state[name]}, this reader has {given}: give {state[name]}"
+                )
         self._lay_out(state["lanes"], state["run"])
         return int(state["consumed"]), int(state["step"])
 
@@ -286,7 +294,7 @@ class SequenceReader:
         rows: list[int] = []
         for piece in pieces:
             blocks, first_rows = windows.blocks(piece.window), piece.window.first_rows
-            for group, row in piece.window.places(piece.first, piece.count):
+            for group, row in piece.window.places(piece.first, piece.rows):
                 block, number = blocks[group], len(rows)
                 input_ids[number] = block.input_ids[row]
                 loss_mask[number] = block.loss_mask[row]
@@ -317,7 +325,9 @@ class SequenceReader:
             "epoch": item.first // self.rows,
         }
         if self.labels:
-            batch["labels"] = np.where((loss_mask != 0) & (positions != 0), input_ids, IGNORED).astype(np.int64, copy=False)
+            batch["labels"] = np.where((loss_mask != 0) & (positions != 0), input_ids, IGNORED).astype(
+                np.int64, copy=False
+            )
         if self.segments:
             batch["segments"] = segments
         return batch

@@ -185,7 +185,9 @@ def _check_batch(line: dict[str, Any], where: str, reader: SequenceReader, seen:
     expected = reader.sample_rows(first, last).tolist()
     if rows != expected:
         place = next(n for n, (a, b) in enumerate(zip(rows, expected, strict=True)) if a != b)
-        seen.complain("differing", f"step {step} ({where}): row {rows[place]} where sample {first + place} is {expected[place]}")
+        seen.complain(
+            "differing", f"step {step} ({where}): row {rows[place]} where sample {first + place} is {expected[place]}"
+        )
     elif seen.content and batch_digest(reader.sample_batch(first, last)) != digest:
         seen.complain("differing", f"step {step} ({where}): other tokens than rows {rows[:4]}… hold")
     return first, last

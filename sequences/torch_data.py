@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from arcmill.errors import UsageError
 from sequences.reader import Batch, SequenceReader
@@ -25,11 +25,6 @@ except ImportError:
     raise UsageError(
         "sequences.torch_data needs PyTorch: pip install 'arcmill[llm]' (sequences.reader does without it)"
     ) from None
-
-if TYPE_CHECKING:
-    _Base = IterableDataset[Batch]
-else:
-    _Base = IterableDataset
 
 
 def world() -> tuple[int, int]:
@@ -43,7 +38,7 @@ def world() -> tuple[int, int]:
     return 0, 1
 
 
-class SequenceDataset(_Base):
+class SequenceDataset(IterableDataset):  # type: ignore[misc]  # PyTorch is not checked
     """The batches of one rank, as tensors; workers of a DataLoader take turns. Settings: those of SequenceReader."""
 
     def __init__(
@@ -114,7 +109,9 @@ def tensors(batch: Batch) -> Batch:
     """NumPy arrays as tensors, without a copy; all else as it is."""
     import torch
 
-    return {key: torch.from_numpy(value) if hasattr(value, "__array_interface__") else value for key, value in batch.items()}
+    return {
+        key: torch.from_numpy(value) if hasattr(value, "__array_interface__") else value for key, value in batch.items()
+    }
 
 
 class SequenceLoader:
