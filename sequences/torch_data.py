@@ -13,7 +13,7 @@ for a DataLoader of one's own (`batch_size=None`), and for torchdata's StatefulD
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from arcmill.errors import UsageError
@@ -25,6 +25,10 @@ except ImportError:
     raise UsageError(
         "sequences.torch_data needs PyTorch: pip install 'arcmill[llm]' (sequences.reader does without it)"
     ) from None
+
+
+_WHOLE, _PLACES = "_whole", "_places"
+_KINDS = {"<i8": "int64", "<i4": "int32", "|u1": "uint8"}
 
 
 def world() -> tuple[int, int]:
@@ -57,9 +61,10 @@ class SequenceDataset(IterableDataset):  # type: ignore[misc]  # PyTorch is not 
             rank, world_size = world()
         self.reader = SequenceReader(urls, global_batch=global_batch, rank=rank, world_size=world_size, **settings)
         self._consumed = self._step = 0
+        self._as = tensors
 
     def __iter__(self) -> _Batches:
-        return _Batches(self.reader, self._consumed, self._step)
+        return _Batches(self.reader, self._consumed, self._step, self._as)
 
     def start_at(self, consumed: int, step: int) -> None:
         """Begin there when iterated next."""
@@ -81,7 +86,10 @@ class SequenceDataset(IterableDataset):  # type: ignore[misc]  # PyTorch is not 
 class _Batches(Iterator[Batch]):
     """One iteration in one process, with a state of its own (for StatefulDataLoader, which asks each worker for it)."""
 
-    def __init__(self, reader: SequenceReader, consumed: int, step: int) -> None:
+    def __init__(
+        self, reader: SequenceReader, consumed: int, step: int, convert: Callable[[Batch], Batch]
+    ) -> None:
+        self._convert = convert
         info = get_worker_info()
         self._reader, self._worker, self._workers = reader, info.id if info else 0, info.num_workers if info else 1
         self._begin, self._given = (consumed, step), 0
@@ -94,7 +102,7 @@ class _Batches(Iterator[Batch]):
             )
         batch = next(self._source)
         self._given += 1
-        return tensors(batch)
+        return self._convert(batch)
 
     def state_dict(self) -> dict[str, Any]:
         return {**self._reader.state(*self._begin), "given": self._given, "workers": self._workers}
@@ -103,6 +111,38 @@ class _Batches(Iterator[Batch]):
         if state.get("workers") != self._workers:
             raise UsageError(f"the state is of {state.get('workers')} workers, now there are {self._workers}")
         self._begin, self._given, self._source = self._reader.resume(state), int(state["given"]), None
+
+
+def packed(batch: Batch) -> Batch:
+    """The arrays of a batch in one tensor of bytes: what a worker hands over costs by the tensor."""
+    import torch
+
+    arrays = {key: value for key, value in batch.items() if hasattr(value, "__array_interface__")}
+    places, end = {}, 0
+    for key, value in arrays.items():
+        places[key] = (value.dtype.str, value.shape, end)
+        end += -(-value.nbytes // 16) * 16
+    storage = torch.UntypedStorage._new_shared(end) if get_worker_info() else torch.UntypedStorage(end)
+    whole = torch.empty(0, dtype=torch.uint8).set_(storage)  # where it will be read: nothing is copied on the way
+    data = whole.numpy()
+    for key, value in arrays.items():
+        begin = places[key][2]
+        data[begin : begin + value.nbytes].view(value.dtype)[:] = value.reshape(-1)
+    return {**{key: value for key, value in batch.items() if key not in arrays}, _WHOLE: whole, _PLACES: places}
+
+
+def unpacked(batch: Batch) -> Batch:
+    """The tensors of a packed batch, as views."""
+    whole, places = batch.pop(_WHOLE), batch.pop(_PLACES)
+    import torch
+
+    for key, (kind, shape, begin) in places.items():
+        dtype = getattr(torch, _KINDS[kind])
+        count = 1
+        for size in shape:
+            count *= size
+        batch[key] = whole[begin : begin + count * dtype.itemsize].view(dtype).view(shape)
+    return batch
 
 
 def tensors(batch: Batch) -> Batch:
@@ -137,6 +177,7 @@ class SequenceLoader:
         self.dataset = SequenceDataset(urls, global_batch=global_batch, rank=rank, world_size=world_size, **settings)
         self._options: dict[str, Any] = {"num_workers": workers, "pin_memory": pin_memory}
         if workers:
+            self.dataset._as = packed
             self._options |= {"prefetch_factor": prefetch_factor, "multiprocessing_context": start_method}
         self._consumed = self._step = 0
 
@@ -155,6 +196,8 @@ class SequenceLoader:
         self.dataset.start_at(self._consumed, self._step)
         last = self.reader.micro_batches - 1
         for batch in DataLoader(self.dataset, batch_size=None, collate_fn=_as_it_is, **self._options):
+            if _WHOLE in batch:
+                unpacked(batch)
             if batch["micro"] == last:
                 self._consumed, self._step = int(batch["consumed"]), int(batch["step"]) + 1
             yield batch
