@@ -422,6 +422,31 @@ def verify(
 
 
 @cli.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG…")
+@click.option(
+    "--input", "datasets", multiple=True, metavar="PATH",
+    help="Sequence dataset that the run read. Repeatable, in the run's order.  [default: where the log says]",
+)  # fmt: skip
+@click.option("--content", is_flag=True, help="Also read the rows, and compare their tokens with what was trained on.")
+@json_option
+def seen(logs: tuple[str, ...], datasets: tuple[str, ...], content: bool, as_json: bool) -> None:
+    """Check the logs of a training run (docs/handoff.md): did it see the rows that it should have seen?
+
+    LOG: the files of all ranks, or their folder. Exit status 3 where it did not.
+
+    \b
+    Example:
+      arcmill seen checkpoints/seen --input runs/web/packed --content
+    """
+    from pipelines.seen import render, seen_report
+
+    found = seen_report(logs, datasets, content)
+    say(found, as_json, render)
+    if not found["ok"]:
+        raise SystemExit(3)
+
+
+@cli.command()
 @click.argument("run_dir")
 @click.option("--output", metavar="FILE", help="The page to write.  [default: RUN_DIR/report.html]")
 @click.option("--recipe", metavar="RECIPE", help="The run's recipe: steps of it that never began are told too.")
