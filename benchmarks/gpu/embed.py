@@ -45,7 +45,9 @@ def random_model(shape: str, texts: list[str], folder: Path) -> Path:
                         intermediate_size=inside, max_position_embeddings=length)  # fmt: skip
     BertModel(config).save_pretrained(folder / "plain")
     pieces.save(str(folder / "tokenizer.json"))
-    BertTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), model_max_length=length).save_pretrained(folder / "plain")
+    BertTokenizerFast(tokenizer_file=str(folder / "tokenizer.json"), model_max_length=length).save_pretrained(
+        folder / "plain"
+    )
     part = Transformer(str(folder / "plain"), max_seq_length=length)
     SentenceTransformer(modules=[part, Pooling(width)], device="cpu").save(str(folder / "model"))
     return folder / "model"
@@ -55,7 +57,9 @@ def operations(sizes: Any, config: Any) -> float:
     """Of the encoder over pieces of these many tokens: products of weights, and of attention."""
     width = config.hidden_size
     weights = 4 * width * width + 2 * width * config.intermediate_size
-    return float(config.num_hidden_layers * (2.0 * weights * sizes.sum() + 4.0 * width * (sizes.astype(float) ** 2).sum()))
+    return float(
+        config.num_hidden_layers * (2.0 * weights * sizes.sum() + 4.0 * width * (sizes.astype(float) ** 2).sum())
+    )
 
 
 def measure(given: argparse.Namespace, place: str) -> list[Row]:
@@ -126,7 +130,9 @@ def main() -> int:
     parser.add_argument("--model", help="folder of a sentence-transformers model")
     parser.add_argument("--shape", choices=list(SHAPES), help="random weights of this shape")
     parser.add_argument("--batch-tokens", type=int, help="tokens in a batch; the stage's default")
-    parser.add_argument("--peer-batches", type=int, nargs="+", default=[32, 256], help="batch sizes that encode is given")
+    parser.add_argument(
+        "--peer-batches", type=int, nargs="+", default=[32, 256], help="batch sizes that encode is given"
+    )
     parser.add_argument("--turns", type=int, default=3, help="rounds; the median is told")
     parser.add_argument("--compiled", action=argparse.BooleanOptionalAction, default=True, help="torch.compile, too")
     return told(parser, measure, "embed")

@@ -43,7 +43,9 @@ def floor(config: Any, count: int, prompt: int, tokens: int, most: dict[str, flo
     """Seconds that no engine goes below: prompts by their products, then steps by bytes or products."""
     width, inside = config.hidden_size, config.intermediate_size
     heads = config.num_attention_heads
-    kept = 2 * getattr(config, "num_key_value_heads", heads) * (width // heads) * config.num_hidden_layers  # keys and values of a token
+    kept = (
+        2 * getattr(config, "num_key_value_heads", heads) * (width // heads) * config.num_hidden_layers
+    )  # keys and values of a token
     layer = 2 * width * width + width * kept // config.num_hidden_layers + 3 * width * inside
     weights = config.num_hidden_layers * layer + config.vocab_size * width
     rate, copied = most["bfloat16 op/s"], most["copy bytes/s"]
@@ -100,7 +102,9 @@ def vllm(model: str | None, config: Any, folder: str, length: int, most: int) ->
     )  # fmt: skip
 
     def run(prompts: list[list[int]], tokens: int) -> None:
-        sampling = SamplingParams(temperature=0, max_tokens=tokens, min_tokens=tokens, ignore_eos=True, detokenize=False)
+        sampling = SamplingParams(
+            temperature=0, max_tokens=tokens, min_tokens=tokens, ignore_eos=True, detokenize=False
+        )
         engine.generate([{"prompt_token_ids": each} for each in prompts], sampling, use_tqdm=False)
 
     return run
@@ -121,7 +125,9 @@ def transformers(model: str | None, config: Any, place: str) -> Any:
     def run(prompts: list[list[int]], tokens: int) -> None:
         ids = torch.tensor(prompts, device=place)
         with torch.inference_mode():
-            made.generate(ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=tokens, min_new_tokens=tokens)
+            made.generate(
+                ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=tokens, min_new_tokens=tokens
+            )
 
     return run
 

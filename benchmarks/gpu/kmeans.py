@@ -46,7 +46,9 @@ def measure(given: argparse.Namespace, place: str) -> list[Row]:
     found: list[Row] = []
     faiss = faiss_sides(values, sample, clusters, given.iterations, big)
 
-    def add(what: str, took: float, floor: float, done: float, unit: str, peer: tuple[str, float] | None, note: str = "") -> None:
+    def add(
+        what: str, took: float, floor: float, done: float, unit: str, peer: tuple[str, float] | None, note: str = ""
+    ) -> None:
         log(f"{what}: {took:.3f} s" + (f", {peer[0]} {peer[1]:.3f} s" if peer else ""))
         told_peer = f"{peer[0]}: {done / peer[1]:,.0f} {unit}" if peer else "faiss is not installed: not measured"
         found.append(Row(what, size, done / took, unit, took, floor, told_peer, peer[1] / took if peer else None, note))
@@ -68,9 +70,7 @@ def measure(given: argparse.Namespace, place: str) -> list[Row]:
         faiss and (faiss[0], seconds(faiss[2], place, given.turns)), "the two nearest")  # fmt: skip
     block = np.arange(min(rows, 65_536 if big else 4096))
     triangle = np.arange(len(block))
-    took = seconds(
-        lambda: held.reaching(held.near(block, block, 0.95, triangle), 0.95), place, given.turns
-    )
+    took = seconds(lambda: held.reaching(held.near(block, block, 0.95, triangle), 0.95), place, given.turns)
     tensor = held.tensor[: len(block)]
 
     def plain() -> None:

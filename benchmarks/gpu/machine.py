@@ -46,7 +46,11 @@ def facts(place: str) -> dict[str, str]:
     """Device, driver, versions and commit, as a reader of the table needs them."""
     import torch
 
-    told = {"platform": platform.platform(), "cores": str(len(os.sched_getaffinity(0))), "python": platform.python_version()}
+    told = {
+        "platform": platform.platform(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "python": platform.python_version(),
+    }
     if place.startswith("cuda"):
         known = torch.cuda.get_device_properties(0)
         told["device"] = known.name
@@ -112,10 +116,7 @@ def ceilings(place: str) -> dict[str, float]:
 
     big = place.startswith("cuda")
     torch.manual_seed(0)
-    source = torch.rand((1 << 30) if big else (1 << 24), device=place)
-    target = torch.empty_like(source)
-    found = {"copy bytes/s": 2 * source.numel() * 4 / seconds(lambda: target.copy_(source), place, 10)}
-    del source, target
+    found = {"copy bytes/s": _copied((1 << 30) if big else (1 << 24), place)}
     side = 8192 if big else 512
     a, b = (torch.randn(side, side, device=place) for _ in range(2))
     work = 2.0 * side**3
@@ -126,3 +127,12 @@ def ceilings(place: str) -> dict[str, float]:
         found[f"{str(kind).removeprefix('torch.')} op/s"] = work / seconds(lambda x=x, y=y: x @ y, place, 10, 3)
     found.setdefault("float16 op/s", found["float32 op/s"])
     return found
+
+
+def _copied(numbers: int, place: str) -> float:
+    """Bytes a second, read and written, of a copy of this many float32."""
+    import torch
+
+    source = torch.rand(numbers, device=place)
+    target = torch.empty_like(source)
+    return 8.0 * numbers / seconds(lambda: target.copy_(source), place, 10)

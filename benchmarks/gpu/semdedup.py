@@ -33,7 +33,12 @@ def plan(rows: int, width: int, clusters: int, sample: int) -> tuple[float, floa
     for the nearest, and as much again for the search), one of codes. Host: the vectors twice (as given and by generation's or
     reading's copy), and 200 bytes a row of ids, ranks and clusters.
     """
-    on_device = 2.0 * rows * width + 4.0 * (clusters * sample + clusters) * width + 3 * 4.0 * (1 << 28) + 8.0 * (1 << 16) * width
+    on_device = (
+        2.0 * rows * width
+        + 4.0 * (clusters * sample + clusters) * width
+        + 3 * 4.0 * (1 << 28)
+        + 8.0 * (1 << 16) * width
+    )
     return on_device, 4.0 * rows * width + 200.0 * rows + 8.0 * clusters * sample * width
 
 
@@ -78,12 +83,18 @@ def measure(given: argparse.Namespace, place: str) -> list[Row]:
     config = DedupSemantic(eps=given.eps)
     clusters = 1 if rows <= 8192 else round(rows**0.5)
     wanted = plan(rows, width, clusters, config.sample)
-    log(f"{rows:,} x {width}, {clusters:,} clusters: plan {wanted[0] / 2**30:.1f} GiB on the device, {wanted[1] / 2**30:.1f} GiB here")
+    log(
+        f"{rows:,} x {width}, {clusters:,} clusters: plan {wanted[0] / 2**30:.1f} GiB on the device, {wanted[1] / 2**30:.1f} GiB here"
+    )
     free = torch.cuda.mem_get_info()[0] if big else None
     if free is not None and wanted[0] > free:
-        raise NotMeasured(f"{wanted[0] / 2**30:.1f} GiB are wanted on the device and {free / 2**30:.1f} GiB are free: --vectors fewer")
+        raise NotMeasured(
+            f"{wanted[0] / 2**30:.1f} GiB are wanted on the device and {free / 2**30:.1f} GiB are free: --vectors fewer"
+        )
     if wanted[1] > available():
-        raise NotMeasured(f"{wanted[1] / 2**30:.1f} GiB are wanted here and {available() / 2**30:.1f} GiB are free: --vectors fewer")
+        raise NotMeasured(
+            f"{wanted[1] / 2**30:.1f} GiB are wanted here and {available() / 2**30:.1f} GiB are free: --vectors fewer"
+        )
     most = ceilings(place)
     started = time.perf_counter()
     vectors = on_device(rows, width) if big else generated(rows, width, 1)
@@ -104,7 +115,11 @@ def measure(given: argparse.Namespace, place: str) -> list[Row]:
     moved = rows * width * (4 + 2 + 2 * config.probes) + 8.0 * rows * clusters
     floor = max(searched / most["float32 op/s"] + compared / most["float16 op/s"], moved / most["copy bytes/s"])
     size = f"{rows:,} x {width}, {clusters:,} clusters, {config.probes} probes"
-    peak = f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB on the device ({wanted[0] / 2**30:.1f} planned), " if big else ""
+    peak = (
+        f"{torch.cuda.max_memory_allocated() / 2**30:.1f} GiB on the device ({wanted[0] / 2**30:.1f} planned), "
+        if big
+        else ""
+    )
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     note = f"{len(removed.gone):,} removed; peak {peak}{used / 2**30:.1f} GiB here ({wanted[1] / 2**30:.1f} planned)"
     out = [Row("SemDeDup, end to end", size, rows / took, "vectors/s", took, floor, note=note)]
@@ -115,7 +130,10 @@ def measure(given: argparse.Namespace, place: str) -> list[Row]:
         gone = published(vectors, clusters, config.sample, config.iterations, given.eps, place)
         waited(place)
         other = time.perf_counter() - started
-        out[0].peer, out[0].ratio = f"plain torch, as published: {rows / other:,.0f} vectors/s ({gone:,} removed)", other / took
+        out[0].peer, out[0].ratio = (
+            f"plain torch, as published: {rows / other:,.0f} vectors/s ({gone:,} removed)",
+            other / took,
+        )
     return out
 
 
@@ -167,7 +185,9 @@ def published(vectors: Any, clusters: int, sample: int, rounds: int, eps: float,
     for _ in range(rounds):
         labels = torch.cat([(part @ centroids.T).argmax(dim=1) for part in drawn.split(step)])
         sums = torch.zeros_like(centroids).index_add_(0, labels, drawn)
-        centroids = torch.nn.functional.normalize(torch.where(sums.norm(dim=1, keepdim=True) > 0, sums, centroids), dim=1)
+        centroids = torch.nn.functional.normalize(
+            torch.where(sums.norm(dim=1, keepdim=True) > 0, sums, centroids), dim=1
+        )
     found = [(part.float() @ centroids.T).max(dim=1) for part in held.split(step)]
     near, labels = torch.cat([each.values for each in found]), torch.cat([each.indices for each in found])
     order = torch.argsort(labels)

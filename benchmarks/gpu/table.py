@@ -56,7 +56,9 @@ def markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 def told(parser: argparse.ArgumentParser, measure: Callable[[argparse.Namespace, str], list[Row]], name: str) -> int:
     """The whole of a program: its switches, its rows, printed and, with --json, written; what cannot be measured says so."""
-    parser.add_argument("--device", default="auto", choices=["auto", "cuda", "cpu"], help="auto = a GPU where there is one")
+    parser.add_argument(
+        "--device", default="auto", choices=["auto", "cuda", "cpu"], help="auto = a GPU where there is one"
+    )
     parser.add_argument("--json", metavar="FILE", help="write the rows here, too")
     given = parser.parse_args()
     try:

@@ -35,7 +35,9 @@ class Embed(StageConfig):
         "65536 on a GPU (less where its memory is short)",
     )  # fmt: skip
     window: int | None = Field(
-        None, ge=1, description="documents that are sorted by length together; null = 1024 on a processor, 16384 on a GPU"
+        None,
+        ge=1,
+        description="documents that are sorted by length together; null = 1024 on a processor, 16384 on a GPU",
     )
     compiled: bool = Field(
         False, description="whether torch.compile makes the model's kernels: a minute at the start of each worker, for "

@@ -27,7 +27,8 @@ class Membership(NamedTuple):
     @classmethod
     def of(cls, rows: Longs, cluster: Longs, clusters: int, label: Longs) -> Membership:
         """From pairs of row and cluster."""
-        order = np.argsort(cluster * (len(label) + 1) + rows)  # one key: several times as fast as two at millions of rows
+        # One key, none twice: at millions of rows several times as fast as sorting by two.
+        order = np.argsort(cluster * (len(label) + 1) + rows)
         starts = np.concatenate([[0], np.cumsum(np.bincount(cluster, minlength=clusters))])
         return cls(rows[order], starts, label)
 
@@ -63,7 +64,7 @@ def members(vectors: Vectors, centroids: Floats, probes: int, eps: float, thread
             depth = np.divide(inside, apart, out=np.zeros(len(block)), where=apart > 0) - coded.error
             rows.append(block)
             clusters.append(labels[:, probe])
-            depths.append(depth)
+            depths.append(np.asarray(depth, np.float64))
     row, cluster = (np.concatenate([np.empty(0, np.int64), *column]) for column in (rows, clusters))
     near = np.concatenate([np.empty(0), *depths]) <= np.sqrt(2 * eps) + worst[cluster] + 1e-5
     both = np.concatenate([np.arange(total), row[near]]), np.concatenate([label, cluster[near]])

@@ -73,7 +73,9 @@ class Embedder:
         if config.compiled:
             self.model[0].auto_model.compile(dynamic=True)
 
-    def each(self, windows: Iterator[tuple[list[str], list[str]]]) -> Iterator[tuple[list[str], npt.NDArray[np.float16]]]:
+    def each(
+        self, windows: Iterator[tuple[list[str], list[str]]]
+    ) -> Iterator[tuple[list[str], npt.NDArray[np.float16]]]:
         """Ids and vectors of each window of (ids, texts); on a GPU the next one is cut into tokens meanwhile."""
         if not self.ahead:
             for ids, texts in windows:
