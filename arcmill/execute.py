@@ -291,7 +291,8 @@ def _run_engine(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dic
     tallies: Counter[str] = Counter()
     for record in done:
         tallies.update(record.get("tallies", {}))
-    return done, {"statistics": dict(sorted(tallies.items()))}
+    statistics = dict(sorted(tallies.items()))
+    return done, {"statistics": job.stage.summary(job.config, statistics) if job.stage.summary else statistics}
 
 
 def finished_task(staging: str, task: int) -> dict[str, Any] | None:
