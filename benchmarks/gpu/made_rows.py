@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,10 @@ def sequences(rows: int, length: int, per_batch: int) -> Iterable[Any]:
         ids = np.minimum(random.zipf(1.2, count * length), 32_000).astype(np.int32)
         at = pa.array(np.arange(0, count * length + 1, length, dtype=np.int32))
         segments = [
-            {"id": f"d{begin + row}-{n}", "start": int(a), "length": int(b - a), "offset": 0, "source": "made", "bucket": None,
+            {"id": f"d{begin + row}-{n}", "start": a, "length": b - a, "offset": 0, "source": "made", "bucket": None,
              "epoch": 0, "role": "document"}
             for row in range(count)
-            for n, (a, b) in enumerate(zip(bounds[:-1], bounds[1:], strict=True))
+            for n, (a, b) in enumerate(pairwise(bounds.tolist()))
         ]  # fmt: skip
         columns = {
             "input_ids": pa.ListArray.from_arrays(at, pa.array(ids), type=kinds["input_ids"]),
