@@ -7,18 +7,14 @@ are those of export-sft's layout tokens, for the same code makes both.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from arcmill.chat import DIALECTS, ChatError
-from arcmill.chat.render import Piece
 from arcmill.stage import Outcome
+from sequences.chat_documents import pieces_of
 from sequences.export_tokens import ChatTokenizer
 from sequences.pack_encode import Ids
-
-DIALECT, LOSS, MARKS = "chat", "chat_loss", "chat_marks"  # keys of a document's metadata
 
 
 class ChatEncoder:
@@ -35,33 +31,9 @@ class ChatEncoder:
                 "chat-dialect", "errored", detail=f"metadata 'chat' is {dialect[:40]!r}, not of {[*DIALECTS]}"
             )
         try:
-            tokens = self._tokenizer.encode(list(pieces(text, json.loads(loss or ""))), int(marks or 0))
+            tokens = self._tokenizer.encode(list(pieces_of(text, json.loads(loss or ""))), int(marks or 0))
         except (ValueError, TypeError, RecursionError):
             return Outcome("chat-loss", "errored", detail=f"metadata 'chat_loss' does not fit: {(loss or '')[:80]!r}")
         except ChatError as error:
             return Outcome(error.reason, "errored", detail=error.detail)
         return tokens.ids if self._everything else np.where(tokens.mask == 1, tokens.ids, ~tokens.ids)
-
-
-def pieces(text: str, spans: Any) -> Iterator[Piece]:
-    """A text as (text, in the loss?) pieces, from [[start, end], …]; ValueError where these are no spans of it, in order."""
-    place = 0
-    for start, end in spans:
-        if not (type(start) is type(end) is int and place <= start < end <= len(text)):
-            raise ValueError(f"{start}, {end}")
-        if start > place:
-            yield text[place:start], False
-        yield text[start:end], True
-        place = end
-    if place < len(text):
-        yield text[place:], False
-
-
-def spans_of(rendering: list[Piece]) -> str:
-    """`chat_loss` of a rendering in pieces."""
-    spans, place = [], 0
-    for text, loss in rendering:
-        if loss:
-            spans.append([place, place + len(text)])
-        place += len(text)
-    return json.dumps(spans)
