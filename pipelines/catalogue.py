@@ -57,6 +57,7 @@ STAGES = {
     "format-fim": Listed("sequences.fim.stage", "Rearrange source code for fill-in-the-middle: PSM and SPM, spans of characters and of syntax nodes."),
     "render-chat": Listed("sequences.render_chat", "Render conversations as documents of a chat dialect, with the characters that are in the loss, for mix and pack."),
     "pack": Listed("sequences.pack", "Tokenise documents and pack them into sequences of one length."),
+    "remove-documents": Listed("sequences.remove", "Remove documents from packed sequences or any dataset, by id: only the rows and parts that hold them change."),
     "collect-problems": Listed("synth.problems.collect", "Read published problem sets (GSM8K, MATH, AQuA, HumanEval, BBH and alike) with answers and solutions."),
     "make-arithmetic": Listed("synth.problems.arithmetic", "Make arithmetic problems of a chosen difficulty, with exact answers."),
     "synth-search-qa": Listed(

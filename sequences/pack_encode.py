@@ -108,6 +108,11 @@ class DocumentEncoder:
             self._chat = ChatEncoder(*self._chat)
         return self._chat
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer for ordinary text: it knows no control token."""
+        return self._plain
+
     def fim_ids(self, tokens: Sequence[str]) -> tuple[int, int, int]:
         """The ids of three `fim` tokens that were loaded."""
         prefix, suffix, middle = (self._fim[token] for token in tokens)
