@@ -99,7 +99,8 @@ def restore_run(run: Ids, sentinels: tuple[int, int, int], eos_id: int | None) -
 
     They are the document's tokens from the segment's `offset` on. Raises InputError as `run_order` does.
     """
-    return run[run_order(run, sentinels, eos_id)]
+    restored: Ids = run[run_order(run, sentinels, eos_id)]
+    return restored
 
 
 def run_order(run: Ids, sentinels: tuple[int, int, int], eos_id: int | None) -> np.ndarray[Any, np.dtype[np.int64]]:
