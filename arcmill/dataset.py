@@ -13,6 +13,7 @@ from arcmill.storage import file_sha256, locate, read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from fsspec import AbstractFileSystem
 
 FORMAT_VERSION = 1
 MANIFEST, METRICS, STAGING = "manifest.json", "metrics.json", "_staging"
@@ -196,12 +197,16 @@ class Part:
 
 def read_part(dataset: Dataset, name: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """One listed Parquet file, batch by batch; InputError names a file that is damaged."""
+    yield from read_file(dataset.filesystem, dataset.file(name), columns)
+
+
+def read_file(filesystem: AbstractFileSystem, path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A Parquet file by its full path, as `read_part` reads it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = dataset.file(name)
     try:
-        with dataset.filesystem.open(path, "rb") as stream:
+        with filesystem.open(path, "rb") as stream:
             parquet = pq.ParquetFile(stream)
             # Row groups are bounded in bytes by the writer, so one group at a time bounds the memory too.
             for group in range(parquet.num_row_groups):

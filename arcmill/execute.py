@@ -292,6 +292,8 @@ def _run_engine(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dic
     for record in done:
         tallies.update(record.get("tallies", {}))
     statistics: dict[str, Any] = dict(sorted(tallies.items()))
+    if job.stage.summary is not None:
+        statistics = job.stage.summary(job.config, statistics)
     if job.stage.conclude is not None:
         found = {name for record in done for name in record.get("found", ())}
         statistics |= job.stage.conclude(job.config, job.datasets, found)

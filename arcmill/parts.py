@@ -129,6 +129,7 @@ class TaskWriter:
             self._filesystem.makedirs(self._folder)
         self._rows = _Roll(self._filesystem, self._folder, "part", schema, part_bytes)
         self._ledger = _Roll(self._filesystem, self._folder, "ledger", ledger_schema(), part_bytes)
+        self._rest: _Roll | None = None  # of rows that a later task makes anew; their first batch has their schema
         self._left: list[tuple[str, Outcome]] = []
         self.counts: Counter[str] = Counter()
         self.tallies: Counter[str] = Counter()  # what a core counted, for the manifest's statistics
@@ -138,8 +139,9 @@ class TaskWriter:
 
     def __exit__(self, *error: object) -> None:
         """Whatever was not committed is given up: its files are closed as they are."""
-        self._rows.give_up()
-        self._ledger.give_up()
+        for roll in (self._rows, self._ledger, self._rest):
+            if roll is not None:
+                roll.give_up()
 
     def rows(self, batch: pa.RecordBatch) -> None:
         """Add output rows (counted by the caller: they may be kept or created)."""
@@ -154,6 +156,13 @@ class TaskWriter:
         self._rows.close()
         for file in self._rows.files:
             file["name"] = name
+
+    def rest(self, batch: pa.RecordBatch) -> None:
+        """Add rows that stay in staging until all tasks are done."""
+        if self._rest is None:
+            part_bytes = self._rows.part_bytes
+            self._rest = _Roll(self._filesystem, self._folder, "rest", batch.schema, part_bytes)
+        self._rest.write(batch)
 
     def ledger(self, entries: Sequence[tuple[str, Outcome]]) -> None:
         """Add ledger entries, and count them by outcome."""
@@ -179,6 +188,9 @@ class TaskWriter:
         record = {"parts": self._rows.files, "ledger": self._ledger.files, "counts": dict(self.counts), **facts}
         if self.tallies:
             record["tallies"] = dict(self.tallies)
+        if self._rest is not None:
+            self._rest.close()
+            record["rest"] = self._rest.files
         write_json(self._filesystem, task_record(self.staging, self.task), record)
         return record
 

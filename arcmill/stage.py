@@ -8,6 +8,7 @@ A core knows no engine. Its shape follows from the declaration:
 | … and `each=True` | `core(document, config[, state]) -> Document or Outcome` |
 | … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches, `(id, Outcome)`, or counts for `statistics` |
 | … and `edits=True` (the same record is written) | `core(part, config[, state]) -> Edited`: parts keep their names, unchanged ones their bytes |
+| … and `gathers=` | `core` also yields `Rest`; `gathers(batches of rests, config[, state])` yields batches, or counts, once the tasks are done |
 | engine datatrove, reads Files | `core(file, config[, state])` yields Document (or another row, or a batch of rows), Failure, or counts for `statistics` |
 | … and `splits=` | `core(split, config[, state])` yields the same, where no raw files are given; datasets reach `setup` alone |
 | engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
@@ -83,6 +84,14 @@ class Edited(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """Rows that a task leaves to `Stage.gathers`, to be made anew with those of other tasks. Their schema is the stage's own;
+    where sequences are made, they have its columns `segments`."""
+
+    rows: pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
 class SourceFile:
     """One raw input file. `name` is relative to the folder that was given, so it is the same on every machine.
 
@@ -134,6 +143,10 @@ class Stage:
     edits: bool = False
     # where parts are edited: (config, input name -> datasets, all that was `found`) -> more for `statistics`
     conclude: Callable[..., dict[str, Any]] | None = None
+    # (batches of rests, config[, state]) -> as a making core: after all tasks, over what they left
+    gathers: Callable[..., Any] | None = None
+    # (config, what was counted over all tasks) -> the manifest's statistics, where they are more than sums
+    summary: Callable[[Any, Mapping[str, int]], dict[str, Any]] | None = None
     # (batches of plans, config, input name -> datasets) -> batches of rows, in the same order: where rows are plans
     assembles: Callable[..., Any] | None = None
     accepts: tuple[str, ...] = ()  # suffixes that a folder of raw files is searched for

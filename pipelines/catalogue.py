@@ -55,6 +55,7 @@ STAGES = {
     "mix": Listed("sequences.mix", "Mix named datasets to a token budget: sources by weight, documents by their epochs, shuffled."),
     "train-tokenizer": Listed("sequences.tokenizer", "Train a byte-level BPE tokenizer with the control tokens of GLM-4.5."),
     "format-fim": Listed("sequences.fim.stage", "Rearrange source code for fill-in-the-middle: PSM and SPM, spans of characters and of syntax nodes."),
+    "render-chat": Listed("sequences.render_chat", "Render conversations as documents of a chat dialect, with the characters that are in the loss, for mix and pack."),
     "pack": Listed("sequences.pack", "Tokenise documents and pack them into sequences of one length."),
     "remove-documents": Listed("sequences.remove", "Remove documents from packed sequences or any dataset, by id: only the rows and parts that hold them change."),
     "collect-problems": Listed("synth.problems.collect", "Read published problem sets (GSM8K, MATH, AQuA, HumanEval, BBH and alike) with answers and solutions."),

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -23,6 +23,9 @@ from arcmill.errors import UsageError
 from arcmill.stage import Outcome
 from sequences.chunks import ChunkEncoder, holds_for
 from sequences.fim.context import continuing
+
+if TYPE_CHECKING:
+    from sequences.pack_chat import ChatEncoder
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -43,6 +46,7 @@ class DocumentEncoder:
     ) -> None:  # fmt: skip
         self.eos_id, self.pad_id, self.continuing = eos_id, pad_id, continuing
         self._plain, self._fim = plain, fim
+        self._chat: tuple[str, bool] | ChatEncoder = ("", False)
         self._chunked = ChunkEncoder(plain) if by_chunk else None
         self._fim_split = re.compile("(" + "|".join(map(re.escape, fim)) + ")") if fim else None
         self._forbidden = np.zeros(size, dtype=np.bool_)
@@ -51,11 +55,19 @@ class DocumentEncoder:
 
     @classmethod
     def load(
-        cls, folder: str, *, eos: str | None, pad: str, fim: Sequence[str], needs_fim: bool = False
+        cls,
+        folder: str,
+        *,
+        eos: str | None,
+        pad: str,
+        fim: Sequence[str],
+        needs_fim: bool = False,
+        chat_in_loss: bool = False,
     ) -> DocumentEncoder:
         """Read `folder`/tokenizer.json. `eos` None: documents are not closed. Raises UsageError.
 
         `needs_fim`: it must know the `fim` tokens, and `continuing` tells which tokens begin inside a character.
+        `chat_in_loss`: all tokens of conversations are in the loss.
         """
         path = Path(folder) / "tokenizer.json"
         try:
@@ -80,10 +92,21 @@ class DocumentEncoder:
         known = {token: tokens[token] for token in fim if token in tokens}
         byte_level = '"ByteLevel"' in json.dumps([spec.get("pre_tokenizer"), spec.get("decoder")])
         inside = continuing(tokens, byte_level) if needs_fim else np.zeros(0, dtype=np.bool_)
-        return cls(
+        made = cls(
             plain, max(tokens.values(), default=0) + 1, _forbidden_ids(spec, tokens), eos_id, pad_id,
             known if len(known) == len(fim) else {}, inside, holds_for(bare),
         )  # fmt: skip
+        made._chat = folder, chat_in_loss
+        return made
+
+    @property
+    def chat(self) -> ChatEncoder:
+        """The encoder of conversations, made when the first comes. Raises UsageError where the tokenizer cannot write them."""
+        if isinstance(self._chat, tuple):
+            from sequences.pack_chat import ChatEncoder
+
+            self._chat = ChatEncoder(*self._chat)
+        return self._chat
 
     @property
     def tokenizer(self) -> Tokenizer:

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from arcmill.dataset import Dataset, Part, read_part
+from arcmill.dataset import Dataset, Part, read_file, read_part
 from arcmill.engines.memory import peak_memory, reset_peak_memory
 from arcmill.errors import ArcmillError, EngineError, UsageError
 from arcmill.execute import Job, finished_task
@@ -32,15 +33,27 @@ from arcmill.records import (
     rows_to_batch,
     stable_id,
 )
-from arcmill.stage import Changes, Failure, Outcome, SourceFile
-from arcmill.storage import no_space
+from arcmill.stage import Changes, Failure, Outcome, Rest, SourceFile
+from arcmill.storage import locate, no_space
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 INGEST_ROWS, INGEST_BYTES = 512, 4 << 20
 EDIT_BYTES = 1 << 20  # of the batches in which an edited part is written
-Unit = tuple[str, int] | SourceFile | str  # a part (input name, number), a raw file, or the name of a split
+GATHERED = 512  # tasks whose rests are made anew together
+
+
+@dataclass(frozen=True, slots=True)
+class Rests:
+    """A unit of work: what tasks `first` to `last` (not among them) left."""
+
+    first: int
+    last: int
+
+
+# A part (input name, number), a raw file, the name of a split, or rests.
+Unit = tuple[str, int] | SourceFile | str | Rests
 
 
 @dataclass(repr=False)
@@ -76,7 +89,9 @@ class PartTask:
         with TaskWriter(job.staging, rank, job.schema, whole if job.stage.edits else job.config.part_bytes) as writer:
             units = self.tasks[rank]
             facts: dict[str, Any] = {}
-            if job.stage.edits:
+            if units and isinstance(units[0], Rests):
+                self._gather(units[0], writer)
+            elif job.stage.edits:
                 facts["found"] = self._edit(units[0], writer)
             elif job.stage.makes:
                 self._make(units, writer)
@@ -121,6 +136,9 @@ class PartTask:
                 left += 1
             elif isinstance(made, Mapping):
                 writer.tallies.update(made)
+            elif isinstance(made, Rest):
+                used += _begun(made.rows) if job.record == "Sequence" else 0
+                writer.rest(made.rows)
             else:
                 batch = made.cast(job.schema)
                 used += _begun(batch) if job.record == "Sequence" else 0
@@ -152,6 +170,37 @@ class PartTask:
             writer.name_part(info["path"])
             writer.counts["created"] += table.num_rows if sequences else 0
         return sorted(edited.found)
+
+    def _gather(self, unit: Rests, writer: TaskWriter) -> None:
+        """Make rows of what tasks left. Their input rows were counted there; here all that began in them must be found."""
+        job = self.job
+        files = [
+            file["staged"]
+            for task in range(unit.first, unit.last)
+            for file in (finished_task(job.staging, task) or {}).get("rest", ())
+        ]
+        balance = 0
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            nonlocal balance
+            for file in files:
+                for batch in read_file(locate(job.staging)[0], file):
+                    balance -= _begun(batch) if job.record == "Sequence" else 0
+                    yield batch
+
+        assert job.stage.gathers is not None
+        for made in job.stage.gathers(batches(), job.config, *_state(job)) if files else ():
+            if isinstance(made, Mapping):
+                writer.tallies.update(made)
+                continue
+            batch = made.cast(job.schema)
+            balance += _begun(batch) if job.record == "Sequence" else 0
+            writer.rows(batch)
+            writer.counts["created"] += batch.num_rows
+        if balance:
+            raise EngineError(
+                f"{job.stage.name}: {-balance} rows of those that tasks left were lost; please report this"
+            )
 
     # -- raw input -------------------------------------------------------------------------------------------
 
@@ -348,7 +397,10 @@ def run(job: Job, progress: Progress) -> list[dict[str, Any]]:
         tasks = [[job.files[number] for number in group] for group in groups]
     else:
         tasks = part_tasks(job)
-    return run_tasks(PartTask(job, tasks), progress)
+    first = len(tasks)
+    if job.stage.gathers is not None:
+        tasks += [[Rests(begin, min(begin + GATHERED, first))] for begin in range(0, first, GATHERED)]
+    return run_tasks(PartTask(job, tasks), progress, first)
 
 
 def part_tasks(job: Job) -> list[list[Unit]]:
@@ -358,15 +410,20 @@ def part_tasks(job: Job) -> list[list[Unit]]:
     return [[(name, number) for number in group] for group in groups]
 
 
-def run_tasks(step: PartTask, progress: Progress) -> list[dict[str, Any]]:
-    """Run what is not finished yet, in this process or in `workers` others, by datatrove's executor."""
+def run_tasks(step: PartTask, progress: Progress, first: int | None = None) -> list[dict[str, Any]]:
+    """Run what is not finished yet, in this process or in `workers` others, by datatrove's executor.
+
+    The `first` tasks (all where it is None) are done before the others begin.
+    """
     job, total = step.job, len(step.tasks)
     records = [finished_task(job.staging, task) for task in range(total)]
     todo = [task for task in range(total) if records[task] is None]
     done = total - len(todo)
     rows = sum(record["counts"].get("in", 0) for record in records if record)
     progress.update(done, total, rows, "taken up" if done else "")
-    for task in _finish(step, todo):
+    begin = total if first is None else first
+    waves = [[task for task in todo if task < begin], [task for task in todo if task >= begin]]
+    for task in chain.from_iterable(_finish(step, wave) for wave in waves):
         record = finished_task(job.staging, task)
         if record is None:
             raise EngineError(f"{job.stage.name}: task {task} ended without a record")
@@ -388,7 +445,7 @@ def _finish(step: PartTask, todo: Iterable[int]) -> Iterator[int]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["arcmill.engines.datatrove", step.job.stage.core.__module__])
     # What only the parent asks of a declaration (often lambdas, which do not travel) stays here.
-    stage = replace(step.job.stage, splits=None, identity=None, model_files=None, find=None)
+    stage = replace(step.job.stage, splits=None, identity=None, model_files=None, find=None, summary=None)
     sent = replace(step, job=replace(step.job, stage=stage))
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(sent,))
     try:
