@@ -389,6 +389,31 @@ def why(where: str, what: str | None, tokenizer: str | None, also: Sequence[str]
 
 
 @cli.command()
+@click.argument("run_a", metavar="RUN_A")
+@click.argument("run_b", metavar="RUN_B")
+@click.option(
+    "--step", metavar="NAME", help="Compare the rows of this step (NAME, or NAME_A:NAME_B).  [default: the last ones]"
+)
+@click.option(
+    "--samples", type=click.IntRange(0), default=3, show_default=True, help="Rows to show that one side alone has."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Which of them are shown.")
+@json_option
+def compare(run_a: str, run_b: str, step: str | None, samples: int, seed: int, as_json: bool) -> None:
+    """Compare two runs or datasets: overlap, configs and rules, score and length distributions, token mix, samples.
+
+    \b
+    Example:
+      arcmill compare runs/web runs/web-strict
+      arcmill compare runs/web runs/web-strict --step filtered --json
+      arcmill compare runs/web/mixed other/mixed
+    """
+    from pipelines import compare as compared
+
+    say(compared.compare(run_a, run_b, step, samples, seed), as_json, compared.render)
+
+
+@cli.command()
 @click.argument("path")
 @click.option("--no-checksums", is_flag=True, help="Skip reading every file for its checksum.")
 @click.option(
