@@ -86,9 +86,7 @@ class SequenceDataset(IterableDataset):  # type: ignore[misc]  # PyTorch is not 
 class _Batches(Iterator[Batch]):
     """One iteration in one process, with a state of its own (for StatefulDataLoader, which asks each worker for it)."""
 
-    def __init__(
-        self, reader: SequenceReader, consumed: int, step: int, convert: Callable[[Batch], Batch]
-    ) -> None:
+    def __init__(self, reader: SequenceReader, consumed: int, step: int, convert: Callable[[Batch], Batch]) -> None:
         self._convert = convert
         info = get_worker_info()
         self._reader, self._worker, self._workers = reader, info.id if info else 0, info.num_workers if info else 1
