@@ -147,7 +147,7 @@ def test_what_a_folder_says_beside_the_tokenizer(tmp_path: Path, plain: dict[str
     written = json.loads((output / "tokenizer_config.json").read_text())
     assert (written["eos_token"], written["pad_token"], written["chat_template"]) == ("<done>", "<pad>", "{{ x }}")
     assert "other" not in written
-    with pytest.raises(UsageError, match="eos_token '<|endoftext|>' is not a token.*names '<done>'"):
+    with pytest.raises(UsageError, match=r"eos_token '<\|endoftext\|>' is not a token.*names '<done>'"):
         setup(Pack(), {"tokenizer": str(output)})
     # A turn of a chat is not the end of a document.
     _, report = imported(tmp_path, with_tokens(plain, "<|im_end|>", "<|endoftext|>"), {"eos_token": "<|im_end|>"})
@@ -207,7 +207,7 @@ def test_bytes_without_a_token(tmp_path: Path, plain: dict[str, Any]) -> None:
 def test_models_that_forget_are_refused(tmp_path: Path, plain: dict[str, Any]) -> None:
     piece = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1, "[SEP]": 2}, unk_token="[UNK]"))
     piece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    with pytest.raises(InputError, match="WordPiece.*cannot come back"):
+    with pytest.raises(InputError, match=r"WordPiece.*cannot come back"):
         imported(tmp_path, json.loads(piece.to_str()), eos_token="[SEP]")
     with pytest.raises(UsageError, match="WordPiece"):
         setup(Pack(eos_token="[SEP]"), {"tokenizer": str(next(tmp_path.glob("in-*")))})
@@ -228,7 +228,7 @@ def test_unigram_with_bytes_is_taken(tmp_path: Path) -> None:
     made.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
     made.add_special_tokens([AddedToken("</s>", special=True, normalized=False)])
     given = json.loads(made.to_str())
-    with pytest.raises(InputError, match="byte-names .*<0x0A>"):  # the library takes the text for the token
+    with pytest.raises(InputError, match=r"byte-names .*<0x0A>"):  # the library takes the text for the token
         imported(tmp_path, given)
     output, report = imported(tmp_path, given, accept_losses=["byte-names", "metaspace-mark"])
     assert (report["model"], report["encoded_by_chunk"]) == ("Unigram", True)
