@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -26,6 +26,9 @@ from sequences.chunks import ChunkEncoder, prefixed
 from sequences.fim.context import continuing
 from sequences.tokenizer_checks import holds, missing_bytes, prove
 from sequences.tokenizer_spec import all_tokens, control_tokens, unknown_ids, without_control_tokens
+
+if TYPE_CHECKING:
+    from sequences.pack_chat import ChatEncoder
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
@@ -46,6 +49,7 @@ class DocumentEncoder:
     ) -> None:  # fmt: skip
         self.eos_id, self.pad_id, self.continuing = eos_id, pad_id, continuing
         self._plain, self._fim, self._plan = plain, fim, plan
+        self._chat: tuple[str, bool] | ChatEncoder = ("", False)
         self._missing = missing
         self._chunked = ChunkEncoder(plain, plan) if plan else None
         self._fim_split = re.compile("(" + "|".join(map(re.escape, fim)) + ")") if fim else None
@@ -55,11 +59,19 @@ class DocumentEncoder:
 
     @classmethod
     def load(
-        cls, folder: str, *, eos: str | None, pad: str, fim: Sequence[str], needs_fim: bool = False
+        cls,
+        folder: str,
+        *,
+        eos: str | None,
+        pad: str,
+        fim: Sequence[str],
+        needs_fim: bool = False,
+        chat_in_loss: bool = False,
     ) -> DocumentEncoder:
         """Read `folder`/tokenizer.json. `eos` None: documents are not closed. Raises UsageError.
 
         `needs_fim`: it must know the `fim` tokens, and `continuing` tells which tokens begin inside a character.
+        `chat_in_loss`: all tokens of conversations are in the loss.
         """
         path = Path(folder) / "tokenizer.json"
         try:
@@ -88,8 +100,23 @@ class DocumentEncoder:
             plain, max(tokens.values(), default=0) + 1, forbidden, eos_id, pad_id,
             known if len(known) == len(fim) else {}, inside, plan, missing_bytes(spec),
         )  # fmt: skip
+        made._chat = folder, chat_in_loss
         prove(path, spec, made._round_trip)
         return made
+
+    @property
+    def chat(self) -> ChatEncoder:
+        """The encoder of conversations, made when the first comes. Raises UsageError where the tokenizer cannot write them."""
+        if isinstance(self._chat, tuple):
+            from sequences.pack_chat import ChatEncoder
+
+            self._chat = ChatEncoder(*self._chat)
+        return self._chat
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer for ordinary text: it knows no control token."""
+        return self._plain
 
     def _round_trip(self, text: str) -> str | None:
         """What a document's tokens decode to; None where it is errored."""

@@ -1,7 +1,7 @@
 """Tokens a second of arcmill's encoder beside the tokenizers library, for any number of tokenizers.
 
-    python benchmarks/tokenizers.py [FOLDER ...] [--data FILE.jsonl] [--megabytes 4] [--rounds 5] [--exact] [--all-cores]
-    python benchmarks/tokenizers.py --train [--data FILE.jsonl] [--megabytes 16] [--vocab 32768]
+    python benchmarks/tokenizer_rate.py [FOLDER ...] [--data FILE.jsonl] [--megabytes 4] [--rounds 5] [--exact] [--all-cores]
+    python benchmarks/tokenizer_rate.py --train [--data FILE.jsonl] [--megabytes 16] [--vocab 32768]
 
 FOLDER holds a tokenizer.json (a model's, or what import-tokenizer wrote). Without one: a tokenizer trained on the first
 half of the texts. Texts are those of benchmarks/pack.py. On one core: CPU seconds on one thread, in turns on each quarter
@@ -25,7 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-sys.path[0] = str(Path(__file__).resolve().parent.parent)  # or this file would hide the library of its name
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 Slices = list[list[str]]
 CORES = len(os.sched_getaffinity(0))
