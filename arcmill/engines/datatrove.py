@@ -19,9 +19,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from arcmill.dataset import Dataset, read_file, read_part
+from arcmill.dataset import Dataset, Part, read_file, read_part
 from arcmill.engines.memory import peak_memory, reset_peak_memory
-from arcmill.errors import ArcmillError, EngineError
+from arcmill.errors import ArcmillError, EngineError, UsageError
 from arcmill.execute import Job, finished_task
 from arcmill.parts import TaskWriter, group_by_bytes
 from arcmill.progress import Progress
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 INGEST_ROWS, INGEST_BYTES = 512, 4 << 20
+EDIT_BYTES = 1 << 20  # of the batches in which an edited part is written
 GATHERED = 512  # tasks whose rests are made anew together
 
 
@@ -51,9 +52,8 @@ class Rests:
     last: int
 
 
-Unit = (
-    tuple[str, int] | SourceFile | str | Rests
-)  # a part (input name, number), a raw file, the name of a split, or rests
+# A part (input name, number), a raw file, the name of a split, or rests.
+Unit = tuple[str, int] | SourceFile | str | Rests
 
 
 @dataclass(repr=False)
@@ -85,10 +85,14 @@ class PartTask:
             return
         started = time.process_time()
         reset_peak_memory()
-        with TaskWriter(job.staging, rank, job.schema, job.config.part_bytes) as writer:
+        whole = 1 << 62  # an edited part stays one part
+        with TaskWriter(job.staging, rank, job.schema, whole if job.stage.edits else job.config.part_bytes) as writer:
             units = self.tasks[rank]
+            facts: dict[str, Any] = {}
             if units and isinstance(units[0], Rests):
                 self._gather(units[0], writer)
+            elif job.stage.edits:
+                facts["found"] = self._edit(units[0], writer)
             elif job.stage.makes:
                 self._make(units, writer)
             else:
@@ -97,7 +101,8 @@ class PartTask:
                         self._documents(unit, writer)
                     else:
                         self._ingest(unit, writer)
-            writer.commit(cpu_seconds=round(time.process_time() - started, 3), peak_memory_bytes=peak_memory())
+            cpu = round(time.process_time() - started, 3)
+            writer.commit(cpu_seconds=cpu, peak_memory_bytes=peak_memory(), **facts)
 
     # -- documents -------------------------------------------------------------------------------------------
 
@@ -142,6 +147,29 @@ class PartTask:
         writer.counts["in"] += read
         # A sequence names what it holds: counting the documents that begin in one is an independent check.
         writer.counts["kept"] += used if job.record == "Sequence" else read - left
+
+    def _edit(self, unit: Unit, writer: TaskWriter) -> list[str]:
+        """One part edited, or copied where nothing of it changes; what was found in it."""
+        job = self.job
+        assert isinstance(unit, tuple)
+        dataset, info = input_parts(job, unit[0])[unit[1]]
+        edited = job.stage.core(Part(dataset, info), job.config, *_state(job))
+        sequences = job.record == "Sequence"
+        writer.counts["in"] += edited.kept + len(edited.removed)
+        writer.counts["kept"] += edited.kept
+        writer.tallies.update(edited.tallies or {})
+        writer.ledger(edited.removed)
+        if edited.table is None:
+            writer.copy(dataset, info)
+            writer.counts["created"] += info["rows"] if sequences else 0
+        else:
+            table = edited.table
+            rows = max(1, EDIT_BYTES * table.num_rows // max(table.nbytes, 1))
+            for batch in table.combine_chunks().to_batches(max_chunksize=rows):
+                writer.rows(batch.cast(job.schema))
+            writer.name_part(info["path"])
+            writer.counts["created"] += table.num_rows if sequences else 0
+        return sorted(edited.found)
 
     def _gather(self, unit: Rests, writer: TaskWriter) -> None:
         """Make rows of what tasks left. Their input rows were counted there; here all that began in them must be found."""
@@ -357,8 +385,13 @@ def _write_made(record: str, made: list[Any], writer: TaskWriter) -> None:
 
 def run(job: Job, progress: Progress) -> list[dict[str, Any]]:
     """Run a stage over its parts, files or splits. Returns the task records in order."""
-    if job.stage.splits is not None and not job.files:
-        tasks: list[list[Unit]] = [[split] for split in job.stage.splits(job.config)]
+    if job.stage.edits:
+        name = job.stage.main_input or ""
+        if len(job.datasets[name]) > 1:
+            raise UsageError(f"{job.stage.name}: input '{name}' takes one dataset: its parts keep their names")
+        tasks: list[list[Unit]] = [[(name, number)] for number in range(len(input_parts(job, name)))]
+    elif job.stage.splits is not None and not job.files:
+        tasks = [[split] for split in job.stage.splits(job.config)]
     elif job.files:
         groups = group_by_bytes(file.size for file in job.files)
         tasks = [[job.files[number] for number in group] for group in groups]
