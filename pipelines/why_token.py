@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sequences.token_places import Encoded, TokenPlaces
 
 AROUND = 60  # characters shown on either side
+MOST_SHOWN = 300  # characters of a value that a row was made with
 DEEPEST = 6  # documents behind documents: context, file; conversation, problem, document
+_MESSAGE = re.compile(r"<\|(system|user|assistant|observation)\|>")
 _ADDRESS = re.compile(r"(?P<place>.+):(?P<row>\d+):(?P<token>\d+)\Z", re.DOTALL)
 
 
@@ -248,6 +250,8 @@ def _placed(
     held = {"step": source.name, "tokens": len(encoded.ids), "characters": len(text)}
     if metadata.get("fim") is not None:
         held["fim"] = {name: metadata[name] for name in ("fim", "fim_kind", "fim_span") if name in metadata}
+    if metadata.get("mix_source") is not None:
+        held["mix_source"] = metadata["mix_source"]
     told["document"] = held
     if "document_token" not in told:  # a sentinel that pack put in
         return Origin(source, row["id"], metadata, None)
@@ -260,7 +264,15 @@ def _placed(
         "at_characters": [start, end], "at_bytes": list(found.bytes), "text": text[start:end],
         "before": text[max(0, start - AROUND) : start], "after": text[end : end + AROUND],
     }  # fmt: skip
+    if metadata.get("chat") is not None:
+        held["message"] = _message(text, start)
     return Origin(source, row["id"], metadata, found.bytes[0])
+
+
+def _message(text: str, at: int) -> dict[str, Any] | None:
+    """Whose message of a rendered conversation a character belongs to, and which in order; None before the first."""
+    marks = [found for found in _MESSAGE.finditer(text) if found.start() <= at]
+    return {"role": marks[-1][1], "number": len(marks)} if marks else None
 
 
 def _behind(
@@ -285,6 +297,8 @@ def _behind(
 def _sentence(told: Mapping[str, Any]) -> str:
     segment = told["segment"]
     mix = f" of source {segment['source']}" if segment.get("source") else ""
+    if told.get("document", {}).get("mix_source"):
+        mix += f" (input {told['document']['mix_source']} of the mixture)"
     what = {
         "eos": "closes document", "sentinel": "is a sentinel of fill-in-the-middle in document",
         "control": "is a control token of document",
@@ -318,6 +332,10 @@ def render(found: dict[str, Any]) -> str:
                 f"{document['characters']} (text of step {document['step']})"
             )
             lines.append(f"    …{shown(document['before'])}⟦{shown(document['text'])}⟧{shown(document['after'])}…")
+        if document.get("message"):
+            lines.append(
+                f"    message {document['message']['number']} of the conversation, {document['message']['role']}"
+            )
         if "fim" in document:
             lines.append(
                 f"    arranged for fill-in-the-middle before: {', '.join(f'{k} {v}' for k, v in document['fim'].items())}"
@@ -334,7 +352,7 @@ def render(found: dict[str, Any]) -> str:
 def _render_origin(origin: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     more = "".join(
-        f", {name} {shown(value)}"
+        f", {name} {shown(value)[:MOST_SHOWN]}"
         for name, value in origin.items()
         if name not in ("relation", "id", "steps", "origins")
     )
