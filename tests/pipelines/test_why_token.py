@@ -22,7 +22,8 @@ from arcmill.records import Conversation, Document, Message, batch_to_documents
 from pipelines.catalogue import get_stage
 from pipelines.cli import cli
 from pipelines.why import explain
-from pipelines.why_token import Address, address_in, explain_token, parse_address, render
+from pipelines.why_token import Address, address_in, explain_token, parse_address
+from pipelines.why_token_text import render
 
 CODE = 'def f{0}(x):\n    """Größe 日本語 👩‍👧 {0}"""\n    return x + {0}\n\n'
 
