@@ -29,8 +29,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 Open = Callable[[int], Iterator[Any]]  # workers -> batches
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -149,7 +147,9 @@ def measured(opened: Open, workers: int, batches: int) -> tuple[float, float]:
 def main() -> None:
     """Measure all in turn, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--dataset", help="Sequence dataset with ids below 65,536 (datatrove's .ds has two bytes a token)")
+    parser.add_argument(
+        "--dataset", help="Sequence dataset with ids below 65,536 (datatrove's .ds has two bytes a token)"
+    )
     parser.add_argument("--megabytes", type=float, default=128, help="text to pack where no dataset is given")
     parser.add_argument("--length", type=int, default=4096, help="tokens of a row where no dataset is given")
     parser.add_argument("--batch", type=int, default=8, help="rows of a batch")
@@ -182,19 +182,27 @@ def main() -> None:
                 readers[name] = make()
             except ImportError as error:
                 print(f"{name}: left out ({error})")
-        sizes = {name: sum(p.stat().st_size for p in (folder / name).rglob("*") if p.is_file()) for name in ("mds", "ds")}
+        sizes = {
+            name: sum(p.stat().st_size for p in (folder / name).rglob("*") if p.is_file()) for name in ("mds", "ds")
+        }
         sizes["parquet"] = sum(p.stat().st_size for p in Path(dataset).glob("part-*.parquet"))
         print(f"{about.rows:,} rows of {about.length:,} tokens, batches of {options.batch} rows; best of {options.rounds} rounds of "
               f"{options.batches} batches; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}")  # fmt: skip
-        print("bytes a token on disk: " + ", ".join(f"{k} {v / about.rows / about.length:.2f}" for k, v in sizes.items()))
+        print(
+            "bytes a token on disk: " + ", ".join(f"{k} {v / about.rows / about.length:.2f}" for k, v in sizes.items())
+        )
         best: dict[tuple[str, int], tuple[float, float]] = {}
         for _ in range(options.rounds):
             for workers in options.workers:
                 for name, opened in readers.items():
-                    found = measured(opened, workers, options.batches if name != "datasets" else max(2, options.batches // 10))
+                    found = measured(
+                        opened, workers, options.batches if name != "datasets" else max(2, options.batches // 10)
+                    )
                     old = best.get((name, workers), (0.0, 0.0))
                     best[name, workers] = max(old[0], found[0]), max(old[1], found[1])
-        print(f"\n{'million tokens/s':22s}" + "".join(f"{f'{w} workers: wall':>18s}{'CPU':>8s}" for w in options.workers))
+        print(
+            f"\n{'million tokens/s':22s}" + "".join(f"{f'{w} workers: wall':>18s}{'CPU':>8s}" for w in options.workers)
+        )
         for name in readers:
             cells = (best[name, w] for w in options.workers)
             print(f"{name:22s}" + "".join(f"{wall / 1e6:18.1f}{cpu / 1e6:8.1f}" for wall, cpu in cells))

@@ -179,7 +179,8 @@ class Store:
             for column in _NEEDED:
                 number = footer.columns[column]
                 place, size = begins[number] - first, chunks[number].total_compressed_size
-                found = list_column(data[place : place + size], chunks[number], footer.levels[number])
+                kind = np.uint8 if column == _NEEDED[1] else np.int32
+                found = list_column(data[place : place + size], chunks[number], footer.levels[number], kind)
                 columns.append(found or _general(window, footer, group, column))
             segments = None
             if self.segments:
@@ -203,7 +204,9 @@ class Store:
             raise InputError(f"{name}: row group {group} has rows without segments")
         splits = np.concatenate((start_rows, [len(starts)]))
         shape = (rows, self.length)
-        return Block(ids.reshape(shape), mask.astype(np.uint8).reshape(shape), starts, lengths, splits, segments)
+        return Block(
+            ids.reshape(shape), mask.astype(np.uint8, copy=False).reshape(shape), starts, lengths, splits, segments
+        )
 
 
 class _Window(io.RawIOBase):
