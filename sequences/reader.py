@@ -24,7 +24,6 @@ import numpy.typing as npt
 from arcmill.errors import UsageError
 from sequences.ahead import Piece, Windows
 from sequences.blocks import Store, Verify
-from sequences.boundaries import cu_seqlens_of
 from sequences.order import Numbers, Order, choose_lanes
 
 STATE_FORMAT = 1
@@ -294,9 +293,7 @@ class SequenceReader:
         count, length = item.last - item.first, self.length
         input_ids = np.empty((count, length), np.int32)
         loss_mask = np.empty((count, length), np.uint8)
-        starts: list[npt.NDArray[np.int32]] = []
-        lengths: list[npt.NDArray[np.int32]] = []
-        splits = [0]
+        ends: list[npt.NDArray[np.int32]] = [np.zeros(1, np.int32)]
         segments: list[Any] = []
         rows: list[int] = []
         for piece in pieces:
@@ -305,21 +302,15 @@ class SequenceReader:
                 block, number = blocks[group], len(rows)
                 input_ids[number] = block.input_ids[row]
                 loss_mask[number] = block.loss_mask[row]
-                begin, end = block.splits[row], block.splits[row + 1]
-                starts.append(block.starts[begin:end])
-                lengths.append(block.lengths[begin:end])
-                splits.append(splits[-1] + int(end - begin))
+                ends.append(block.ends[block.splits[row] : block.splits[row + 1]] + number * length)
                 if block.segments is not None:
                     segments.append(block.segments[row].as_py())
                 rows.append(first_rows[group] + row)
             windows.done(piece)
-        none = np.zeros(0, np.int32)
-        all_starts = np.concatenate(starts) if starts else none
-        all_lengths = np.concatenate(lengths) if lengths else none
         batch: Batch = {
             "input_ids": input_ids,
             "loss_mask": loss_mask,
-            "cu_seqlens": cu_seqlens_of(all_starts, all_lengths, splits, length),
+            "cu_seqlens": np.concatenate(ends),
             "rows": np.array(rows, np.int64),
             "step": item.step,
             "micro": item.micro,

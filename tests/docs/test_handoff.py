@@ -54,10 +54,14 @@ def test_every_block_of_the_page_runs(tmp_path: Path) -> None:
                 assert code == shown[-1], "what the page says that the command prints"
             continue
         command = [sys.executable, "-c", code] if language == "python" else ["sh", "-e", "-c", code]
-        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=variables, capture_output=True, text=True, timeout=300, check=False
+        )
         assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
         shown.append(done.stdout)
         ran += 1
-    assert ran == sum(language in ("python", "sh") and not code.startswith("# file") for language, code in blocks()) >= 8
+    assert (
+        ran == sum(language in ("python", "sh") and not code.startswith("# file") for language, code in blocks()) >= 8
+    )
     assert any("The run saw what it should." in text for text in shown)
     assert "part-" in shown[-1]
