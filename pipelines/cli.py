@@ -356,19 +356,61 @@ def inspect(dataset: str, rows: int, pairs: int, pairs_csv: str | None, labels: 
 
 
 @cli.command()
-@click.argument("run_dir")
-@click.argument("document_id", metavar="ID")
+@click.argument("where", metavar="RUN_DIR|SHARD:ROW:TOKEN")
+@click.argument("what", metavar="[ID|SHARD:ROW:TOKEN]", required=False)
+@click.option("--tokenizer", metavar="DIR", help="Of a token: its tokenizer, where it is no longer in the run.")
+@click.option(
+    "--also", multiple=True, metavar="DIR", help="Of a token: a further run or dataset that was read. Repeatable."
+)
 @json_option
-def why(run_dir: str, document_id: str, as_json: bool) -> None:
-    """Tell the way of one document through every stage of a run.
+def why(where: str, what: str | None, tokenizer: str | None, also: Sequence[str], as_json: bool) -> None:
+    """Tell the way of one document, or of one training token, through every stage of a run.
+
+    SHARD is a Parquet part of packed sequences, or the folder of all of them; rows and tokens count from 0.
 
     \b
     Example:
       arcmill why runs/quickstart 3f2a9c…
+      arcmill why runs/quickstart/packed/part-00003.parquet:17:2048
+      arcmill why runs/quickstart packed/part-00003:17:2048
     """
-    from pipelines.why import explain, render
+    from pipelines import why as document
+    from pipelines import why_token as token
 
-    say(explain(run_dir, document_id), as_json, render)
+    address = token.parse_address(where) if what is None else token.address_in(where, what)
+    if address is not None:
+        say(token.explain_token(address, tokenizer, also), as_json, token.render)
+        return
+    if what is None:
+        raise UsageError(f"why {where}: give RUN_DIR and an ID, or a token as SHARD:ROW:TOKEN")
+    if tokenizer is not None or also:
+        raise UsageError("why: --tokenizer and --also go with a token, SHARD:ROW:TOKEN")
+    say(document.explain(where, what), as_json, document.render)
+
+
+@cli.command()
+@click.argument("run_a", metavar="RUN_A")
+@click.argument("run_b", metavar="RUN_B")
+@click.option(
+    "--step", metavar="NAME", help="Compare the rows of this step (NAME, or NAME_A:NAME_B).  [default: the last ones]"
+)
+@click.option(
+    "--samples", type=click.IntRange(0), default=3, show_default=True, help="Rows to show that one side alone has."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Which of them are shown.")
+@json_option
+def compare(run_a: str, run_b: str, step: str | None, samples: int, seed: int, as_json: bool) -> None:
+    """Compare two runs or datasets: overlap, configs and rules, score and length distributions, token mix, samples.
+
+    \b
+    Example:
+      arcmill compare runs/web runs/web-strict
+      arcmill compare runs/web runs/web-strict --step filtered --json
+      arcmill compare runs/web/mixed other/mixed
+    """
+    from pipelines import compare as compared
+
+    say(compared.compare(run_a, run_b, step, samples, seed), as_json, compared.render)
 
 
 @cli.command()
@@ -452,6 +494,23 @@ def report(run_dir: str, output: str | None, recipe: str | None) -> None:
 
 
 @cli.command()
+@click.argument("path", metavar="RUN_DIR|DATASET")
+@json_option
+def receipt(path: str, as_json: bool) -> None:
+    """Tell what mixtures were asked for, what they hold (unique tokens, repeats), and how they were packed (fill, cuts).
+
+    \b
+    Example:
+      arcmill receipt runs/pretrain_general
+      arcmill receipt runs/pretrain_general/packed --json
+    """
+    from pipelines.receipt import receipt as receipt_of
+    from pipelines.receipt import render
+
+    say(receipt_of(path), as_json, render)
+
+
+@cli.command()
 @json_option
 def doctor(as_json: bool) -> None:
     """Tell what this machine has, what is missing, and the command that mends it.
@@ -466,6 +525,66 @@ def doctor(as_json: bool) -> None:
     say(found, as_json, render)
     if any(check["state"] == "missing" and check["needed"] for check in found):
         raise SystemExit(4)
+
+
+@cli.command()
+@click.argument("arms", nargs=-1, required=True, metavar="NAME=PATH...")
+@click.option(
+    "--heldout", multiple=True, required=True, metavar="NAME=PATH",
+    help="Document dataset (or run) to measure on; what an arm holds of it is left out. Repeatable.",
+)  # fmt: skip
+@click.option("--output", required=True, metavar="DIR", help="Folder of the results; what is done there is taken up.")
+@click.option(
+    "--tokenizer", metavar="PATH", help="The shared tokenizer.  [default: trained on equal shares of the arms]"
+)
+@click.option("--config", "config_file", metavar="FILE", help="YAML file with settings.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; wins over --config.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True,
+    help="Trainings that run at once on a CPU; the results are the same for any number.",
+)  # fmt: skip
+@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+def ablate(
+    arms: Sequence[str], heldout: Sequence[str], output: str, tokenizer: str | None, config_file: str | None,
+    assignments: Sequence[str], workers: int, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Train the same small decoder on equal tokens of two or more datasets or runs, and compare what it learned.
+
+    A name given twice makes one arm of two datasets. Needs torch (pip install 'arcmill[llm]').
+
+    \b
+    Example:
+      arcmill ablate raw=runs/crawl/ingested ours=runs/crawl/mixed --heldout wiki=wiki-clean --output runs/ablation
+      arcmill ablate a=runs/a b=runs/b --heldout clean=held --output out --set size=small --set tokens=2000000 --set seeds=5
+    """
+    from arcmill.config import assign, parse_assignment, read_yaml, validate
+    from pipelines.ablate import run as ablation
+    from pipelines.ablate import table as shown
+    from pipelines.ablate.config import Ablate
+
+    values = read_yaml(config_file) if config_file else {}
+    for text in assignments:
+        assign(values, *parse_assignment(text))
+    config = validate(Ablate, values, config_file or "ablate")
+    told = ablation.ablate(
+        named_paths("arm", arms), named_paths("--heldout", heldout), output, config, tokenizer=tokenizer, workers=workers,
+        quiet=quiet,
+    )  # fmt: skip
+    say(told, as_json, shown.terminal)
+    if not as_json:
+        click.echo(f"{output}/{shown.MARKDOWN}")
+
+
+def named_paths(what: str, given: Sequence[str]) -> list[tuple[str, str]]:
+    """`NAME=PATH` arguments; a name may be given more than once."""
+    found = []
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or not path or not all(sign.isalnum() or sign in "_.-" for sign in name) or not name.strip("."):
+            raise UsageError(f"{what} {text!r}: expected NAME=PATH, the name of letters, digits and _ . -")
+        found.append((name, path))
+    return found
 
 
 # -- search ----------------------------------------------------------------------------------------------------
