@@ -171,6 +171,27 @@ class Dataset:
                 yield f"counts: {name} is {counts.get(name)}, the ledger holds {number}"
 
 
+class Joined:
+    """Several datasets of one record, read one after the other, for a stage that wants the rows of an input alone."""
+
+    def __init__(self, datasets: Sequence[Dataset]) -> None:
+        self.datasets = list(datasets)
+
+    @property
+    def url(self) -> str:
+        """For messages."""
+        return ", ".join(dataset.url for dataset in self.datasets)
+
+    @property
+    def rows(self) -> int:
+        return sum(dataset.rows for dataset in self.datasets)
+
+    def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in order."""
+        for dataset in self.datasets:
+            yield from dataset.batches(columns)
+
+
 @dataclass(frozen=True)
 class Part:
     """One part of a dataset: what a stage that edits parts is given."""

@@ -14,7 +14,7 @@ A core knows no engine. Its shape follows from the declaration:
 | engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
 | … and `rewrites=True` | `core(dfs, config, inputs) -> (rows, ledger, statistics)` |
 | … and `assembles=` | rows are plans; `assembles(plans, config, datasets)` yields the rows, with `_copy` |
-| engine local | `core(inputs, config, output) -> statistics` |
+| engine local | `core(inputs, config, output) -> statistics`; raw files are a list of `SourceFile` |
 | engine vllm | `core(row, config[, state])`, a generator that yields requests (see `arcmill.generation`) |
 | engine faiss | `core(inputs, config, threads) -> (decisions, statistics)` (see `arcmill.engines.faiss`) |
 
@@ -140,6 +140,7 @@ class Stage:
     each: bool = False
     makes: bool = False
     rewrites: bool = False
+    joins: bool = False  # engine local: several datasets of an input are given as one, of which rows are read
     edits: bool = False
     # where parts are edited: (config, input name -> datasets, all that was `found`) -> more for `statistics`
     conclude: Callable[..., dict[str, Any]] | None = None

@@ -389,6 +389,31 @@ def why(where: str, what: str | None, tokenizer: str | None, also: Sequence[str]
 
 
 @cli.command()
+@click.argument("run_a", metavar="RUN_A")
+@click.argument("run_b", metavar="RUN_B")
+@click.option(
+    "--step", metavar="NAME", help="Compare the rows of this step (NAME, or NAME_A:NAME_B).  [default: the last ones]"
+)
+@click.option(
+    "--samples", type=click.IntRange(0), default=3, show_default=True, help="Rows to show that one side alone has."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Which of them are shown.")
+@json_option
+def compare(run_a: str, run_b: str, step: str | None, samples: int, seed: int, as_json: bool) -> None:
+    """Compare two runs or datasets: overlap, configs and rules, score and length distributions, token mix, samples.
+
+    \b
+    Example:
+      arcmill compare runs/web runs/web-strict
+      arcmill compare runs/web runs/web-strict --step filtered --json
+      arcmill compare runs/web/mixed other/mixed
+    """
+    from pipelines import compare as compared
+
+    say(compared.compare(run_a, run_b, step, samples, seed), as_json, compared.render)
+
+
+@cli.command()
 @click.argument("path")
 @click.option("--no-checksums", is_flag=True, help="Skip reading every file for its checksum.")
 @click.option(
@@ -422,6 +447,31 @@ def verify(
 
 
 @cli.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG…")
+@click.option(
+    "--input", "datasets", multiple=True, metavar="PATH",
+    help="Sequence dataset that the run read. Repeatable, in the run's order.  [default: where the log says]",
+)  # fmt: skip
+@click.option("--content", is_flag=True, help="Also read the rows, and compare their tokens with what was trained on.")
+@json_option
+def seen(logs: tuple[str, ...], datasets: tuple[str, ...], content: bool, as_json: bool) -> None:
+    """Check the logs of a training run (docs/handoff.md): did it see the rows that it should have seen?
+
+    LOG: the files of all ranks, or their folder. Exit status 3 where it did not.
+
+    \b
+    Example:
+      arcmill seen checkpoints/seen --input runs/web/packed --content
+    """
+    from pipelines.seen import render, seen_report
+
+    found = seen_report(logs, datasets, content)
+    say(found, as_json, render)
+    if not found["ok"]:
+        raise SystemExit(3)
+
+
+@cli.command()
 @click.argument("run_dir")
 @click.option("--output", metavar="FILE", help="The page to write.  [default: RUN_DIR/report.html]")
 @click.option("--recipe", metavar="RECIPE", help="The run's recipe: steps of it that never began are told too.")
@@ -441,6 +491,23 @@ def report(run_dir: str, output: str | None, recipe: str | None) -> None:
 
         planned = step_names(recipe)
     click.echo(write_report(run_dir, output, planned))
+
+
+@cli.command()
+@click.argument("path", metavar="RUN_DIR|DATASET")
+@json_option
+def receipt(path: str, as_json: bool) -> None:
+    """Tell what mixtures were asked for, what they hold (unique tokens, repeats), and how they were packed (fill, cuts).
+
+    \b
+    Example:
+      arcmill receipt runs/pretrain_general
+      arcmill receipt runs/pretrain_general/packed --json
+    """
+    from pipelines.receipt import receipt as receipt_of
+    from pipelines.receipt import render
+
+    say(receipt_of(path), as_json, render)
 
 
 @cli.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from arcmill.dataset import MANIFEST, Dataset
@@ -90,11 +91,15 @@ def explain_token(address: Address, tokenizer: str | None = None, also: Sequence
     before = run.ancestors(step)
     told["id"] = segment["id"]
     # The rows that hold the rest of the document are not looked for: of a token its own row is enough.
+    missing = unknown_before(run, before)
+    if missing:  # the chain is broken: all that knows the id is told, with the word that it is not proved to lead here
+        before = [s for s in run.steps if s in before or s.record != "Sequence"]
+        missing.append("whether steps before that gap led here: shown are all steps of the run that know the id")
     told["steps"] = steps_of([s for s in before if s.record != "Sequence"], segment["id"])
     place = {"row": found.number, **{name: segment[name] for name in ("start", "length", "offset", "epoch", "role")}}
     packed = {"became": "packed", "tokens": segment["length"], "sequences": [place]}
     told["steps"].append({"step": step.name, "stage": step.stage, **packed})
-    told["unknown"] += unknown_before(run, before)
+    told["unknown"] += missing
     told["origins"] = _behind(before, told["steps"], segment["id"], held, DEEPEST)
     told["end"] = _sentence(told)
     return told
@@ -206,25 +211,25 @@ def _document(
         told["document_token"] = int(which[at])
     packed, _ = packing(run, step)
     source = next(iter(run.sources(packed, "input")), None) if packed is not None else None
-    rows = _rows(source.dataset, segment, told) if source is not None and source.dataset is not None else None
-    if rows is None:
-        told.setdefault("kind", _kind_alone(places, told))
-        told["unknown"].append(
-            "the text of the document: what pack read is not in the run (deleted, or given from outside)"
-        )
-        return None
-    assert source is not None
-    wanted = which >= 0
-    for row in rows:
-        metadata = dict(row["metadata"] or ())
-        if int(metadata.get("epoch", 0)) != segment["epoch"]:
+    others = [s for s in reversed(run.steps) if s.record == "Document" and s != source] if source is None else []
+    for held in [source] if source is not None else others:
+        if held.dataset is None:
             continue
-        encoded = places.encode(row["text"], metadata)
-        if len(encoded.ids) > which.max() and np.array_equal(encoded.ids[which[wanted]], run_ids[wanted]):
-            return _placed(source, row, metadata, encoded, places, told)
+        for row in _rows(held.dataset, segment, told):
+            metadata = dict(row["metadata"] or ())
+            if source is not None and int(metadata.get("epoch", 0)) != segment["epoch"]:
+                continue
+            with suppress(InputError):  # another document of this id, that could not be packed
+                encoded = places.encode(row["text"], metadata)
+                if len(encoded.ids) > which.max() and np.array_equal(
+                    encoded.ids[which[which >= 0]], run_ids[which >= 0]
+                ):
+                    return _placed(held, row, metadata, encoded, places, told)
     told.setdefault("kind", _kind_alone(places, told))
     told["unknown"].append(
         f"the text of the document: {source.name} holds no document '{segment['id']}' of epoch {segment['epoch']} with these tokens"
+        if source is not None
+        else "the text of the document: what pack read is not in the run (deleted, or given from outside)"
     )
     return None
 

@@ -35,6 +35,7 @@ def measure(given: argparse.Namespace, place: str) -> list[Row]:
 def training(size: str, steps: int, place: str, most: dict[str, float]) -> Row:
     """One size on random tokens."""
     import numpy as np
+
     from pipelines.ablate.config import SCALES
     from pipelines.ablate.model import Shape, initialised
     from pipelines.ablate.stream import FACTS, KEYS, STARTS, TOKENS, Stream
