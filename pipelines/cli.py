@@ -376,10 +376,11 @@ def why(where: str, what: str | None, tokenizer: str | None, also: Sequence[str]
     """
     from pipelines import why as document
     from pipelines import why_token as token
+    from pipelines.why_token_text import render
 
     address = token.parse_address(where) if what is None else token.address_in(where, what)
     if address is not None:
-        say(token.explain_token(address, tokenizer, also), as_json, token.render)
+        say(token.explain_token(address, tokenizer, also), as_json, render)
         return
     if what is None:
         raise UsageError(f"why {where}: give RUN_DIR and an ID, or a token as SHARD:ROW:TOKEN")
