@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arcmill.errors import InputError
@@ -12,6 +13,7 @@ from arcmill.storage import file_sha256, locate, read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from fsspec import AbstractFileSystem
 
 FORMAT_VERSION = 1
 MANIFEST, METRICS, STAGING = "manifest.json", "metrics.json", "_staging"
@@ -169,14 +171,63 @@ class Dataset:
                 yield f"counts: {name} is {counts.get(name)}, the ledger holds {number}"
 
 
+class Joined:
+    """Several datasets of one record, read one after the other, for a stage that wants the rows of an input alone."""
+
+    def __init__(self, datasets: Sequence[Dataset]) -> None:
+        self.datasets = list(datasets)
+
+    @property
+    def url(self) -> str:
+        """For messages."""
+        return ", ".join(dataset.url for dataset in self.datasets)
+
+    @property
+    def rows(self) -> int:
+        return sum(dataset.rows for dataset in self.datasets)
+
+    def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows in order."""
+        for dataset in self.datasets:
+            yield from dataset.batches(columns)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a dataset: what a stage that edits parts is given."""
+
+    dataset: Dataset
+    info: Mapping[str, Any]  # path, rows, bytes, sha256
+
+    @property
+    def name(self) -> str:
+        return str(self.info["path"])
+
+    def read(self, columns: list[str] | None = None) -> pa.Table:
+        """Its rows (these columns of them), at once. InputError where it is damaged."""
+        import pyarrow as pa
+
+        batches = list(read_part(self.dataset, self.name, columns))
+        if batches:
+            return pa.Table.from_batches(batches)
+        from arcmill.records import schema
+
+        empty = schema(self.dataset.record, self.dataset.width).empty_table()
+        return empty if columns is None else empty.select(columns)
+
+
 def read_part(dataset: Dataset, name: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     """One listed Parquet file, batch by batch; InputError names a file that is damaged."""
+    yield from read_file(dataset.filesystem, dataset.file(name), columns)
+
+
+def read_file(filesystem: AbstractFileSystem, path: str, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """A Parquet file by its full path, as `read_part` reads it."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    path = dataset.file(name)
     try:
-        with dataset.filesystem.open(path, "rb") as stream:
+        with filesystem.open(path, "rb") as stream:
             parquet = pq.ParquetFile(stream)
             # Row groups are bounded in bytes by the writer, so one group at a time bounds the memory too.
             for group in range(parquet.num_row_groups):

@@ -291,7 +291,13 @@ def _run_engine(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dic
     tallies: Counter[str] = Counter()
     for record in done:
         tallies.update(record.get("tallies", {}))
-    return done, {"statistics": dict(sorted(tallies.items()))}
+    statistics: dict[str, Any] = dict(sorted(tallies.items()))
+    if job.stage.summary is not None:
+        statistics = job.stage.summary(job.config, statistics)
+    if job.stage.conclude is not None:
+        found = {name for record in done for name in record.get("found", ())}
+        statistics |= job.stage.conclude(job.config, job.datasets, found)
+    return done, {"statistics": statistics}
 
 
 def finished_task(staging: str, task: int) -> dict[str, Any] | None:
@@ -353,7 +359,8 @@ def _check_conservation(job: Job, counts: Mapping[str, int], done: Sequence[Mapp
             f"{counts['merged']} + errored {counts['errored']} = {total}. Nothing was committed; please report this"
         )
     written = sum(file["rows"] for record in done for file in record["parts"])
-    expected = counts["created"] if job.stage.makes else counts["kept"] + counts["created"]
+    made = job.stage.makes or (job.stage.edits and job.record == "Sequence")  # of sequences the segments are counted
+    expected = counts["created"] if made else counts["kept"] + counts["created"]
     if job.record != "Model" and written != expected:
         raise EngineError(f"{name}: {written} rows were written, {expected} were decided on; nothing was committed")
     errors = counts["errored"]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from arcmill.errors import InputError
 from arcmill.ledger import ledger_batch, ledger_schema
 from arcmill.stage import Outcome
 from arcmill.storage import HashingFile, is_local, locate, write_json
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
     from fsspec import AbstractFileSystem
 
+    from arcmill.dataset import Dataset
+
 GROUP_BYTES = 8 << 20
 GROUP_ROWS = 8192
 LEDGER_ROWS = 1024
+COPY_BYTES = 1 << 20
 # Columns whose values repeat: worth a dictionary and statistics. Texts and ids are neither.
 _REPEATING = ("source", "language", "license", "repo", "outcome", "rule", "created", "quality_bucket")
 
@@ -79,6 +83,24 @@ class _Roll:
             self.files[-1] |= {"bytes": self._sink.bytes, "sha256": self._sink.sha256}
         self._writer, self._sink, self._written = None, None, 0
 
+    def copy(self, dataset: Dataset, part: Mapping[str, Any]) -> None:
+        """A part of a dataset as it is, under its own name. InputError where its bytes are not those of the manifest."""
+        staged = f"{self.folder}/{part['path']}"
+        path = dataset.file(part["path"])
+        try:
+            with dataset.filesystem.open(path, "rb") as source:
+                sink = HashingFile(self.filesystem.open(staged, "wb"))
+                while chunk := source.read(COPY_BYTES):
+                    sink.write(chunk)
+                sink.close()
+        except FileNotFoundError:
+            raise InputError(f"{path}: listed in the manifest, but missing") from None
+        if sink.sha256 != part["sha256"]:
+            raise InputError(f"{path}: its checksum differs from the manifest; it is not copied")
+        self.files.append(
+            {"staged": staged, "name": part["path"], **{key: part[key] for key in ("rows", "bytes", "sha256")}}
+        )
+
     def close(self) -> None:
         self._flush()
         self._end_file()
@@ -107,6 +129,7 @@ class TaskWriter:
             self._filesystem.makedirs(self._folder)
         self._rows = _Roll(self._filesystem, self._folder, "part", schema, part_bytes)
         self._ledger = _Roll(self._filesystem, self._folder, "ledger", ledger_schema(), part_bytes)
+        self._rest: _Roll | None = None  # of rows that a later task makes anew; their first batch has their schema
         self._left: list[tuple[str, Outcome]] = []
         self.counts: Counter[str] = Counter()
         self.tallies: Counter[str] = Counter()  # what a core counted, for the manifest's statistics
@@ -116,12 +139,30 @@ class TaskWriter:
 
     def __exit__(self, *error: object) -> None:
         """Whatever was not committed is given up: its files are closed as they are."""
-        self._rows.give_up()
-        self._ledger.give_up()
+        for roll in (self._rows, self._ledger, self._rest):
+            if roll is not None:
+                roll.give_up()
 
     def rows(self, batch: pa.RecordBatch) -> None:
         """Add output rows (counted by the caller: they may be kept or created)."""
         self._rows.write(batch)
+
+    def copy(self, dataset: Dataset, part: Mapping[str, Any]) -> None:
+        """Take over a part of a dataset, byte by byte."""
+        self._rows.copy(dataset, part)
+
+    def name_part(self, name: str) -> None:
+        """The rows so far were one part, to be known by this name; none where there were no rows."""
+        self._rows.close()
+        for file in self._rows.files:
+            file["name"] = name
+
+    def rest(self, batch: pa.RecordBatch) -> None:
+        """Add rows that stay in staging until all tasks are done."""
+        if self._rest is None:
+            part_bytes = self._rows.part_bytes
+            self._rest = _Roll(self._filesystem, self._folder, "rest", batch.schema, part_bytes)
+        self._rest.write(batch)
 
     def ledger(self, entries: Sequence[tuple[str, Outcome]]) -> None:
         """Add ledger entries, and count them by outcome."""
@@ -147,6 +188,9 @@ class TaskWriter:
         record = {"parts": self._rows.files, "ledger": self._ledger.files, "counts": dict(self.counts), **facts}
         if self.tallies:
             record["tallies"] = dict(self.tallies)
+        if self._rest is not None:
+            self._rest.close()
+            record["rest"] = self._rest.files
         write_json(self._filesystem, task_record(self.staging, self.task), record)
         return record
 

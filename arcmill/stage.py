@@ -7,12 +7,14 @@ A core knows no engine. Its shape follows from the declaration:
 | engine datatrove, reads Document | `core(batch, config[, state]) -> Changes` |
 | … and `each=True` | `core(document, config[, state]) -> Document or Outcome` |
 | … and `makes=True` (another record is written) | `core(batches, config[, state])` yields batches, `(id, Outcome)`, or counts for `statistics` |
+| … and `edits=True` (the same record is written) | `core(part, config[, state]) -> Edited`: parts keep their names, unchanged ones their bytes |
+| … and `gathers=` | `core` also yields `Rest`; `gathers(batches of rests, config[, state])` yields batches, or counts, once the tasks are done |
 | engine datatrove, reads Files | `core(file, config[, state])` yields Document (or another row, or a batch of rows), Failure, or counts for `statistics` |
 | … and `splits=` | `core(split, config[, state])` yields the same, where no raw files are given; datasets reach `setup` alone |
 | engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
 | … and `rewrites=True` | `core(dfs, config, inputs) -> (rows, ledger, statistics)` |
 | … and `assembles=` | rows are plans; `assembles(plans, config, datasets)` yields the rows, with `_copy` |
-| engine local | `core(inputs, config, output) -> statistics` |
+| engine local | `core(inputs, config, output) -> statistics`; raw files are a list of `SourceFile` |
 | engine vllm | `core(row, config[, state])`, a generator that yields requests (see `arcmill.generation`) |
 | engine faiss | `core(inputs, config, threads) -> (decisions, statistics)` (see `arcmill.engines.faiss`) |
 
@@ -24,7 +26,7 @@ its main input holds. `arcmill.records.text_column` tells such a core which colu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -64,6 +66,29 @@ class Changes(NamedTuple):
     columns: Mapping[str, Sequence[Any] | pa.Array]
     outcomes: Mapping[int, Outcome]
     tallies: Mapping[str, int] | None = None
+
+
+class Edited(NamedTuple):
+    """What an editing core made of one part. `table` None: it held nothing to change, and its file is copied as it is.
+
+    `removed` goes to the ledger. `kept` counts what stays (rows; of sequences their segments, which `removed` are too),
+    `created` the rows of sequences where the part was changed. `found`: what was looked for and met, for `conclude`.
+    """
+
+    table: pa.Table | None
+    removed: Sequence[tuple[str, Outcome]]
+    kept: int
+    created: int = 0
+    found: Collection[str] = ()
+    tallies: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Rows that a task leaves to `Stage.gathers`, to be made anew with those of other tasks. Their schema is the stage's own;
+    where sequences are made, they have its columns `segments`."""
+
+    rows: pa.RecordBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +140,14 @@ class Stage:
     each: bool = False
     makes: bool = False
     rewrites: bool = False
+    joins: bool = False  # engine local: several datasets of an input are given as one, of which rows are read
+    edits: bool = False
+    # where parts are edited: (config, input name -> datasets, all that was `found`) -> more for `statistics`
+    conclude: Callable[..., dict[str, Any]] | None = None
+    # (batches of rests, config[, state]) -> as a making core: after all tasks, over what they left
+    gathers: Callable[..., Any] | None = None
+    # (config, what was counted over all tasks) -> the manifest's statistics, where they are more than sums
+    summary: Callable[[Any, Mapping[str, int]], dict[str, Any]] | None = None
     # (batches of plans, config, input name -> datasets) -> batches of rows, in the same order: where rows are plans
     assembles: Callable[..., Any] | None = None
     accepts: tuple[str, ...] = ()  # suffixes that a folder of raw files is searched for

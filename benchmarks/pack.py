@@ -72,7 +72,7 @@ def pack(folder: str, slices: list[list[str]], written: str | None) -> Run:
     import pyarrow.parquet as pq
 
     from arcmill.records import Document, documents_to_batch, schema
-    from sequences.pack import Pack, core, setup
+    from sequences.pack import Pack, pack_alone, setup
 
     config = Pack()
     state = setup(config, {"tokenizer": folder})
@@ -85,8 +85,10 @@ def pack(folder: str, slices: list[list[str]], written: str | None) -> Run:
         path = f"{written}/rows-{number}.parquet"
         writer = pq.ParquetWriter(path, schema("Sequence"), compression="zstd") if written else None
         total = 0
-        for made in core(iter([batches[number]]), config, state):
+        for made in pack_alone(iter([batches[number]]), config, state):
             assert not isinstance(made, tuple), made
+            if isinstance(made, dict):  # what was counted
+                continue
             total += pc.sum(pc.struct_field(made.column("segments").flatten(), "length")).as_py()
             if writer:
                 writer.write_batch(made)

@@ -356,19 +356,62 @@ def inspect(dataset: str, rows: int, pairs: int, pairs_csv: str | None, labels: 
 
 
 @cli.command()
-@click.argument("run_dir")
-@click.argument("document_id", metavar="ID")
+@click.argument("where", metavar="RUN_DIR|SHARD:ROW:TOKEN")
+@click.argument("what", metavar="[ID|SHARD:ROW:TOKEN]", required=False)
+@click.option("--tokenizer", metavar="DIR", help="Of a token: its tokenizer, where it is no longer in the run.")
+@click.option(
+    "--also", multiple=True, metavar="DIR", help="Of a token: a further run or dataset that was read. Repeatable."
+)
 @json_option
-def why(run_dir: str, document_id: str, as_json: bool) -> None:
-    """Tell the way of one document through every stage of a run.
+def why(where: str, what: str | None, tokenizer: str | None, also: Sequence[str], as_json: bool) -> None:
+    """Tell the way of one document, or of one training token, through every stage of a run.
+
+    SHARD is a Parquet part of packed sequences, or the folder of all of them; rows and tokens count from 0.
 
     \b
     Example:
       arcmill why runs/quickstart 3f2a9c…
+      arcmill why runs/quickstart/packed/part-00003.parquet:17:2048
+      arcmill why runs/quickstart packed/part-00003:17:2048
     """
-    from pipelines.why import explain, render
+    from pipelines import why as document
+    from pipelines import why_token as token
+    from pipelines.why_token_text import render
 
-    say(explain(run_dir, document_id), as_json, render)
+    address = token.parse_address(where) if what is None else token.address_in(where, what)
+    if address is not None:
+        say(token.explain_token(address, tokenizer, also), as_json, render)
+        return
+    if what is None:
+        raise UsageError(f"why {where}: give RUN_DIR and an ID, or a token as SHARD:ROW:TOKEN")
+    if tokenizer is not None or also:
+        raise UsageError("why: --tokenizer and --also go with a token, SHARD:ROW:TOKEN")
+    say(document.explain(where, what), as_json, document.render)
+
+
+@cli.command()
+@click.argument("run_a", metavar="RUN_A")
+@click.argument("run_b", metavar="RUN_B")
+@click.option(
+    "--step", metavar="NAME", help="Compare the rows of this step (NAME, or NAME_A:NAME_B).  [default: the last ones]"
+)
+@click.option(
+    "--samples", type=click.IntRange(0), default=3, show_default=True, help="Rows to show that one side alone has."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Which of them are shown.")
+@json_option
+def compare(run_a: str, run_b: str, step: str | None, samples: int, seed: int, as_json: bool) -> None:
+    """Compare two runs or datasets: overlap, configs and rules, score and length distributions, token mix, samples.
+
+    \b
+    Example:
+      arcmill compare runs/web runs/web-strict
+      arcmill compare runs/web runs/web-strict --step filtered --json
+      arcmill compare runs/web/mixed other/mixed
+    """
+    from pipelines import compare as compared
+
+    say(compared.compare(run_a, run_b, step, samples, seed), as_json, compared.render)
 
 
 @cli.command()
@@ -405,6 +448,31 @@ def verify(
 
 
 @cli.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG…")
+@click.option(
+    "--input", "datasets", multiple=True, metavar="PATH",
+    help="Sequence dataset that the run read. Repeatable, in the run's order.  [default: where the log says]",
+)  # fmt: skip
+@click.option("--content", is_flag=True, help="Also read the rows, and compare their tokens with what was trained on.")
+@json_option
+def seen(logs: tuple[str, ...], datasets: tuple[str, ...], content: bool, as_json: bool) -> None:
+    """Check the logs of a training run (docs/handoff.md): did it see the rows that it should have seen?
+
+    LOG: the files of all ranks, or their folder. Exit status 3 where it did not.
+
+    \b
+    Example:
+      arcmill seen checkpoints/seen --input runs/web/packed --content
+    """
+    from pipelines.seen import render, seen_report
+
+    found = seen_report(logs, datasets, content)
+    say(found, as_json, render)
+    if not found["ok"]:
+        raise SystemExit(3)
+
+
+@cli.command()
 @click.argument("run_dir")
 @click.option("--output", metavar="FILE", help="The page to write.  [default: RUN_DIR/report.html]")
 @click.option("--recipe", metavar="RECIPE", help="The run's recipe: steps of it that never began are told too.")
@@ -427,6 +495,23 @@ def report(run_dir: str, output: str | None, recipe: str | None) -> None:
 
 
 @cli.command()
+@click.argument("path", metavar="RUN_DIR|DATASET")
+@json_option
+def receipt(path: str, as_json: bool) -> None:
+    """Tell what mixtures were asked for, what they hold (unique tokens, repeats), and how they were packed (fill, cuts).
+
+    \b
+    Example:
+      arcmill receipt runs/pretrain_general
+      arcmill receipt runs/pretrain_general/packed --json
+    """
+    from pipelines.receipt import receipt as receipt_of
+    from pipelines.receipt import render
+
+    say(receipt_of(path), as_json, render)
+
+
+@cli.command()
 @json_option
 def doctor(as_json: bool) -> None:
     """Tell what this machine has, what is missing, and the command that mends it.
@@ -443,7 +528,21 @@ def doctor(as_json: bool) -> None:
         raise SystemExit(4)
 
 
-@cli.command()
+class AblateCommand(click.Command):
+    """Its settings stand in its help, as those of a stage do; they are imported when they are asked for."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from pipelines.ablate.config import Ablate
+
+        lines = ["\b", "Settings (--set KEY=VALUE):"]
+        for key, kind, default, meaning in settings_of(Ablate):
+            lines.append(f"  {key} ({kind}, default {default})")
+            lines.extend(f"      {line}" for line in _wrap(meaning, 100))
+        self.epilog = "\n".join(lines)
+        super().format_epilog(ctx, formatter)
+
+
+@cli.command(cls=AblateCommand)
 @click.argument("arms", nargs=-1, required=True, metavar="NAME=PATH...")
 @click.option(
     "--heldout", multiple=True, required=True, metavar="NAME=PATH",
@@ -455,10 +554,7 @@ def doctor(as_json: bool) -> None:
 )
 @click.option("--config", "config_file", metavar="FILE", help="YAML file with settings.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; wins over --config.")
-@click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True,
-    help="Trainings that run at once on a CPU; the results are the same for any number.",
-)  # fmt: skip
+@workers_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
 def ablate(

@@ -97,11 +97,23 @@ class Run:
         return [other for other in self.steps if other.name in names]
 
 
-def open_run(run_dir: str) -> Run:
+def open_run(run_dir: str, also: Sequence[str] = ()) -> Run:
     """Open a run directory, or a single dataset as a run of one step.
 
-    Raises UsageError where `run_dir` is a file, InputError where it is not there or holds no dataset.
+    `also`: further runs or datasets that inputs may come from; their steps are named by folder and step. Raises UsageError where `run_dir` is a file, InputError where it is not there or holds no dataset.
     """
+    found = _steps(run_dir)
+    taken = {step.url for step in found}
+    for other in also:
+        for step in _steps(other):
+            if step.url not in taken:
+                taken.add(step.url)
+                found.append(replace(step, name="/".join(step.url.rstrip("/").split("/")[-2:])))
+    base = run_dir.rstrip("/") or "/"
+    return Run(base, os.path.basename(locate(base)[1]) or base, tuple(_ordered(_linked(found))))
+
+
+def _steps(run_dir: str) -> list[Step]:
     filesystem, path = locate(run_dir)
     path = path.rstrip("/") or "/"
     try:
@@ -126,7 +138,7 @@ def open_run(run_dir: str) -> Run:
         raise InputError(f"run {run_dir}: cannot be read ({error.strerror or error})") from None
     if not found:
         raise InputError(f"run {run_dir}: holds no arcmill dataset; name the folder that `arcmill run` wrote")
-    return Run(base, os.path.basename(path) or base, tuple(_ordered(_linked(found))))
+    return found
 
 
 def _entries(filesystem: Any, path: str) -> set[str]:
@@ -242,8 +254,13 @@ def find_rows(
     return found
 
 
-def rows_of_part(dataset: Dataset, part: str, ids: Collection[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Every row of one listed part that has one of `ids`: `id` and `columns`, in order."""
+def rows_of_part(
+    dataset: Dataset, part: str, ids: Collection[str], columns: Sequence[str], key: str = "id"
+) -> Iterator[dict[str, Any]]:
+    """Every row of one listed part whose column `key` is one of `ids`: `id` and `columns`, in order.
+
+    Columns that the part has not are left out. Raises InputError for a damaged part.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -254,7 +271,7 @@ def rows_of_part(dataset: Dataset, part: str, ids: Collection[str], columns: Seq
         with dataset.filesystem.open(path, "rb") as stream:
             parquet = pq.ParquetFile(stream)
             for group in range(parquet.num_row_groups):
-                hits = pc.is_in(parquet.read_row_group(group, ["id"], use_threads=False).column("id"), value_set=wanted)
+                hits = pc.is_in(parquet.read_row_group(group, [key], use_threads=False).column(key), value_set=wanted)
                 if pc.any(hits).as_py():
                     names = list(dict.fromkeys(["id", *columns]))
                     yield from parquet.read_row_group(group, names, use_threads=False).filter(hits).to_pylist()

@@ -20,10 +20,11 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from arcmill.config import Settings, StageConfig, assign, parse_assignment, read_yaml, validate
+from arcmill.config import Settings, StageConfig, read_yaml, validate
 from arcmill.dataset import Dataset
 from arcmill.errors import ArcmillError, UsageError
 from arcmill.stage import Stage, in_words, takes
+from pipelines.assignments import assign_all
 from pipelines.canaries.config import Canaries
 from pipelines.catalogue import get_stage
 
@@ -88,8 +89,7 @@ class Recipe:
 
 
 def load_recipe(path: str, assignments: Iterable[str] = ()) -> Recipe:
-    """Read and check a recipe. `assignments` are `step.key=value`, `step.input=PATH`, `canaries.key=value` or
-    `spark.…=value`.
+    """Read and check a recipe. `assignments` are those of `--set`, see `pipelines.assignments`.
 
     Raises UsageError that names the step, the field and what is accepted.
     """
@@ -119,8 +119,7 @@ def _read(path: str, assignments: Iterable[str]) -> tuple[str, RecipeModel]:
             raise UsageError(f"recipe {path}: no such file; built in: {', '.join(builtin_names())}")
         path = packaged
     values = read_yaml(path)
-    for text in assignments:
-        _assign(values, text, path)
+    assign_all(values, assignments, path)
     return path, validate(RecipeModel, values, path)
 
 
@@ -140,32 +139,6 @@ def builtin_recipe(name: str) -> str | None:
         return None
     candidate = files("recipes") / (base if base.endswith(".yaml") else f"{base}.yaml")
     return str(candidate) if candidate.is_file() else None
-
-
-def _assign(values: dict[str, Any], text: str, path: str) -> None:
-    key, value = parse_assignment(text)
-    step, _, rest = key.partition(".")
-    steps = values.get("steps")
-    if step in ("spark", "llm"):
-        values.setdefault("settings", {})[key] = value
-    elif step == "canaries" and not (isinstance(steps, dict) and step in steps):
-        if rest and values.get(step) is None:
-            values[step] = {}
-        assign(values, key, value)  # without a rest it is all of them: {} plants the default ones, null none
-    elif isinstance(steps, dict) and step in steps and rest:
-        entry = steps[step]
-        if not isinstance(entry, dict):
-            return  # the check of the whole recipe tells what is wrong with it
-        if rest == "input":
-            # Given on the command line it is relative to where the user stands, and is never the name of a step.
-            entry["input"] = [str(v) for v in value] if isinstance(value, list) else [str(value)]
-        else:
-            config = entry.setdefault("config", {})
-            if isinstance(config, dict):
-                assign(config, rest, value)
-    else:
-        known = ", ".join(steps) if isinstance(steps, dict) else "none"
-        raise UsageError(f"--set {text}: no step '{step}' in {path}; steps: {known}")
 
 
 def _resolve(name: str, step: StepModel, model: RecipeModel, path: str) -> Step:
@@ -232,6 +205,17 @@ def _made(step: Step, steps: Mapping[str, Step]) -> str | None:
 
 
 def _check_records(step: Step, steps: Mapping[str, Step], path: str) -> None:
+    for input_name, paths in step.paths.items():
+        wanted = step.stage.inputs.get(input_name, step.stage.inputs.get("*", ("", False)))[0]
+        for given in paths if wanted != "Files" else ():
+            record = None
+            with contextlib.suppress(ArcmillError, KeyError):  # one that cannot be read is told when the step comes
+                record = Dataset.open(given).record
+            if record is not None and not takes(wanted, record):
+                raise UsageError(
+                    f"{path}: step '{step.name}': input '{input_name}' needs {in_words(wanted)}, but {given} holds "
+                    f"{record} rows"
+                )
     for input_name, others in step.steps.items():
         wanted = step.stage.inputs.get(input_name, step.stage.inputs.get("*", ("", False)))[0]
         for other in others:

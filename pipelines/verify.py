@@ -15,6 +15,7 @@ from typing import Any
 from arcmill.dataset import MANIFEST, Dataset
 from arcmill.errors import InputError
 from arcmill.storage import locate
+from pipelines.absent import still_there
 from pipelines.replayed import Trajectories
 
 _SHOWN = 20  # rows whose evidence does not hold that are named
@@ -55,6 +56,9 @@ def _verify(folder: str, checksums: bool, questions: _Questions, trajectories: T
         problems += _replay(dataset, replayed, unproved, trajectories)
     if dataset.record in ("Problem", "AgentTask") and not problems:
         problems += questions.replay(dataset, replayed, unproved)
+    if dataset.manifest["stage"] == "remove-documents" and not problems:
+        problems += still_there(dataset)
+        replayed["rows and segments removed, their ids nowhere left"] = 0 if problems else dataset.counts["dropped"]
     return {
         "path": folder, "record": dataset.record, "rows": dataset.rows, "files": len(dataset.manifest["files"]),
         "replayed": dict(sorted(replayed.items())), "not_replayed": dict(sorted(unproved.items())), "diverged": trajectories.diverged, "problems": problems,

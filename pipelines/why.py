@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from arcmill.dataset import Dataset
 from arcmill.errors import InputError
-from pipelines.lineage import Run, open_run, rows_of_part
+from pipelines.lineage import Run, Step, open_run, rows_of_part
 
 # What a stage decides about a document and writes on it; shown where it is set or has changed.
 DECIDED = (
     "source", "url", "language", "language_score", "repo", "path", "license", "quality_score", "quality_bucket", "epochs",
 )  # fmt: skip
 MOST_SEQUENCES = 100
+MOST_MERGED = 3  # rows that were merged into the document and are named
 
 
 def explain(run_dir: str, document_id: str) -> dict[str, Any]:
@@ -22,18 +24,23 @@ def explain(run_dir: str, document_id: str) -> dict[str, Any]:
     """
     run = open_run(run_dir)
     full = _complete(run, document_id)
+    steps = steps_of(run.steps, full)
+    return {"id": full, "run": run_dir, "steps": steps, "end": _end(run, steps)}
+
+
+def steps_of(steps: Sequence[Step], document_id: str) -> list[dict[str, Any]]:
+    """What each of these steps did with a row of this id, in order: nothing where none knows it."""
     before: dict[str, Any] = {}
-    steps: list[dict[str, Any]] = []
-    for step in run.steps:
+    told: list[dict[str, Any]] = []
+    for step in steps:
         if step.dataset is None or step.dataset.record == "Model":
             continue
         if step.dataset.record == "Sequence":
-            found = _sequences(step.dataset, full)
+            found = _sequences(step.dataset, document_id)
         else:
-            found = _document(step.dataset, full, before)
-        steps += [{"step": step.name, "stage": step.stage, **event} for event in found]
-    end = _end(run, steps)
-    return {"id": full, "run": run_dir, "steps": steps, "end": end}
+            found = _document(step.dataset, document_id, before)
+        told += [{"step": step.name, "stage": step.stage, **event} for event in found]
+    return told
 
 
 def _complete(run: Run, given: str) -> str:
@@ -76,13 +83,17 @@ def _document(dataset: Dataset, document_id: str, before: dict[str, Any]) -> lis
 
 
 def _left(dataset: Dataset, document_id: str) -> list[dict[str, Any]]:
-    """The ledger rows of the document."""
+    """The ledger rows of the document, and those that name it as their survivor."""
     events = []
+    merged: list[dict[str, Any]] = []
     columns = ["outcome", "rule", "score", "threshold", "into_id", "detail"]
     for part in dataset.ledger_parts:
         for row in rows_of_part(dataset, part["path"], [document_id], columns):
             known = {name: row[name] for name in columns[1:] if row[name] is not None}
             events.append({"became": row["outcome"], **known})
+        merged += rows_of_part(dataset, part["path"], [document_id], ["rule", "score"], key="into_id")
+    if merged:
+        events.append({"became": "survivor", "rows": len(merged), "merged": merged[:MOST_MERGED]})
     return events
 
 
@@ -128,30 +139,38 @@ def _end(run: Run, steps: list[dict[str, Any]]) -> str:
 
 def render(found: dict[str, Any]) -> str:
     """A paragraph a step."""
-    lines = [f"{found['id']}: {found['end']}"]
-    for step in found["steps"]:
+    return "\n".join([f"{found['id']}: {found['end']}", *list(render_steps(found["id"], found["steps"]))[1:]])
+
+
+def render_steps(document_id: str, steps: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The id, then a line a step, and more where a step has more to tell."""
+    yield shown(document_id)
+    for step in steps:
         head = f"  {step['step']} ({step['stage']}): {step['became']}"
         if step["became"] == "kept":
-            values = ", ".join(f"{name}={_shown(value)}" for name, value in step["set"].items())
+            values = ", ".join(f"{name}={shown(value)}" for name, value in step["set"].items())
             more = f", {step['occurrences']} occurrences" if "occurrences" in step else ""
-            lines.append(f"{head}{more}" + (f"  {values}" if values else ""))
+            yield f"{head}{more}" + (f"  {values}" if values else "")
         elif step["became"] == "packed":
-            lines.append(f"{head}, {step['tokens']} tokens")
-            lines += [
-                f"      sequence {p['row']}: tokens {p['start']} to {p['start'] + p['length'] - 1}"
-                f" (its own {p['offset']} on, epoch {p['epoch']}{', rearranged ' + p['role'] if 'role' in p else ''})"
-                for p in step["sequences"]
-            ]
+            yield f"{head}, {step['tokens']} tokens"
+            for p in step["sequences"]:
+                role = f", rearranged {p['role']}" if p.get("role") in ("psm", "spm") else ""
+                yield (
+                    f"      sequence {p['row']}: tokens {p['start']} to {p['start'] + p['length'] - 1}"
+                    f" (its own {p['offset']} on, epoch {p['epoch']}{role})"
+                )
+        elif step["became"] == "survivor":
+            some = ", ".join(shown(row["id"]) for row in step["merged"])
+            yield f"{head} of {step['rows']} rows that were merged into it ({some}{' …' if step['rows'] > MOST_MERGED else ''})"
         else:
             score = f", score {step['score']:.4g}" if "score" in step else ""
             limit = f", threshold {step['threshold']:.4g}" if "threshold" in step else ""
             into = f", survivor {step['into_id']}" if "into_id" in step else ""
-            detail = f", {_shown(step['detail'])}" if "detail" in step else ""
-            lines.append(f"{head} by {step['rule']}{score}{limit}{into}{detail}")
-    return "\n".join(lines)
+            detail = f", {shown(step['detail'])}" if "detail" in step else ""
+            yield f"{head} by {step['rule']}{score}{limit}{into}{detail}"
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """Values come from pages: nothing that steers a terminal gets through."""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -10,15 +10,27 @@ MICRO = 1_000_000  # epochs are whole millionths, so that sums do not depend on 
 Masses = Mapping[int, int]  # epochs of a document, in millionths -> tokens of the documents that have them
 
 
-def natural(masses: Masses) -> Fraction:
-    """Tokens that the documents' own epochs come to."""
-    return sum((Fraction(epochs * tokens, MICRO) for epochs, tokens in masses.items()), Fraction(0))
+def natural(masses: Masses, most: float | None = None) -> Fraction:
+    """Tokens that the documents' own epochs come to, none counted for more than `most` epochs."""
+    limit = None if most is None else Fraction(most)
+    return sum(
+        (
+            (Fraction(epochs, MICRO) if limit is None else min(Fraction(epochs, MICRO), limit)) * tokens
+            for epochs, tokens in masses.items()
+        ),
+        Fraction(0),
+    )
 
 
-def shares(sources: Mapping[str, Masses], budget: int | None, weights: Mapping[str, float]) -> dict[str, Fraction]:
-    """Tokens asked of each source. Without a budget they sum to what the epochs come to; without weights in
-    proportion to it."""
-    own = {name: natural(masses) for name, masses in sources.items()}
+def shares(
+    sources: Mapping[str, Masses],
+    budget: int | None,
+    weights: Mapping[str, float],
+    most: Mapping[str, float] | None = None,
+) -> dict[str, Fraction]:
+    """Tokens asked of each source. Without a budget they sum to what the epochs (at most `most` of a source) come to;
+    without weights in proportion to it."""
+    own = {name: natural(masses, (most or {}).get(name)) for name, masses in sources.items()}
     total = Fraction(budget) if budget is not None else sum(own.values(), Fraction(0))
     parts = {name: Fraction(weights.get(name, 0)) for name in sources} if weights else own
     whole = sum(parts.values(), Fraction(0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pyarrow as pa
 
@@ -75,6 +75,21 @@ class TooLong(Exception):
         self.tokens = tokens
 
 
+class Rendering(Protocol):
+    """What of a config decides how conversations become training rows."""
+
+    @property
+    def by_turn(self) -> bool: ...
+    @property
+    def thinking(self) -> Literal["given", "thinking", "direct", "both"]: ...
+    @property
+    def dialect(self) -> Literal["glm45", "glm47"]: ...
+    @property
+    def check(self) -> str: ...
+    @property
+    def end(self) -> Literal["<|endoftext|>", "<|user|>"]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """A training row as it is exported: with reasoning or without, checked."""
@@ -91,30 +106,37 @@ def sft_rows(
     conversation: Conversation, config: ExportSft, tokenizer: ChatTokenizer | None = None
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """The rows of a conversation, and what to count of it. Raises ChatError where the layout cannot hold it, TooLong."""
-    rows: list[dict[str, Any]] = []
+    made: list[dict[str, Any]] = []
     counts: Counter[str] = Counter()
+    for variant in variants(conversation, config, counts):
+        columns = _tokens(variant, config, tokenizer) if tokenizer else _LAYOUTS[config.layout](variant, config)
+        made.append({
+            "id": conversation.id, "source": conversation.source, "turn": variant.turn,
+            "enable_thinking": variant.thinking is not False, **columns,
+        })  # fmt: skip
+        if tokenizer:
+            counts["tokens"] += len(columns["input_ids"])
+            counts["tokens_in_loss"] += int(columns[config.mask].sum())
+    return made, {name: count for name, count in counts.items() if count}
+
+
+def variants(conversation: Conversation, config: Rendering, counts: Counter[str]) -> list[Variant]:
+    """The training rows of a conversation, checked; `counts` is told of them. Raises ChatError where one is none."""
+    made: list[Variant] = []
     for row in _training_rows(conversation, config):
         lost = sum(bool((message.reasoning or "").strip()) for message in row.messages[: last_user(row.messages) + 1])
         counts["reasoning_of_earlier_turns"] += 0 if config.by_turn else lost
         for thinking in _modes(row.messages, conversation.thinking, config):
-            variant = _variant(conversation, row, thinking, config)
-            columns = _tokens(variant, config, tokenizer) if tokenizer else _LAYOUTS[config.layout](variant, config)
-            rows.append({
-                "id": conversation.id, "source": conversation.source, "turn": row.turn,
-                "enable_thinking": thinking is not False, **columns,
-            })  # fmt: skip
+            made.append(_variant(conversation, row, thinking, config))
             counts["rows_direct" if thinking is False else "rows_thinking"] += 1
-            if tokenizer:
-                counts["tokens"] += len(columns["input_ids"])
-                counts["tokens_in_loss"] += int(columns[config.mask].sum())
     if config.check == "full":
         check_calls(conversation.messages, conversation.tools)
-    if not rows:
+    if not made:
         raise ChatError("no-reasoning", "no answer of the conversation reasons, and thinking rows alone are wanted")
-    return rows, {name: count for name, count in counts.items() if count}
+    return made
 
 
-def _training_rows(conversation: Conversation, config: ExportSft) -> list[TrainingRow]:
+def _training_rows(conversation: Conversation, config: Rendering) -> list[TrainingRow]:
     if config.by_turn:
         turns = training_rows(conversation, config.end)
     else:
@@ -128,7 +150,7 @@ def _training_rows(conversation: Conversation, config: ExportSft) -> list[Traini
     return turns
 
 
-def _modes(messages: Sequence[Message], given: bool | None, config: ExportSft) -> list[bool | None]:
+def _modes(messages: Sequence[Message], given: bool | None, config: Rendering) -> list[bool | None]:
     """The variants of a row, by whether they think."""
     if config.thinking == "given":
         return [given]
@@ -136,7 +158,7 @@ def _modes(messages: Sequence[Message], given: bool | None, config: ExportSft) -
     return thinks if config.thinking == "thinking" else [False] if config.thinking == "direct" else [*thinks, False]
 
 
-def _variant(conversation: Conversation, row: TrainingRow, thinking: bool | None, config: ExportSft) -> Variant:
+def _variant(conversation: Conversation, row: TrainingRow, thinking: bool | None, config: Rendering) -> Variant:
     tools = conversation.tools
     messages = direct(row.messages) if thinking is False and config.thinking != "given" else row.messages
     if config.check == "protocol":

@@ -23,12 +23,13 @@ end. Such a segment has role psm or spm; it holds three sentinels besides the do
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator, model_validator
 
 from arcmill.config import Field, Settings, StageConfig
-from arcmill.stage import Outcome, Stage
+from arcmill.stage import Outcome, Rest, Stage
 from sequences.fim.sentinels import SETS, SpmOrder
 
 if TYPE_CHECKING:
@@ -82,6 +83,10 @@ class Pack(StageConfig):
         "as such in documents with metadata 'fim', each exactly once; anywhere else, text that looks like a control "
         "token is ordinary text",
     )
+    chat_loss: Literal["assistant", "all"] = Field(
+        "assistant", description="tokens of rendered conversations that are in the loss: assistant: what render-chat marked, "
+        "as for SFT; all: each, as for mid-training"
+    )  # fmt: skip
     context_fim: ContextFim = Field(ContextFim(), description="fill in the middle after packing (context-level)")
 
     @field_validator("fim_tokens", mode="before")
@@ -103,27 +108,73 @@ def setup(config: Pack, inputs: Mapping[str, str]) -> DocumentEncoder:
     return DocumentEncoder.load(
         inputs["tokenizer"], eos=config.eos_token if config.add_eos else None,
         pad=config.pad_token or config.eos_token, fim=config.fim_tokens, needs_fim=config.context_fim.rate > 0,
+        chat_in_loss=config.chat_loss == "all",
     )  # fmt: skip
 
 
 def core(
     batches: Iterator[pa.RecordBatch], config: Pack, state: DocumentEncoder
-) -> Iterator[pa.RecordBatch | tuple[str, Outcome] | Mapping[str, int]]:
-    """Sequences of one part, the documents that did not go in, and last what was counted, if anything was."""
+) -> Iterator[pa.RecordBatch | Rest | tuple[str, Outcome] | Mapping[str, int]]:
+    """Sequences of one task, what its windows leave, the documents that did not go in, and what was counted."""
     from sequences.pack_documents import tokenize
-    from sequences.pack_layout import BestFit, Concat
+    from sequences.pack_layout import BestFit, Concat, Layout
+    from sequences.pack_receipt import Receipt
 
-    layout_of = {"concat": Concat, "best_fit": BestFit}[config.mode]
     arranger, languages = _arranger(config, state), config.context_fim.languages
-    with layout_of(config.sequence_length, state.pad_id, config.seed, config.shuffle, arranger) as layout:
-        for item in tokenize(batches, state, config.min_document_tokens, languages):
-            if isinstance(item[1], Outcome):
-                yield item[0], item[1]
-            else:
-                yield from layout.add(item[0], item[1])
+    receipt = Receipt(config.sequence_length)
+
+    def window() -> Layout:
+        layout_of = {"concat": Concat, "best_fit": BestFit}[config.mode]
+        return layout_of(config.sequence_length, state.pad_id, config.seed, config.shuffle, arranger)
+
+    with ExitStack() as open_window:
+        layout = open_window.enter_context(window())
+        for first, second in tokenize(batches, state, config.min_document_tokens, languages):
+            if isinstance(second, Outcome):
+                yield first, second
+                continue
+            assert not isinstance(first, str)
+            receipt.add(first.mixed or first.source, first.epoch, len(second), int((second >= 0).sum()))
+            yield from layout.add(first, second)
+            if layout.full:
+                yield from layout.finish()
+                yield layout.rows.tallies
+                open_window.close()
+                layout = open_window.enter_context(window())
         yield from layout.finish()
+        yield layout.rows.tallies
+    yield receipt.tallies()
     if arranger is not None:
         yield arranger.tallies
+
+
+def gathers(
+    batches: Iterator[pa.RecordBatch], config: Pack, state: DocumentEncoder
+) -> Iterator[pa.RecordBatch | Mapping[str, int]]:
+    """Sequences of what the tasks left, and what was counted."""
+    from sequences.pack_gather import gather
+
+    yield from gather(batches, config.sequence_length, state.pad_id, config.mode == "concat")
+
+
+def pack_alone(
+    batches: Iterator[pa.RecordBatch], config: Pack, state: DocumentEncoder
+) -> Iterator[pa.RecordBatch | tuple[str, Outcome] | Mapping[str, int]]:
+    """Both steps over one task, without an engine. What is left is held in memory."""
+    rests: list[pa.RecordBatch] = []
+    for made in core(batches, config, state):
+        if isinstance(made, Rest):
+            rests.append(made.rows)
+        else:
+            yield made
+    yield from gathers(iter(rests), config, state)
+
+
+def summary(config: Pack, counted: Mapping[str, int]) -> dict[str, Any]:
+    """The receipt: how full the sequences are, what was cut, and what each source gave."""
+    from sequences.pack_receipt import summary
+
+    return summary(config.mode, config.sequence_length, counted)
 
 
 def _arranger(config: Pack, encoder: DocumentEncoder) -> RunArranger | None:
@@ -141,7 +192,7 @@ def _arranger(config: Pack, encoder: DocumentEncoder) -> RunArranger | None:
 
 STAGE = Stage(
     name="pack",
-    version=1,
+    version=2,
     help="Tokenise documents and pack them into sequences of one length.",
     example="arcmill pack --input mix --input tokenizer=tokenizer --output packed --set sequence_length=4096",
     config=Pack,
@@ -151,4 +202,6 @@ STAGE = Stage(
     core=core,
     setup=setup,
     makes=True,
+    gathers=gathers,
+    summary=summary,
 )

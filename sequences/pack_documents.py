@@ -19,7 +19,7 @@ class Origin(NamedTuple):
     """Where the tokens of a segment come from.
 
     `role`: document; fim (rearranged before); psm or spm (rearranged in its sequence, which a document that
-    `qualifies` may be).
+    `qualifies` may be); chat (a rendered conversation). `mixed`: the input of the mixture that it came from.
     """
 
     id: str
@@ -28,6 +28,10 @@ class Origin(NamedTuple):
     epoch: int
     role: str
     qualifies: bool = False
+    mixed: str | None = None
+
+
+ORIGIN = Origin._fields[:5]  # those that a segment names
 
 
 def tokenize(
@@ -36,7 +40,7 @@ def tokenize(
     min_tokens: int,
     languages: tuple[str, ...] | None = None,
 ) -> Iterator[tuple[Origin, Ids] | tuple[str, Outcome]]:
-    """Every row once, in order: its tokens (with the closing one), or its id and why it is left out.
+    """Every row once, in order: its tokens (with the closing one; ~id where not in the loss), or its id and why it is left out.
 
     A document of white space alone is dropped as `empty`, one of fewer than `min_tokens` tokens as
     `too_few_tokens`; text that is not UTF-8, a broken epoch or a broken FIM document is an error. Source code in one
@@ -51,22 +55,31 @@ def _tokenize_batch(
 ) -> Iterator[tuple[Origin, Ids] | tuple[str, Outcome]]:
     ids, sources, buckets = (batch.column(name).to_pylist() for name in ("id", "source", "quality_bucket"))
     epochs, fims, codes = (_metadata(batch, key) for key in ("epoch", "fim", LANGUAGE_KEY))
-    prepared: list[tuple[Origin, Parts] | tuple[str, Outcome]] = []
+    chats, mixed = (_metadata(batch, key) for key in ("chat", "mix_source"))
+    losses, marks = (_metadata(batch, key) if any(chats) else chats for key in ("chat_loss", "chat_marks"))
+    prepared: list[tuple[Origin, Parts | Ids] | tuple[str, Outcome]] = []
     for row, text in enumerate(_texts(batch.column("text"))):
         epoch = _epoch(epochs[row])
-        parts = text if isinstance(text, Outcome) else _parts(text, fims[row] is not None, encoder)
+        chat = chats[row]
+        parts: Parts | Ids | Outcome
+        if isinstance(text, Outcome):
+            parts = text
+        elif chat is not None and text:
+            parts = encoder.chat.encode(text, chat, losses[row], marks[row])
+        else:
+            parts = _parts(text, fims[row] is not None, encoder)
         if isinstance(parts, Outcome):
             prepared.append((ids[row], parts))
         elif isinstance(epoch, Outcome):
             prepared.append((ids[row], epoch))
         else:
-            role = "document" if fims[row] is None else "fim"
-            code = fims[row] is None and codes[row] is not None and (languages is None or codes[row] in languages)
-            prepared.append((Origin(ids[row], sources[row], buckets[row], epoch, role, code), parts))
-    encoded = encoder.encode([item[1] for item in prepared if not isinstance(item[1], Outcome)])
-    closing = encoder.eos_id is not None
+            role = "chat" if chat is not None else "document" if fims[row] is None else "fim"
+            code = role == "document" and codes[row] is not None and (languages is None or codes[row] in languages)
+            prepared.append((Origin(ids[row], sources[row], buckets[row], epoch, role, code, mixed[row]), parts))
+    encoded = encoder.encode([item[1] for item in prepared if isinstance(item[1], list)])
     for first, second in prepared:
-        result = second if isinstance(second, Outcome) else next(encoded)
+        result = next(encoded) if isinstance(second, list) else second
+        closing = encoder.eos_id is not None and isinstance(second, list)  # a conversation ends in a token of its own
         if isinstance(result, Outcome) or not isinstance(first, Origin):
             yield (first.id if isinstance(first, Origin) else first), result  # type: ignore[misc]
         elif len(result) - closing < min_tokens:

@@ -75,5 +75,6 @@ STAGE = Stage(
     reads={"input": "Document"},
     writes="Model",
     engine="local",
+    joins=True,
     core=core,
 )

@@ -21,11 +21,12 @@ import pyarrow.compute as pc
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from arcmill.errors import EngineError, InputError
-from sequences.chunks import SPLIT, chunks, repeats
+from sequences.chunk_plans import SPLIT
+from sequences.chunks import chunks, repeats
 from sequences.tokenizer import SPECIAL_TOKENS, STRUCTURE_TOKENS, TrainTokenizer
 
 if TYPE_CHECKING:
-    from arcmill.dataset import Dataset
+    from arcmill.dataset import Dataset, Joined
 
 # Every merge scans each word that holds the pair, so one word of a megabyte (CJK without punctuation) would
 # take hours. While learning, words are cut at this many characters; encoding is not touched by it.
@@ -40,7 +41,7 @@ MEASURED_BYTES = 4 << 20  # of the sample, to measure bytes per token on
 ROUND_TRIP = "naïve  \t\r\n\u0000日本語 ا\u0301 👩\u200d💻 <|endoftext|> \ufeff\ufffd x = 1234567\n\n\n    end "
 
 
-def train(dataset: Dataset, config: TrainTokenizer, output: Path) -> dict[str, Any]:
+def train(dataset: Dataset | Joined, config: TrainTokenizer, output: Path) -> dict[str, Any]:
     """Sample, learn, add the control tokens, check the round trip, write."""
     control = [AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS]
     control += [
@@ -172,7 +173,7 @@ class Sample:
     Position, part and worker count play no role. Two passes over the input; memory does not grow with it.
     """
 
-    def __init__(self, dataset: Dataset, max_bytes: int, seed: int) -> None:
+    def __init__(self, dataset: Dataset | Joined, max_bytes: int, seed: int) -> None:
         self._dataset, self._seed = dataset, seed
         sizes = np.zeros(BUCKETS, dtype=np.int64)
         rows = np.zeros(BUCKETS, dtype=np.int64)

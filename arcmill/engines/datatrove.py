@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from arcmill.dataset import Dataset, read_part
+from arcmill.dataset import Dataset, Part, read_file, read_part
 from arcmill.engines.memory import peak_memory, reset_peak_memory
-from arcmill.errors import ArcmillError, EngineError
+from arcmill.errors import ArcmillError, EngineError, UsageError
 from arcmill.execute import Job, finished_task
 from arcmill.parts import TaskWriter, group_by_bytes
 from arcmill.progress import Progress
@@ -32,14 +33,27 @@ from arcmill.records import (
     rows_to_batch,
     stable_id,
 )
-from arcmill.stage import Changes, Failure, Outcome, SourceFile
-from arcmill.storage import no_space
+from arcmill.stage import Changes, Failure, Outcome, Rest, SourceFile
+from arcmill.storage import locate, no_space
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 INGEST_ROWS, INGEST_BYTES = 512, 4 << 20
-Unit = tuple[str, int] | SourceFile | str  # a part (input name, number), a raw file, or the name of a split
+EDIT_BYTES = 1 << 20  # of the batches in which an edited part is written
+GATHERED = 512  # tasks whose rests are made anew together
+
+
+@dataclass(frozen=True, slots=True)
+class Rests:
+    """A unit of work: what tasks `first` to `last` (not among them) left."""
+
+    first: int
+    last: int
+
+
+# A part (input name, number), a raw file, the name of a split, or rests.
+Unit = tuple[str, int] | SourceFile | str | Rests
 
 
 @dataclass(repr=False)
@@ -71,9 +85,15 @@ class PartTask:
             return
         started = time.process_time()
         reset_peak_memory()
-        with TaskWriter(job.staging, rank, job.schema, job.config.part_bytes) as writer:
+        whole = 1 << 62  # an edited part stays one part
+        with TaskWriter(job.staging, rank, job.schema, whole if job.stage.edits else job.config.part_bytes) as writer:
             units = self.tasks[rank]
-            if job.stage.makes:
+            facts: dict[str, Any] = {}
+            if units and isinstance(units[0], Rests):
+                self._gather(units[0], writer)
+            elif job.stage.edits:
+                facts["found"] = self._edit(units[0], writer)
+            elif job.stage.makes:
                 self._make(units, writer)
             else:
                 for unit in units:
@@ -81,7 +101,8 @@ class PartTask:
                         self._documents(unit, writer)
                     else:
                         self._ingest(unit, writer)
-            writer.commit(cpu_seconds=round(time.process_time() - started, 3), peak_memory_bytes=peak_memory())
+            cpu = round(time.process_time() - started, 3)
+            writer.commit(cpu_seconds=cpu, peak_memory_bytes=peak_memory(), **facts)
 
     # -- documents -------------------------------------------------------------------------------------------
 
@@ -115,6 +136,9 @@ class PartTask:
                 left += 1
             elif isinstance(made, Mapping):
                 writer.tallies.update(made)
+            elif isinstance(made, Rest):
+                used += _begun(made.rows) if job.record == "Sequence" else 0
+                writer.rest(made.rows)
             else:
                 batch = made.cast(job.schema)
                 used += _begun(batch) if job.record == "Sequence" else 0
@@ -123,6 +147,60 @@ class PartTask:
         writer.counts["in"] += read
         # A sequence names what it holds: counting the documents that begin in one is an independent check.
         writer.counts["kept"] += used if job.record == "Sequence" else read - left
+
+    def _edit(self, unit: Unit, writer: TaskWriter) -> list[str]:
+        """One part edited, or copied where nothing of it changes; what was found in it."""
+        job = self.job
+        assert isinstance(unit, tuple)
+        dataset, info = input_parts(job, unit[0])[unit[1]]
+        edited = job.stage.core(Part(dataset, info), job.config, *_state(job))
+        sequences = job.record == "Sequence"
+        writer.counts["in"] += edited.kept + len(edited.removed)
+        writer.counts["kept"] += edited.kept
+        writer.tallies.update(edited.tallies or {})
+        writer.ledger(edited.removed)
+        if edited.table is None:
+            writer.copy(dataset, info)
+            writer.counts["created"] += info["rows"] if sequences else 0
+        else:
+            table = edited.table
+            rows = max(1, EDIT_BYTES * table.num_rows // max(table.nbytes, 1))
+            for batch in table.combine_chunks().to_batches(max_chunksize=rows):
+                writer.rows(batch.cast(job.schema))
+            writer.name_part(info["path"])
+            writer.counts["created"] += table.num_rows if sequences else 0
+        return sorted(edited.found)
+
+    def _gather(self, unit: Rests, writer: TaskWriter) -> None:
+        """Make rows of what tasks left. Their input rows were counted there; here all that began in them must be found."""
+        job = self.job
+        files = [
+            file["staged"]
+            for task in range(unit.first, unit.last)
+            for file in (finished_task(job.staging, task) or {}).get("rest", ())
+        ]
+        balance = 0
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            nonlocal balance
+            for file in files:
+                for batch in read_file(locate(job.staging)[0], file):
+                    balance -= _begun(batch) if job.record == "Sequence" else 0
+                    yield batch
+
+        assert job.stage.gathers is not None
+        for made in job.stage.gathers(batches(), job.config, *_state(job)) if files else ():
+            if isinstance(made, Mapping):
+                writer.tallies.update(made)
+                continue
+            batch = made.cast(job.schema)
+            balance += _begun(batch) if job.record == "Sequence" else 0
+            writer.rows(batch)
+            writer.counts["created"] += batch.num_rows
+        if balance:
+            raise EngineError(
+                f"{job.stage.name}: {-balance} rows of those that tasks left were lost; please report this"
+            )
 
     # -- raw input -------------------------------------------------------------------------------------------
 
@@ -307,14 +385,22 @@ def _write_made(record: str, made: list[Any], writer: TaskWriter) -> None:
 
 def run(job: Job, progress: Progress) -> list[dict[str, Any]]:
     """Run a stage over its parts, files or splits. Returns the task records in order."""
-    if job.stage.splits is not None and not job.files:
-        tasks: list[list[Unit]] = [[split] for split in job.stage.splits(job.config)]
+    if job.stage.edits:
+        name = job.stage.main_input or ""
+        if len(job.datasets[name]) > 1:
+            raise UsageError(f"{job.stage.name}: input '{name}' takes one dataset: its parts keep their names")
+        tasks: list[list[Unit]] = [[(name, number)] for number in range(len(input_parts(job, name)))]
+    elif job.stage.splits is not None and not job.files:
+        tasks = [[split] for split in job.stage.splits(job.config)]
     elif job.files:
         groups = group_by_bytes(file.size for file in job.files)
         tasks = [[job.files[number] for number in group] for group in groups]
     else:
         tasks = part_tasks(job)
-    return run_tasks(PartTask(job, tasks), progress)
+    first = len(tasks)
+    if job.stage.gathers is not None:
+        tasks += [[Rests(begin, min(begin + GATHERED, first))] for begin in range(0, first, GATHERED)]
+    return run_tasks(PartTask(job, tasks), progress, first)
 
 
 def part_tasks(job: Job) -> list[list[Unit]]:
@@ -324,15 +410,20 @@ def part_tasks(job: Job) -> list[list[Unit]]:
     return [[(name, number) for number in group] for group in groups]
 
 
-def run_tasks(step: PartTask, progress: Progress) -> list[dict[str, Any]]:
-    """Run what is not finished yet, in this process or in `workers` others, by datatrove's executor."""
+def run_tasks(step: PartTask, progress: Progress, first: int | None = None) -> list[dict[str, Any]]:
+    """Run what is not finished yet, in this process or in `workers` others, by datatrove's executor.
+
+    The `first` tasks (all where it is None) are done before the others begin.
+    """
     job, total = step.job, len(step.tasks)
     records = [finished_task(job.staging, task) for task in range(total)]
     todo = [task for task in range(total) if records[task] is None]
     done = total - len(todo)
     rows = sum(record["counts"].get("in", 0) for record in records if record)
     progress.update(done, total, rows, "taken up" if done else "")
-    for task in _finish(step, todo):
+    begin = total if first is None else first
+    waves = [[task for task in todo if task < begin], [task for task in todo if task >= begin]]
+    for task in chain.from_iterable(_finish(step, wave) for wave in waves):
         record = finished_task(job.staging, task)
         if record is None:
             raise EngineError(f"{job.stage.name}: task {task} ended without a record")
@@ -354,7 +445,7 @@ def _finish(step: PartTask, todo: Iterable[int]) -> Iterator[int]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["arcmill.engines.datatrove", step.job.stage.core.__module__])
     # What only the parent asks of a declaration (often lambdas, which do not travel) stays here.
-    stage = replace(step.job.stage, splits=None, identity=None, model_files=None, find=None)
+    stage = replace(step.job.stage, splits=None, identity=None, model_files=None, find=None, summary=None)
     sent = replace(step, job=replace(step.job, stage=stage))
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(sent,))
     try:

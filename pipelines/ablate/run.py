@@ -173,10 +173,11 @@ def _in_processes(waiting: Sequence[Any], workers: int, progress: Progress) -> N
             for number, future in enumerate(as_completed(futures), 1):
                 future.result()
                 progress.update(number, len(futures), unit="trainings")
-        except BrokenProcessPool:
-            raise EngineError(
-                "ablate: a worker was killed (out of memory?); what is done is kept, run it again"
-            ) from None
-        finally:
+        except BaseException as error:
             for future in futures:
                 future.cancel()
+            for process in list((pool._processes or {}).values()):  # or an interrupted command would wait for minutes
+                process.terminate()
+            if isinstance(error, BrokenProcessPool):
+                raise EngineError("ablate: a worker was killed (memory?); what is done is kept, run it again") from None
+            raise

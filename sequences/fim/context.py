@@ -97,19 +97,28 @@ class RunArranger:
 def restore_run(run: Ids, sentinels: tuple[int, int, int], eos_id: int | None) -> Ids:
     """The tokens of a segment of role psm or spm in the order of its document, without sentinels.
 
-    They are the document's tokens from the segment's `offset` on. No text becomes a control token, so the sentinels
-    part the run without doubt. Raises InputError where it does not hold each exactly once, the middle one last.
+    They are the document's tokens from the segment's `offset` on. Raises InputError as `run_order` does.
+    """
+    restored: Ids = run[run_order(run, sentinels, eos_id)]
+    return restored
+
+
+def run_order(run: Ids, sentinels: tuple[int, int, int], eos_id: int | None) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Which places of a psm or spm run hold the document's tokens, in the document's order; sentinels are left out.
+
+    No text becomes a control token, so the sentinels part the run without doubt. Raises InputError where it does not
+    hold each exactly once, the middle one last.
     """
     closed = eos_id is not None and len(run) > 0 and run[-1] == eos_id
-    body, closing = (run[:-1], run[-1:]) if closed else (run, run[:0])
+    held = len(run) - closed
     places = sorted(
-        (int(place), which) for which, token in enumerate(sentinels) for place in np.nonzero(body == token)[0]
+        (int(place), which) for which, token in enumerate(sentinels) for place in np.nonzero(run[:held] == token)[0]
     )
     if sorted(number for _, number in places) != [0, 1, 2] or places[0][0] != 0 or places[2][1] != 2:
         raise InputError("not a fill-in-the-middle run: it must begin with a sentinel and hold each exactly once")
-    ends = [place for place, _ in places[1:]] + [len(body)]
-    sections = {number: body[place + 1 : end] for (place, number), end in zip(places, ends, strict=True)}
-    return np.concatenate([sections[0], sections[2], sections[1], closing])
+    ends = [place for place, _ in places[1:]] + [held]
+    sections = {number: np.arange(place + 1, end) for (place, number), end in zip(places, ends, strict=True)}
+    return np.concatenate([sections[0], sections[2], sections[1], np.arange(held, len(run))])
 
 
 # The letters by which byte-level BPE writes the bytes 80-BF, which only go on with a character.

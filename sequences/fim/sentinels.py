@@ -76,19 +76,24 @@ class Marks:
 
     def restored(self, text: bytes) -> bytes | None:
         """The original of an arranged text; None where it is not one."""
+        sections = self.sections(text)
+        return None if sections is None else b"".join(text[begin:end] for begin, end in sections)
+
+    def sections(self, text: bytes) -> list[tuple[int, int]] | None:
+        """Where prefix, middle and suffix stand in an arranged text (bytes, in the original's order); None: not one."""
         places = self.places(text)
         if len(places) != 3 or places[0][0] or {mark for _, mark in places} != {PREFIX, SUFFIX, MIDDLE}:
             return None
         if places[2][1] != MIDDLE:
             return None
-        sections = [b"", b"", b""]
+        sections = [(0, 0), (0, 0), (0, 0)]
         ends = [place for place, _ in places[1:]] + [len(text)]
         for (place, mark), end in zip(places, ends, strict=True):
             begin = place + len(self.marks[mark])
             if begin > end:  # two sentinels overlap
                 return None
-            sections[mark] = text[begin:end]
-        return sections[PREFIX] + sections[MIDDLE] + sections[SUFFIX]
+            sections[mark] = (begin, end)
+        return [sections[PREFIX], sections[MIDDLE], sections[SUFFIX]]
 
     def places(self, text: bytes) -> list[tuple[int, int]]:
         """Where sentinels stand, overlapping ones too: (byte, which), in order."""

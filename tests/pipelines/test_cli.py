@@ -45,7 +45,9 @@ def test_help_names_every_stage_and_command() -> None:
         "report",
         "doctor",
         "search",
+        "seen",
         "serve-search",
+        "ablate",
     ):
         assert f"  {name} " in shown
 
@@ -67,7 +69,20 @@ def test_a_stage_has_help_with_an_example_and_its_settings(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor", "search", "serve-search", "review"],
+    [
+        "run",
+        "plan",
+        "stages",
+        "inspect",
+        "why",
+        "verify",
+        "report",
+        "doctor",
+        "search",
+        "serve-search",
+        "review",
+        "ablate",
+    ],
 )
 def test_a_command_has_help_with_an_example(name: str) -> None:
     assert "Example:" in (cli.cli.commands[name].help or "")
@@ -196,8 +211,22 @@ def test_the_command_line_is_frozen() -> None:
         "run": ["assignments", "force", "only", "quiet", "recipe", "root", "start", "workers"],
         "plan": ["as_json", "assignments", "recipe", "root"],
         "stages": ["as_json"],
+        "ablate": [
+            "arms",
+            "as_json",
+            "assignments",
+            "config_file",
+            "heldout",
+            "output",
+            "quiet",
+            "tokenizer",
+            "workers",
+        ],
         "inspect": ["as_json", "dataset", "labels", "pairs", "pairs_csv", "rows"],
-        "why": ["as_json", "document_id", "run_dir"],
+        "why": ["also", "as_json", "tokenizer", "what", "where"],
+        "seen": ["as_json", "content", "datasets", "logs"],
+        "compare": ["as_json", "run_a", "run_b", "samples", "seed", "step"],
+        "receipt": ["as_json", "path"],
         "verify": ["as_json", "environments", "graphs", "no_checksums", "path"],
         "report": ["output", "recipe", "run_dir"],
         "doctor": ["as_json"],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,3 +96,55 @@ def test_the_built_in_recipes_are_good() -> None:
 def test_an_unknown_recipe_names_those_there_are() -> None:
     with pytest.raises(UsageError, match=r"built in: .*quickstart\.yaml"):
         load_recipe("nonsense")
+
+
+THREE = """
+name: three
+steps:
+  pages:     {stage: ingest-text, input: rows/x.jsonl}
+  web:       {stage: identify-language, input: pages}
+  made:      {stage: ingest-environment}
+  tokenizer: {stage: train-tokenizer, input: [web, made]}
+  mixed:     {stage: mix, input: {web: web, made: made}}
+  packed:    {stage: pack, input: {input: mixed, tokenizer: tokenizer}}
+"""
+
+
+def dataset(folder: Path, record: str) -> Path:
+    """A folder that says of itself what it holds."""
+    folder.mkdir()
+    manifest = {"format_version": 1, "stage": "x", "record": record, "files": [], "counts": {}, "fingerprint": "f"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_a_dataset_stands_for_a_step_and_what_served_it_alone_is_left_out(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine, two = dataset(tmp_path / "mine", "Document"), dataset(tmp_path / "two", "Document")
+    tokens = dataset(tmp_path / "tokenizer", "Model")  # named as a step is, and given without a slash
+    recipe = load_recipe(write(tmp_path, THREE), [f"web={mine}", f"made.input=[{mine}, {two}]", "tokenizer=tokenizer"])
+    assert [step.name for step in recipe.steps] == ["mixed", "packed"]
+    assert recipe.inputs(recipe.steps[0], "root") == {"web": [str(mine)], "made": [str(mine), str(two)]}
+    assert recipe.inputs(recipe.steps[1], "root") == {"input": ["root/mixed"], "tokenizer": ["./tokenizer"]}
+    only = load_recipe(write(tmp_path, THREE), [f"tokenizer={tokens}"])
+    assert [step.name for step in only.steps] == ["pages", "web", "made", "mixed", "packed"]
+
+
+def test_a_dataset_in_the_place_of_a_step_is_checked(tmp_path: Path) -> None:
+    path, model = write(tmp_path, THREE), dataset(tmp_path / "model", "Model")
+    with pytest.raises(UsageError, match=r"'mixed': input 'web' needs Document, but .* holds Model rows"):
+        load_recipe(path, [f"web={model}", f"tokenizer={model}"])
+    with pytest.raises(UsageError, match=r"--set web=.*nothing.*: no such dataset.*--set web\.stage=ingest-text"):
+        load_recipe(path, [f"web={tmp_path}/nothing"])
+
+
+def test_a_step_can_be_another_stage_and_inputs_be_named_one_by_one(tmp_path: Path) -> None:
+    recipe = load_recipe(
+        write(tmp_path, THREE),
+        ["made.input=crawl/", "made.stage=ingest-web", "packed.input=some/documents", "mixed.input.more=other/rows"],
+    )
+    by_name = {step.name: step for step in recipe.steps}
+    assert (by_name["made"].stage.name, by_name["made"].paths) == ("ingest-web", {"input": ["crawl/"]})
+    assert (by_name["packed"].paths, by_name["packed"].steps) == ({"input": ["some/documents"]}, {"tokenizer": ["tokenizer"]})  # fmt: skip
+    assert by_name["mixed"].paths == {"more": ["other/rows"]}
+    assert by_name["mixed"].steps == {"web": ["web"], "made": ["made"]}

@@ -23,7 +23,7 @@ from sequences.fim.sentinels import SETS, restore
 from sequences.fim.stage import FormatFim
 from sequences.fim.stage import core as format_fim
 from sequences.fim.stage import setup as set_up_fim
-from sequences.pack import STAGE, Pack, core, setup
+from sequences.pack import STAGE, Pack, pack_alone, setup
 from sequences.tokenizer import SPECIAL_TOKENS, STRUCTURE_TOKENS, TrainTokenizer
 from sequences.tokenizer import STAGE as TRAIN
 from sequences.tokenizer_training import learn, write
@@ -61,9 +61,9 @@ def packed(
     rows: list[dict[str, Any]] = []
     tallies: Counter[str] = Counter()
     batches = (documents_to_batch(documents[n : n + batch]) for n in range(0, len(documents), batch))
-    for made in core(batches, settings, setup(settings, {"tokenizer": folder})):
+    for made in pack_alone(batches, settings, setup(settings, {"tokenizer": folder})):
         if isinstance(made, Mapping):
-            tallies.update(made)
+            tallies.update({key: count for key, count in made.items() if key.startswith("context_fim.")})
         elif not isinstance(made, tuple):
             made.validate(full=True)
             rows += made.to_pylist()
