@@ -25,6 +25,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made.add_argument("--root", type=Path, required=True, help="folder for arms, held-out sets and results; taken up again")
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of arcmill ablate")
     made.add_argument("--only-arms", action="store_true", help="build arms and held-out sets, train nothing")
+    made.add_argument("--workers", type=int, default=1, help="trainings at a time, a thread each (default 1)")
     made.add_argument("--python", default=sys.executable, help="Python with torch, for arcmill ablate (default: this one)")
     return made
 
@@ -70,7 +71,7 @@ def ablate(arguments: argparse.Namespace, arms: Mapping[str, Path], held_out: Ma
     flags = [f"{name}={path}" for name, path in arms.items()]
     for name, path in held_out.items():
         flags += ["--heldout", f"{name}={path}"]
-    flags += ["--output", str(arguments.root / "ablation")]
+    flags += ["--output", str(arguments.root / "ablation"), "--workers", str(arguments.workers)]
     for each in [*(f"{key}={json.dumps(value)}" for key, value in settings.items()), *arguments.set]:
         flags += ["--set", each]
     started = time.perf_counter()
