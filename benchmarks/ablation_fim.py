@@ -20,7 +20,7 @@ from typing import Any
 import ablation_steps as steps
 
 SETTINGS: dict[str, Any] = {
-    "size": "small", "tokens": 600_000, "seeds": 3, "tasks": ["infill", "continuation"], "items": 400
+    "size": "small", "tokens": 600_000, "seeds": 3, "tasks": ["infill"], "items": 300
 }  # fmt: skip
 
 
