@@ -21,7 +21,13 @@ from typing import Any
 import ablation_steps as steps
 import ablation_web
 
-SETTINGS: dict[str, Any] = {"size": "small", "tokens": 600_000, "seeds": 3, "tasks": ["continuation", "last_word"], "items": 100}
+SETTINGS: dict[str, Any] = {
+    "size": "small",
+    "tokens": 600_000,
+    "seeds": 3,
+    "tasks": ["continuation", "last_word"],
+    "items": 100,
+}
 
 
 def main() -> int:

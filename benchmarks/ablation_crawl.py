@@ -75,7 +75,9 @@ def page(title: str, paragraphs: list[str]) -> bytes:
     """A plain page of a text."""
     body = "\n".join(f"<p>{html.escape(text)}</p>" for text in paragraphs if text.strip())
     head = html.escape(title)
-    return f"<!DOCTYPE html><html><head><title>{head}</title></head><body><h1>{head}</h1>\n{body}\n</body></html>".encode()
+    return (
+        f"<!DOCTYPE html><html><head><title>{head}</title></head><body><h1>{head}</h1>\n{body}\n</body></html>".encode()
+    )
 
 
 def pages(folder: Path, scratch: Path, environment: int = 600) -> Iterator[tuple[str, bytes]]:
@@ -165,7 +167,10 @@ def texts(folder: Path) -> Iterator[tuple[str, bytes]]:
                 for entry in sorted(archive.namelist()):
                     if entry.endswith(".txt"):
                         text = archive.read(entry).decode()
-                        yield f"https://{language}.leads.org/{Path(entry).stem}", page(Path(entry).stem, text.split("\n"))
+                        yield (
+                            f"https://{language}.leads.org/{Path(entry).stem}",
+                            page(Path(entry).stem, text.split("\n")),
+                        )
     for name in ("clickbait_data.txt.zst", "non_clickbait_data.txt.zst"):
         headlines = [line for line in lines(folder / "04_quality" / name) if line.strip()]
         for start in range(0, len(headlines), HEADLINES):

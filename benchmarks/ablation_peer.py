@@ -62,7 +62,11 @@ def chain(warc: Path, folder: str) -> None:
         Trafilatura(favour_precision=True, timeout=10), LanguageFilter(["en"]), GopherRepetitionFilter(), GopherQualityFilter(), C4QualityFilter(filter_no_terminal_punct=False),
         FineWebQualityFilter(), JsonlWriter(f"{folder}/filtered"))  # fmt: skip
     run("signatures", JsonlReader(f"{folder}/filtered"), MinhashDedupSignature(f"{folder}/signatures", config=config))
-    run("buckets", MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config), tasks=config.num_buckets)
+    run(
+        "buckets",
+        MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config),
+        tasks=config.num_buckets,
+    )
     run("cluster", MinhashDedupCluster(f"{folder}/buckets", f"{folder}/removed", config=config))
     run("output", JsonlReader(f"{folder}/filtered"), MinhashDedupFilter(f"{folder}/removed"), PIIFormatter(),
         JsonlWriter(f"{folder}/output"))  # fmt: skip

@@ -83,7 +83,12 @@ def put_together(row: dict[str, Any], top: str, pieces: list[tuple[str, str, str
         places.append({"path": path, "start": len(text.encode()), "bytes": len(body.encode())})
         text += body
     kept = {key: row[key] for key in ("id", "source", "repo")}
-    return {**kept, "text": text, "files": json.dumps(places), "programming_language": row["metadata"].get("programming_language")}
+    return {
+        **kept,
+        "text": text,
+        "files": json.dumps(places),
+        "programming_language": row["metadata"].get("programming_language"),
+    }
 
 
 def ordered(path: Path) -> Iterator[dict[str, Any]]:

@@ -22,11 +22,15 @@ HELD_OUT_PACKAGES = 6  # one package in so many is held out of arms of code
 def parser(description: str | None) -> argparse.ArgumentParser:
     """The options that each command has."""
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--root", type=Path, required=True, help="folder for arms, held-out sets and results; taken up again")
+    made.add_argument(
+        "--root", type=Path, required=True, help="folder for arms, held-out sets and results; taken up again"
+    )
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a setting of arcmill ablate")
     made.add_argument("--only-arms", action="store_true", help="build arms and held-out sets, train nothing")
     made.add_argument("--workers", type=int, default=1, help="trainings at a time, a thread each (default 1)")
-    made.add_argument("--python", default=sys.executable, help="Python with torch, for arcmill ablate (default: this one)")
+    made.add_argument(
+        "--python", default=sys.executable, help="Python with torch, for arcmill ablate (default: this one)"
+    )
     return made
 
 
@@ -59,12 +63,16 @@ def texts(rows: Iterable[Mapping[str, Any]], output: Path, *settings: str) -> Pa
 
 def packages() -> tuple[list[str], list[str]]:
     """Names of this Python's packages: those of the arms, and those held out, by a hash of the name."""
-    names = sorted({str(each.metadata["Name"]).lower().replace("_", "-") for each in importlib.metadata.distributions()})
+    names = sorted(
+        {str(each.metadata["Name"]).lower().replace("_", "-") for each in importlib.metadata.distributions()}
+    )
     held = [name for name in names if int(hashlib.sha256(name.encode()).hexdigest(), 16) % HELD_OUT_PACKAGES == 0]
     return [name for name in names if name not in held], held
 
 
-def ablate(arguments: argparse.Namespace, arms: Mapping[str, Path], held_out: Mapping[str, Path], **settings: Any) -> None:
+def ablate(
+    arguments: argparse.Namespace, arms: Mapping[str, Path], held_out: Mapping[str, Path], **settings: Any
+) -> None:
     """Train and measure. `--set` of the command wins over the settings given here."""
     if arguments.only_arms:
         return

@@ -29,7 +29,13 @@ from typing import Any
 import ablation_crawl
 import ablation_steps as steps
 
-SETTINGS: dict[str, Any] = {"size": "small", "tokens": 600_000, "seeds": 3, "tasks": ["continuation", "last_word"], "items": 100}
+SETTINGS: dict[str, Any] = {
+    "size": "small",
+    "tokens": 600_000,
+    "seeds": 3,
+    "tasks": ["continuation", "last_word"],
+    "items": 100,
+}
 
 
 def main() -> int:
@@ -58,7 +64,12 @@ def build(data: Path, root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
     if not (peer / "logs" / "output" / "completions").exists():
         subprocess.run([sys.executable, str(steps.HERE / "ablation_peer.py"), str(warc), str(peer)], check=True)
     fineweb = steps.texts(peer_rows(peer), root / "fineweb", "max_error_rate=0")
-    arms = {"raw": root / "run" / "pages", "fineweb": fineweb, "web": root / "run" / "mixed", "web_code": root / "ours" / "mixed"}
+    arms = {
+        "raw": root / "run" / "pages",
+        "fineweb": fineweb,
+        "web": root / "run" / "mixed",
+        "web_code": root / "ours" / "mixed",
+    }
     return arms, held_out_sets(data, root)
 
 

@@ -27,7 +27,9 @@ def archive(path: Path, files: dict[str, bytes]) -> None:
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             made.addfile(entry, io.BytesIO(content))
-    path.write_bytes(subprocess.run(["zstd", "-qc"], input=packed.getvalue(), check=True, stdout=subprocess.PIPE).stdout)
+    path.write_bytes(
+        subprocess.run(["zstd", "-qc"], input=packed.getvalue(), check=True, stdout=subprocess.PIPE).stdout
+    )
 
 
 @pytest.fixture
@@ -36,7 +38,9 @@ def collections(tmp_path: Path) -> Path:
     long = "A sentence of a story about a river and its towns. " * 12
     told = {f"k{n}": {"url": f"https://www.host{n}.org/a", "articleBody": f"Article {n}. {long}"} for n in range(12)}
     pages = {f"html/k{n}.html.gz": gzip.compress(f"<html><body>{n}</body></html>".encode()) for n in range(12)}
-    archive(tmp_path / "01_html" / "scrapinghub_articles.tar.zst", {"ground-truth.json": json.dumps(told).encode(), **pages})
+    archive(
+        tmp_path / "01_html" / "scrapinghub_articles.tar.zst", {"ground-truth.json": json.dumps(told).encode(), **pages}
+    )
     archive(tmp_path / "01_html" / "trafilatura_eval.tar.zst", {
         "evaldata.json": json.dumps({f"https://host{n}.org/b": {"file": f"{n}.html"} for n in range(12)}).encode(),
         **{f"html/{n}.html": b"<html></html>" for n in range(12)},
@@ -67,7 +71,10 @@ def test_missing_collections_are_left_out(tmp_path: Path) -> None:
 
 def test_text_of_wikitext_is_put_back() -> None:
     line = " The crew , of 1 @,@ 200 men , did n't sink it ; that 's all . "
-    assert crawl.plain(' It is 0 @.@ 7 m ( 24 in ) long , he said : " a lobster " . ') == 'It is 0.7 m (24 in) long, he said: "a lobster".'
+    assert (
+        crawl.plain(' It is 0 @.@ 7 m ( 24 in ) long , he said : " a lobster " . ')
+        == 'It is 0.7 m (24 in) long, he said: "a lobster".'
+    )
     assert crawl.plain(" = = Description = = ") == "Description"
     assert crawl.plain(line) == "The crew, of 1,200 men, didn't sink it; that's all."
 
