@@ -23,7 +23,7 @@ import ablation_web
 
 SETTINGS: dict[str, Any] = {
     "size": "small",
-    "tokens": 600_000,
+    "tokens": 400_000,
     "seeds": 3,
     "tasks": ["continuation", "last_word"],
     "items": 100,

@@ -25,7 +25,7 @@ from typing import Any
 import ablation_steps as steps
 
 SETTINGS: dict[str, Any] = {
-    "size": "small", "tokens": 600_000, "seeds": 3, "tasks": ["cross_file"], "context": 1024,
+    "size": "small", "tokens": 300_000, "seeds": 3, "tasks": ["cross_file"], "context": 1024,
     "items": 150, "document_tokens": 1024,
 }  # fmt: skip
 CONTEXT = ("metadata_columns=[files, programming_language]",)
