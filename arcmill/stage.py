@@ -14,7 +14,7 @@ A core knows no engine. Its shape follows from the declaration:
 | engine spark | `core(df, config, inputs) -> decisions` (see `arcmill.engines.spark`) |
 | … and `rewrites=True` | `core(dfs, config, inputs) -> (rows, ledger, statistics)` |
 | … and `assembles=` | rows are plans; `assembles(plans, config, datasets)` yields the rows, with `_copy` |
-| engine local | `core(inputs, config, output) -> statistics` |
+| engine local | `core(inputs, config, output) -> statistics`; raw files are a list of `SourceFile` |
 | engine vllm | `core(row, config[, state])`, a generator that yields requests (see `arcmill.generation`) |
 | engine faiss | `core(inputs, config, threads) -> (decisions, statistics)` (see `arcmill.engines.faiss`) |
 

@@ -2,12 +2,12 @@
 
     python benchmarks/dedup_semantic.py                     200,000 x 384 generated vectors, one core
     python benchmarks/dedup_semantic.py --vectors FILE.npy  real ones [rows, dimensions]
-    python benchmarks/dedup_semantic.py --gpu               10,000,000 x 384 on one GPU, beside the floor
 
 Processor seconds and wall seconds of each side, in turns, in one process pinned to one core. Recall is the share of the
 true pairs (cosine of at least 1 - eps, all N x N compared) of which at least one is removed: one measure for all.
 NumPy SemDeDup has the same sample, rounds and clusters as ours, one cluster an item, and float32 throughout.
 semhash is given the same vectors (its approximate index with its own settings); making strings for it is not counted.
+On a GPU: benchmarks/gpu/semdedup.py.
 """
 
 from __future__ import annotations
@@ -176,55 +176,22 @@ def keys(rows: int) -> Any:
     return Keys(ids, np.full(rows, np.nan), np.zeros(rows, np.int64), 1)
 
 
-def on_gpu(rows: int, width: int, eps: float, probes: int, device: str) -> None:
-    """The stage's own search on one device, and the least time that its bytes and operations allow there."""
-    import torch
-
-    from dedup.semantic.plan import semdedup
-    from dedup.semantic.stage import DedupSemantic
-
-    vectors, made = generated(rows, width, 1), keys(rows)
-    config = DedupSemantic(eps=eps, probes=probes)
-    semdedup(vectors[:20_000], keys(20_000), config, 1, device)
-    started = time.perf_counter()
-    merged, facts = semdedup(vectors, made, config, 1, device)
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    seconds = time.perf_counter() - started
-    clusters, sample = facts["clusters"], facts["trained_on"]
-    # Training and assignment in TF32 (dense peak of an H100 SXM: 495 TFLOP/s), pairs in float16 (990 TFLOP/s).
-    searched = 2.0 * width * clusters * (rows + sample * config.iterations)
-    compared = 2.0 * width * (rows * probes) ** 2 / clusters / 2
-    read = rows * width * (4 + 2 + 2 * probes) + 8.0 * rows * clusters  # vectors, and products written and read once
-    floor = searched / 495e12 + compared / 990e12
-    print(f"{rows:,} x {width}, {clusters:,} clusters, {probes} probes on {device}: {len(merged.gone):,} removed")
-    print(f"measured                 {seconds:10.2f} s")
-    print(f"floor, operations        {floor:10.2f} s   ({searched:.2e} searched, {compared:.2e} compared)")
-    print(f"floor, bytes at 3.35 TB/s{read / 3.35e12:10.2f} s   ({read:.2e} bytes)")
-    print(f"measured / larger floor  {seconds / max(floor, read / 3.35e12):10.1f}")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, help="generated vectors (200,000; 10,000,000 with --gpu)")
+    parser.add_argument("--rows", type=int, default=200_000, help="generated vectors")
     parser.add_argument("--width", type=int, default=384, help="dimensions")
     parser.add_argument("--vectors", metavar="FILE", help="a .npy of real vectors")
     parser.add_argument("--eps", type=float, default=0.05, help="duplicates have a cosine of 1 - eps or more")
     parser.add_argument("--probes", type=int, nargs="+", default=[1, 2, 4], help="clusters a vector is compared in")
     parser.add_argument("--peers", nargs="*", default=["numpy", "semhash"], help="numpy, semhash")
     parser.add_argument("--core", type=int, default=0, help="the core that all sides are pinned to; -1 pins none")
-    parser.add_argument("--gpu", action="store_true", help="measure on a GPU beside its floor")
-    parser.add_argument("--device", default="cuda", help="of --gpu; cpu:0 runs the same code without one")
     given = parser.parse_args()
-    if given.gpu:
-        on_gpu(given.rows or 10_000_000, given.width, given.eps, 2, given.device)
-        return
     import numpy as np
 
     if given.vectors:
         vectors = unit(np.load(given.vectors)).astype(np.float16)
     else:
-        vectors = generated(given.rows or 200_000, given.width, 1)
+        vectors = generated(given.rows, given.width, 1)
     compare(vectors, given.eps, given.probes, given.peers, None if given.core < 0 else given.core)
 
 

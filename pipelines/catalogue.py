@@ -55,6 +55,7 @@ STAGES = {
     "count-tokens": Listed("sequences.count_tokens", "Count the tokens of each document by a tokenizer, for mix to meet its budget to the token."),
     "mix": Listed("sequences.mix", "Mix named datasets to a token budget: sources by weight, documents by their epochs, shuffled."),
     "train-tokenizer": Listed("sequences.tokenizer", "Train a byte-level BPE tokenizer with the control tokens of GLM-4.5."),
+    "import-tokenizer": Listed("sequences.tokenizer_import", "Check a published tokenizer (tokenizer.json, tiktoken or tekken file, model folder) and write it in one form."),
     "format-fim": Listed("sequences.fim.stage", "Rearrange source code for fill-in-the-middle: PSM and SPM, spans of characters and of syntax nodes."),
     "render-chat": Listed("sequences.render_chat", "Render conversations as documents of a chat dialect, with the characters that are in the loss, for mix and pack."),
     "pack": Listed("sequences.pack", "Tokenise documents and pack them into sequences of one length."),

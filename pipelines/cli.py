@@ -376,16 +376,42 @@ def why(where: str, what: str | None, tokenizer: str | None, also: Sequence[str]
     """
     from pipelines import why as document
     from pipelines import why_token as token
+    from pipelines.why_token_text import render
 
     address = token.parse_address(where) if what is None else token.address_in(where, what)
     if address is not None:
-        say(token.explain_token(address, tokenizer, also), as_json, token.render)
+        say(token.explain_token(address, tokenizer, also), as_json, render)
         return
     if what is None:
         raise UsageError(f"why {where}: give RUN_DIR and an ID, or a token as SHARD:ROW:TOKEN")
     if tokenizer is not None or also:
         raise UsageError("why: --tokenizer and --also go with a token, SHARD:ROW:TOKEN")
     say(document.explain(where, what), as_json, document.render)
+
+
+@cli.command()
+@click.argument("run_a", metavar="RUN_A")
+@click.argument("run_b", metavar="RUN_B")
+@click.option(
+    "--step", metavar="NAME", help="Compare the rows of this step (NAME, or NAME_A:NAME_B).  [default: the last ones]"
+)
+@click.option(
+    "--samples", type=click.IntRange(0), default=3, show_default=True, help="Rows to show that one side alone has."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Which of them are shown.")
+@json_option
+def compare(run_a: str, run_b: str, step: str | None, samples: int, seed: int, as_json: bool) -> None:
+    """Compare two runs or datasets: overlap, configs and rules, score and length distributions, token mix, samples.
+
+    \b
+    Example:
+      arcmill compare runs/web runs/web-strict
+      arcmill compare runs/web runs/web-strict --step filtered --json
+      arcmill compare runs/web/mixed other/mixed
+    """
+    from pipelines import compare as compared
+
+    say(compared.compare(run_a, run_b, step, samples, seed), as_json, compared.render)
 
 
 @cli.command()
@@ -416,6 +442,31 @@ def verify(
     from pipelines.verify import render, verify_path
 
     found = verify_path(path, checksums=not no_checksums, graphs=graphs, environments=environments)
+    say(found, as_json, render)
+    if not found["ok"]:
+        raise SystemExit(3)
+
+
+@cli.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG…")
+@click.option(
+    "--input", "datasets", multiple=True, metavar="PATH",
+    help="Sequence dataset that the run read. Repeatable, in the run's order.  [default: where the log says]",
+)  # fmt: skip
+@click.option("--content", is_flag=True, help="Also read the rows, and compare their tokens with what was trained on.")
+@json_option
+def seen(logs: tuple[str, ...], datasets: tuple[str, ...], content: bool, as_json: bool) -> None:
+    """Check the logs of a training run (docs/handoff.md): did it see the rows that it should have seen?
+
+    LOG: the files of all ranks, or their folder. Exit status 3 where it did not.
+
+    \b
+    Example:
+      arcmill seen checkpoints/seen --input runs/web/packed --content
+    """
+    from pipelines.seen import render, seen_report
+
+    found = seen_report(logs, datasets, content)
     say(found, as_json, render)
     if not found["ok"]:
         raise SystemExit(3)
@@ -475,6 +526,66 @@ def doctor(as_json: bool) -> None:
     say(found, as_json, render)
     if any(check["state"] == "missing" and check["needed"] for check in found):
         raise SystemExit(4)
+
+
+@cli.command()
+@click.argument("arms", nargs=-1, required=True, metavar="NAME=PATH...")
+@click.option(
+    "--heldout", multiple=True, required=True, metavar="NAME=PATH",
+    help="Document dataset (or run) to measure on; what an arm holds of it is left out. Repeatable.",
+)  # fmt: skip
+@click.option("--output", required=True, metavar="DIR", help="Folder of the results; what is done there is taken up.")
+@click.option(
+    "--tokenizer", metavar="PATH", help="The shared tokenizer.  [default: trained on equal shares of the arms]"
+)
+@click.option("--config", "config_file", metavar="FILE", help="YAML file with settings.")
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; wins over --config.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True,
+    help="Trainings that run at once on a CPU; the results are the same for any number.",
+)  # fmt: skip
+@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+def ablate(
+    arms: Sequence[str], heldout: Sequence[str], output: str, tokenizer: str | None, config_file: str | None,
+    assignments: Sequence[str], workers: int, quiet: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Train the same small decoder on equal tokens of two or more datasets or runs, and compare what it learned.
+
+    A name given twice makes one arm of two datasets. Needs torch (pip install 'arcmill[llm]').
+
+    \b
+    Example:
+      arcmill ablate raw=runs/crawl/ingested ours=runs/crawl/mixed --heldout wiki=wiki-clean --output runs/ablation
+      arcmill ablate a=runs/a b=runs/b --heldout clean=held --output out --set size=small --set tokens=2000000 --set seeds=5
+    """
+    from arcmill.config import assign, parse_assignment, read_yaml, validate
+    from pipelines.ablate import run as ablation
+    from pipelines.ablate import table as shown
+    from pipelines.ablate.config import Ablate
+
+    values = read_yaml(config_file) if config_file else {}
+    for text in assignments:
+        assign(values, *parse_assignment(text))
+    config = validate(Ablate, values, config_file or "ablate")
+    told = ablation.ablate(
+        named_paths("arm", arms), named_paths("--heldout", heldout), output, config, tokenizer=tokenizer, workers=workers,
+        quiet=quiet,
+    )  # fmt: skip
+    say(told, as_json, shown.terminal)
+    if not as_json:
+        click.echo(f"{output}/{shown.MARKDOWN}")
+
+
+def named_paths(what: str, given: Sequence[str]) -> list[tuple[str, str]]:
+    """`NAME=PATH` arguments; a name may be given more than once."""
+    found = []
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or not path or not all(sign.isalnum() or sign in "_.-" for sign in name) or not name.strip("."):
+            raise UsageError(f"{what} {text!r}: expected NAME=PATH, the name of letters, digits and _ . -")
+        found.append((name, path))
+    return found
 
 
 # -- search ----------------------------------------------------------------------------------------------------

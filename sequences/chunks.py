@@ -1,9 +1,7 @@
-"""Text cut into chunks at places where the pre-tokenizer cuts anyway, so that each distinct chunk is read once.
+"""Text cut into chunks at places where no token reaches over, so that each distinct chunk is encoded once.
 
-A pre-tokenizer costs far more than the merges behind it, and most of a text is words that came before. Chunks hold
-for `SPLIT` (and `SPLIT_ONE`) alone: there a word never reaches over a space after a character that is no white
-space, nor from an ASCII letter to another ASCII character, nor from a line feed to what is no white space; and no
-word is chosen by what stands before it. Tests hold the chunks to the library's own words.
+A pre-tokenizer costs far more than the merges behind it, and most of a text is words that came before. Where a text
+may be cut depends on the tokenizer: `chunk_plans` says it.
 """
 
 from __future__ import annotations
@@ -11,25 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, normalizers
 
-# As cl100k, Llama 3 and GLM-4.5: contractions, letters with one leading mark, up to three digits, marks, white space.
-SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
-    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-SPLIT_ONE = SPLIT.replace(r"\p{N}{1,3}", r"\p{N}")  # as Qwen: each digit on its own
-CHUNK = re.compile(
-    r" ?[A-Za-z]+(?![A-Za-z\u0080-\U0010ffff])"
-    r"|\s*\n(?=\S)"
-    r"|\s*\S+(?:[^\S ]\s*(?<!\n)\S+)*(?:[^\S ]\s*)?"
-    r"|\s+"
-)
+from sequences.chunk_merges import METASPACE
+from sequences.chunk_plans import LETTERS, Plan
+
 FEWEST_SPACES = 16  # a text with fewer than one space in so many characters (CJK) has few chunks that come again
 LONGEST_KNOWN = 64  # characters of a chunk that is remembered
 KNOWN = 2 << 20  # characters of the chunks that are remembered, each with 16 for what it costs anyway
+_NFC = normalizers.NFC()
 
 
 def repeats(text: str) -> bool:
@@ -37,30 +26,25 @@ def repeats(text: str) -> bool:
     return text.count(" ") * FEWEST_SPACES >= len(text)
 
 
-def chunks(text: str) -> list[str]:
-    """The chunks of a text; joined they are the text."""
-    return CHUNK.findall(text)
+def chunks(text: str, cut: re.Pattern[str] = LETTERS) -> list[str]:
+    """The chunks of a text, by default for tokenizers that split as `SPLIT` does; joined they are the text."""
+    return cut.findall(text)
 
 
-def holds_for(spec: dict[str, Any]) -> bool:
-    """Whether a tokenizer.json splits as `SPLIT` does, and neither normalises nor looks for added tokens."""
-    steps = (spec.get("pre_tokenizer") or {}).get("pretokenizers") or []
-    if spec.get("normalizer") or spec.get("added_tokens") or len(steps) != 2:
-        return False
-    split, to_bytes = steps
-    return (
-        split.get("type") == "Split" and split["pattern"].get("Regex") in (SPLIT, SPLIT_ONE)
-        and split["behavior"] == "Isolated" and not split["invert"]
-        and to_bytes.get("type") == "ByteLevel" and not to_bytes["add_prefix_space"]
-        and to_bytes.get("use_regex") is False
-    )  # fmt: skip
+def prefixed(text: str, plan: Plan) -> str:
+    """A text as the tokenizer would begin it, where `plan.spec` no longer does so."""
+    if not plan.prefix or not text or (plan.prefix == "unless" and text[0] in (" ", METASPACE)):
+        return text
+    return " " + text
 
 
 class ChunkEncoder:
-    """Token ids by chunk, and the ids of late remembered."""
+    """Token ids by chunk, and the ids of late remembered. The tokenizer is that of `plan.spec`."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, plan: Plan | None = None) -> None:
         self._tokenizer = tokenizer
+        self._findall = (plan.cut if plan else LETTERS).findall
+        self._nfc = plan is not None and plan.nfc
         self._known: dict[str, tuple[int, ...]] = {}
         self._held = 0
 
@@ -69,8 +53,10 @@ class ChunkEncoder:
         if self._held > KNOWN:
             self._known.clear()
             self._held = 0
+        if self._nfc:
+            texts = [text if text.isascii() else _NFC.normalize_str(text) for text in texts]
         known = self._known
-        cut = [chunks(text) if repeats(text) else [text] for text in texts]
+        cut = [self._findall(text) if repeats(text) else [text] for text in texts]
         new = [chunk for chunk in dict.fromkeys(chain.from_iterable(cut)) if chunk not in known]
         encodings = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
         for chunk, encoding in zip(new, encodings, strict=True):

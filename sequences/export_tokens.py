@@ -38,6 +38,7 @@ from arcmill.chat.dialect import (
 from arcmill.chat.render import Piece
 from arcmill.errors import UsageError
 from arcmill.records import Message, ToolCall
+from sequences.tokenizer_spec import control_tokens
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
 Mask = np.ndarray[Any, np.dtype[np.uint8]]
@@ -79,7 +80,7 @@ class ChatTokenizer:
             # What else it would do to a text that is complete: begin tokens, padding, a cut, offsets without spaces.
             bare = {**spec, "post_processor": None, "truncation": None, "padding": None}
             tokenizer = Tokenizer.from_str(json.dumps(bare))
-            control = {token["content"]: token["id"] for token in spec["added_tokens"] if token["content"].strip()}
+            control = control_tokens(spec, NEEDED)
         except FileNotFoundError:
             raise UsageError(
                 f"input tokenizer={folder}: it holds no tokenizer.json; give the output of train-tokenizer, "
@@ -96,6 +97,11 @@ class ChatTokenizer:
         made = cls(tokenizer, control, tokenizer.token_to_id(spec["model"].get("unk_token") or ""))
         made._prove(path)
         return made
+
+    @property
+    def library(self) -> Tokenizer:
+        """The library's own tokenizer."""
+        return self._tokenizer
 
     def _prove(self, path: Path) -> None:
         """A tokenizer that changes the text, or whose tokens reach over control tokens, would teach something else."""

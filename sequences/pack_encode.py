@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,11 @@ from tokenizers import Tokenizer
 
 from arcmill.errors import UsageError
 from arcmill.stage import Outcome
-from sequences.chunks import ChunkEncoder, holds_for
+from sequences.chunk_plans import Plan, plan_for
+from sequences.chunks import ChunkEncoder, prefixed
 from sequences.fim.context import continuing
+from sequences.tokenizer_checks import holds, missing_bytes, prove
+from sequences.tokenizer_spec import all_tokens, control_tokens, unknown_ids, without_control_tokens
 
 if TYPE_CHECKING:
     from sequences.pack_chat import ChatEncoder
@@ -41,17 +44,18 @@ class DocumentEncoder:
     """A tokenizer for document text; plain data of the config goes in, token ids come out. Use `load`."""
 
     def __init__(
-        self, plain: Tokenizer, size: int, forbidden: Sequence[int], eos_id: int | None, pad_id: int,
-        fim: dict[str, int], continuing: Flags, by_chunk: bool = False,
+        self, plain: Tokenizer, size: int, forbidden: Collection[int], eos_id: int | None, pad_id: int,
+        fim: dict[str, int], continuing: Flags, plan: Plan | None = None, missing: bytes = b"",
     ) -> None:  # fmt: skip
         self.eos_id, self.pad_id, self.continuing = eos_id, pad_id, continuing
-        self._plain, self._fim = plain, fim
+        self._plain, self._fim, self._plan = plain, fim, plan
         self._chat: tuple[str, bool] | ChatEncoder = ("", False)
-        self._chunked = ChunkEncoder(plain) if by_chunk else None
+        self._missing = missing
+        self._chunked = ChunkEncoder(plain, plan) if plan else None
         self._fim_split = re.compile("(" + "|".join(map(re.escape, fim)) + ")") if fim else None
         self._forbidden = np.zeros(size, dtype=np.bool_)
         self._forbidden[list(forbidden)] = True
-        self._separable = self._is_separable()
+        self._separable = plan is not None or self._is_separable()
 
     @classmethod
     def load(
@@ -72,8 +76,10 @@ class DocumentEncoder:
         path = Path(folder) / "tokenizer.json"
         try:
             spec = json.loads(path.read_text(encoding="utf-8"))
-            bare = _without_control_tokens(spec)
-            plain, tokens = Tokenizer.from_str(json.dumps(bare)), _tokens(spec)
+            named = {token for token in (eos, pad, *fim) if token is not None}
+            bare = without_control_tokens(spec, named)
+            plan = plan_for(bare)
+            plain, tokens = Tokenizer.from_str(json.dumps(plan.spec if plan else bare)), all_tokens(spec)
         except FileNotFoundError:
             raise UsageError(
                 f"input tokenizer={folder}: it holds no tokenizer.json; give the output of train-tokenizer, "
@@ -81,9 +87,6 @@ class DocumentEncoder:
             ) from None
         except Exception as error:  # the library raises bare Exception for what it cannot read
             raise UsageError(f"{path}: not a tokenizer.json ({error})") from None
-        if spec["model"].get("dropout"):
-            dropout = spec["model"]["dropout"]
-            raise UsageError(f"{path}: BPE dropout {dropout} makes encoding random; set it to null")
         eos_id = None if eos is None else _token_id(tokens, "eos_token", eos, path)
         pad_id = _token_id(tokens, "pad_token", pad, path)
         if needs_fim:
@@ -92,11 +95,13 @@ class DocumentEncoder:
         known = {token: tokens[token] for token in fim if token in tokens}
         byte_level = '"ByteLevel"' in json.dumps([spec.get("pre_tokenizer"), spec.get("decoder")])
         inside = continuing(tokens, byte_level) if needs_fim else np.zeros(0, dtype=np.bool_)
+        forbidden = {*control_tokens(spec, named).values(), *unknown_ids(spec)}
         made = cls(
-            plain, max(tokens.values(), default=0) + 1, _forbidden_ids(spec, tokens), eos_id, pad_id,
-            known if len(known) == len(fim) else {}, inside, holds_for(bare),
+            plain, max(tokens.values(), default=0) + 1, forbidden, eos_id, pad_id,
+            known if len(known) == len(fim) else {}, inside, plan, missing_bytes(spec),
         )  # fmt: skip
         made._chat = folder, chat_in_loss
+        prove(path, spec, made._round_trip)
         return made
 
     @property
@@ -112,6 +117,14 @@ class DocumentEncoder:
     def tokenizer(self) -> Tokenizer:
         """The tokenizer for ordinary text: it knows no control token."""
         return self._plain
+
+    def _round_trip(self, text: str) -> str | None:
+        """What a document's tokens decode to; None where it is errored."""
+        parts = self.parts(text)
+        ids = parts if isinstance(parts, Outcome) else next(self.encode([parts]))
+        if isinstance(ids, Outcome):
+            return None
+        return self._plain.decode(ids[: len(ids) - (self.eos_id is not None)].tolist(), skip_special_tokens=False)
 
     def fim_ids(self, tokens: Sequence[str]) -> tuple[int, int, int]:
         """The ids of three `fim` tokens that were loaded."""
@@ -129,6 +142,8 @@ class DocumentEncoder:
 
     def parts(self, text: str, *, fim: bool = False) -> Parts | Outcome:
         """What `encode` takes for a document. With `fim` the FIM tokens in the text are control tokens."""
+        if self._missing and holds(text, self._missing):
+            return Outcome("lost_bytes", "errored", detail="the tokenizer has no token for a byte of the text")
         if not fim:
             return self._closed(list(self._cut(text)))
         if self._fim_split is None:
@@ -146,9 +161,12 @@ class DocumentEncoder:
         return parts if self.eos_id is None else [*parts, self.eos_id]
 
     def _cut(self, text: str) -> Iterator[str]:
+        if self._plan:
+            text = prefixed(text, self._plan)
+        patterns = (_LINE, _WORD) if self._plan is None or self._plan.lines else (_WORD,)
         start = 0
         while self._separable and len(text) - start > PIECE:
-            end = _boundary(text, start + PIECE // 2, start + PIECE)
+            end = _boundary(text, start + PIECE // 2, start + PIECE, patterns)
             yield text[start:end]
             start = end
         if start < len(text):
@@ -212,44 +230,31 @@ class DocumentEncoder:
         yield from encoded
 
 
-def _boundary(text: str, low: int, high: int) -> int:
-    """The last place in (low, high] where byte-level pre-tokenizers cut anyway: a line, else a word."""
-    for pattern in (_LINE, _WORD):
+def _boundary(text: str, low: int, high: int, patterns: Sequence[re.Pattern[str]]) -> int:
+    """The last place in (low, high] where the tokenizer cuts anyway: a line, else a word."""
+    for pattern in patterns:
         found = [match.end() for match in pattern.finditer(text, low, high)]
         if found:
             return found[-1]
     return high  # a blob or CJK without a space: bytes are kept, one merge at most is lost
 
 
-def _tokens(spec: dict[str, Any]) -> dict[str, int]:
-    """Token -> id. Read from the file itself: loading the tokenizer twice would double the start of a worker."""
-    vocabulary = spec["model"]["vocab"]
-    if isinstance(vocabulary, list):  # Unigram: [token, score] in the order of the ids
-        vocabulary = {token: number for number, (token, _) in enumerate(vocabulary)}
-    return {**vocabulary, **{token["content"]: token["id"] for token in spec["added_tokens"]}}
-
-
 def _token_id(tokens: dict[str, int], setting: str, token: str, path: Path) -> int:
     if token not in tokens:
-        raise UsageError(f"pack: {setting} {token!r} is not a token of {path}; set {setting} to one that is")
+        raise UsageError(
+            f"pack: {setting} {token!r} is not a token of {path}; set {setting} to one that is{_hint(path)}"
+        )
     return tokens[token]
 
 
-def _without_control_tokens(spec: dict[str, Any]) -> dict[str, Any]:
-    """The tokenizer.json for ordinary text. Added tokens of white space alone are vocabulary, and stay."""
-    added = [token for token in spec["added_tokens"] if not token["content"].strip()]
-    return {**spec, "added_tokens": added, "post_processor": None, "truncation": None, "padding": None}
-
-
-def _forbidden_ids(spec: dict[str, Any], tokens: dict[str, int]) -> list[int]:
-    """Ids that no text may become: control tokens, and the token that stands for lost characters."""
-    numbers = [token["id"] for token in spec["added_tokens"] if token["content"].strip()]
-    unknown = spec["model"].get("unk_token")
-    if unknown in tokens:
-        numbers.append(tokens[unknown])
-    if spec["model"].get("unk_id") is not None:
-        numbers.append(spec["model"]["unk_id"])
-    return sorted(set(numbers))
+def _hint(path: Path) -> str:
+    """What is said beside the tokenizer about the token that closes documents."""
+    try:
+        eos = json.loads((path.parent / "tokenizer_config.json").read_text(encoding="utf-8")).get("eos_token")
+    except (OSError, ValueError, AttributeError):
+        return ""
+    name = eos.get("content") if isinstance(eos, dict) else eos
+    return f" (its tokenizer_config.json names {name!r} as eos_token)" if name else ""
 
 
 @contextmanager

@@ -64,6 +64,8 @@ def _lay_out(spool: Spool, rows: SequenceRows, cuts: bool) -> Iterator[Made]:
         tokens = spool.read(run, begin, size)
         yield from rows.add(spool.origins[run], tokens, spool.offsets[run] + begin, spool.totals[run])
 
+    if whole:
+        yield from rows.end_row()
     row_of, count = best_fit([spool.lengths[run] for run in whole], rows.length)
     for row in rows_in_order(row_of, count):
         for number in row:
@@ -77,4 +79,3 @@ def _lay_out(spool: Spool, rows: SequenceRows, cuts: bool) -> Iterator[Made]:
         yield from rows.end_row()
     for run, begin in plain:
         yield from put(run, begin, spool.lengths[run] - begin)
-    yield from rows.end_row()

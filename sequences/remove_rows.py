@@ -175,7 +175,7 @@ def _made(
     )
     of = {row: table.num_rows + number for number, row in enumerate(rows)}
     order = [of.get(row, row) for row in range(table.num_rows) if row in of or row not in gone]
-    return pa.concat_tables([table, changed]).take(pa.array(order)), padding
+    return pa.concat_tables([table, changed]).take(pa.array(order, pa.int64())), padding
 
 
 def _flat(column: pa.ListArray, length: int, part: Part) -> Any:

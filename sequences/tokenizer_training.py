@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from arcmill.errors import EngineError, InputError
-from sequences.chunks import SPLIT, chunks, repeats
+from sequences.chunk_plans import SPLIT
+from sequences.chunks import chunks, repeats
 from sequences.tokenizer import SPECIAL_TOKENS, STRUCTURE_TOKENS, TrainTokenizer
 
 if TYPE_CHECKING:

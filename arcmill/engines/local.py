@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from arcmill.dataset import Dataset, Joined
+from arcmill.dataset import Joined
 from arcmill.engines.memory import peak_memory, reset_peak_memory
 from arcmill.errors import EngineError, UsageError
 from arcmill.execute import Job, finished_task
@@ -39,11 +39,14 @@ def _run(job: Job) -> dict[str, Any]:
     for name, datasets in job.datasets.items():
         if len(datasets) > 1 and not job.stage.joins:
             raise UsageError(f"{job.stage.name}: input '{name}' takes one dataset, {len(datasets)} were given")
-    single: dict[str, Dataset | Joined] = {
+    single: dict[str, Any] = {
         name: datasets[0] if len(datasets) == 1 else Joined(datasets)
         for name, datasets in job.datasets.items()
         if datasets
     }
+    raw = next((name for name, (record, _) in job.stage.inputs.items() if record == "Files"), None)
+    if raw is not None:
+        single[raw] = job.files
     try:
         statistics = job.stage.core(single, job.config, folder)
     except BaseException:
@@ -57,7 +60,7 @@ def _run(job: Job) -> dict[str, Any]:
                 {"staged": str(path), "name": name, "rows": 0, "bytes": os.path.getsize(path),
                  "sha256": file_sha256(filesystem, str(path))}
             )  # fmt: skip
-    rows = sum(dataset.rows for datasets in job.datasets.values() for dataset in datasets)
+    rows = sum(dataset.rows for datasets in job.datasets.values() for dataset in datasets) + len(job.files)
     record = {
         "parts": files, "ledger": [], "counts": {"in": rows, "kept": rows}, "statistics": statistics,
         "cpu_seconds": round(time.process_time() - started, 3), "peak_memory_bytes": peak_memory(),

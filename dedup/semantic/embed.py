@@ -32,9 +32,17 @@ class Embed(StageConfig):
     )
     batch_tokens: int | None = Field(
         None, ge=1, description="tokens in a batch, padding included; null = 2048 on a processor (more leave its cache), "
-        "8192 on a GPU, which wants 65536 or more where its memory allows",
+        "65536 on a GPU (less where its memory is short)",
     )  # fmt: skip
-    window: int = Field(1024, ge=1, description="documents that are sorted by length together")
+    window: int | None = Field(
+        None,
+        ge=1,
+        description="documents that are sorted by length together; null = 1024 on a processor, 16384 on a GPU",
+    )
+    compiled: bool = Field(
+        False, description="whether torch.compile makes the model's kernels: a minute at the start of each worker, for "
+        "a few million documents or more; vectors move as between machines",
+    )  # fmt: skip
     threads: int = Field(
         1, ge=1, description="processor threads of one worker process; sums in another order may differ in the last "
         "bit, so this is a setting and does not follow --workers",
@@ -55,8 +63,7 @@ def core(
     import numpy as np
     import pyarrow as pa
 
-    for ids, texts in windows(batches, config.window):
-        vectors = state.vectors(texts)
+    for ids, vectors in state.each(windows(batches, state.window, state.characters)):
         fine = np.isfinite(vectors).all(axis=1)
         for row in np.flatnonzero(~fine):
             yield ids[row], Outcome("not-finite", "errored", detail="the model gave a vector that is not finite")
@@ -66,14 +73,16 @@ def core(
         yield pa.RecordBatch.from_arrays([pa.array(names, pa.string()), column], names=["id", "embedding"])
 
 
-WINDOW_CHARACTERS = 8 << 20
+WINDOW_CHARACTERS = 8 << 20  # on a GPU four times as many
 
 
-def windows(batches: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[list[str], list[str]]]:
+def windows(
+    batches: Iterator[pa.RecordBatch], size: int, characters: int = WINDOW_CHARACTERS
+) -> Iterator[tuple[list[str], list[str]]]:
     """Ids and texts of up to `size` documents, less where they are long. Cut by the rows alone, never by batches."""
     ids: list[str] = []
     texts: list[str] = []
-    room = WINDOW_CHARACTERS
+    room = characters
     for batch in batches:
         for row_id, text in zip(batch.column("id").to_pylist(), batch.column("text").to_pylist(), strict=True):
             ids.append(row_id)
@@ -81,7 +90,7 @@ def windows(batches: Iterator[pa.RecordBatch], size: int) -> Iterator[tuple[list
             room -= len(text)
             if len(ids) == size or room <= 0:
                 yield ids, texts
-                ids, texts, room = [], [], WINDOW_CHARACTERS
+                ids, texts, room = [], [], characters
     if ids:
         yield ids, texts
 

@@ -27,8 +27,10 @@ class Membership(NamedTuple):
     @classmethod
     def of(cls, rows: Longs, cluster: Longs, clusters: int, label: Longs) -> Membership:
         """From pairs of row and cluster."""
-        order = np.lexsort((rows, cluster))
-        return cls(rows[order], np.searchsorted(cluster[order], np.arange(clusters + 1)), label)
+        # One key, none twice: at millions of rows several times as fast as sorting by two.
+        order = np.argsort(cluster * (len(label) + 1) + rows)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(cluster, minlength=clusters))])
+        return cls(rows[order], starts, label)
 
     def in_ranks(self, rank: Longs) -> Membership:
         """The same with each row's rank in place of its number."""
@@ -57,18 +59,31 @@ def members(vectors: Vectors, centroids: Floats, probes: int, eps: float, thread
         label[block] = labels[:, 0]
         np.maximum.at(worst, labels[:, 0], coded.error)
         for probe in range(1, count):
-            couples, which = np.unique(labels[:, 0] * len(centroids) + labels[:, probe], return_inverse=True)
-            between = centroids[couples // len(centroids)] - centroids[couples % len(centroids)]
-            apart = np.sqrt((between.astype(np.float64) ** 2).sum(axis=1))[which]
+            apart = np.sqrt(_squares(centroids, labels[:, 0], labels[:, probe], vectors.device))
             inside = (scores[:, 0] - scores[:, probe]).astype(np.float64) * coded.unit
             depth = np.divide(inside, apart, out=np.zeros(len(block)), where=apart > 0) - coded.error
             rows.append(block)
             clusters.append(labels[:, probe])
-            depths.append(depth)
+            depths.append(np.asarray(depth, np.float64))
     row, cluster = (np.concatenate([np.empty(0, np.int64), *column]) for column in (rows, clusters))
     near = np.concatenate([np.empty(0), *depths]) <= np.sqrt(2 * eps) + worst[cluster] + 1e-5
     both = np.concatenate([np.arange(total), row[near]]), np.concatenate([label, cluster[near]])
     return Membership.of(*both, len(centroids), label)
+
+
+def _squares(centroids: Floats, one: Longs, other: Longs, device: str) -> Doubles:
+    """Squared distances of pairs of centroids: sums of squares of integers, so exact on any device."""
+    import torch
+
+    if device != "cpu":
+        known = torch.from_numpy(centroids).to(device)
+        a, b = (torch.from_numpy(np.ascontiguousarray(numbers)).to(device) for numbers in (one, other))
+        between = (known.index_select(0, a) - known.index_select(0, b)).double()
+        return np.asarray((between * between).sum(dim=1).cpu().numpy(), np.float64)
+    couples, which = np.unique(one * len(centroids) + other, return_inverse=True)
+    between = (centroids[couples // len(centroids)] - centroids[couples % len(centroids)]).astype(np.float64)
+    squares: Doubles = (between**2).sum(axis=1)[which]
+    return squares
 
 
 def closeness(vectors: Vectors, centroids: Floats, label: Longs) -> Doubles:

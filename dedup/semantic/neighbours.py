@@ -64,8 +64,11 @@ class Vectors:
             block = torch.from_numpy(np.ascontiguousarray(values[low : low + (1 << 16)])).to(device).float()
             length = torch.linalg.vector_norm(block, dim=1, keepdim=True)
             self.tensor[low : low + len(block)] = (block / length).to(kind)
-        none = np.zeros(len(values), np.float32)
-        self.codes = Codes(None, none, none, none)
+        if device == "cpu":
+            none = np.zeros(len(values), np.float32)
+            self.codes = Codes(None, none, none, none)
+        else:  # for the k-means: they stay there, so that the vectors go over to the GPU once
+            self.codes = encode(values, device, "int8")
         # Rounding of the two inputs, of the product and of the threshold; sums are in float32. TF32 rounds as float16.
         unit = {"float16": 2.0**-11, "float32": 2.0**-24 if device == "cpu" else 2.0**-11}
         self.margin = 4.01 * unit[self.precision] + (values.shape[1] + 8) * 2.0**-23
@@ -80,9 +83,12 @@ class Vectors:
         """Rows as the integers of the k-means, whatever `ranked` says."""
         import torch
 
-        if self.precision != "int8":
+        if self.codes.codes is None:
             return encode(self.values[rows], self.device, self.precision)
-        return Codes(self.tensor.index_select(0, torch.from_numpy(rows)), *(column[rows] for column in self.codes[1:]))
+        taken = self.codes.codes.index_select(0, torch.from_numpy(rows).to(self.codes.codes.device))
+        if self.device != "cpu":
+            taken = taken.float()
+        return Codes(taken, *(column[rows] for column in self.codes[1:]))
 
     def near(self, left: Longs, right: Longs, threshold: float, before: Longs | None = None) -> Pairs:
         """Pairs of `left` and `right` that may reach the threshold.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from dedup.losses import losses, sample_pairs
 from dedup.semantic import kmeans
+from dedup.semantic.codes import int8_is_fast
 from dedup.semantic.frames import Evidence, Frames
 from dedup.semantic.greedy import Merged, merge
 from dedup.semantic.inputs import Documents, match, read_documents, read_vectors, usable
@@ -35,7 +36,9 @@ def find_duplicates(
     inputs: Sequence[Dataset], embeddings: Sequence[Dataset], config: DedupSemantic, threads: int, stage: str
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Decisions (merged and errored rows) and statistics for the manifest."""
-    require(stage, "torch", "faiss")
+    require(stage, "torch")
+    if find_device() == "cpu" and not int8_is_fast():
+        require(stage, "faiss")  # elsewhere torch searches
     templates = config.mode == "greedy" and config.template_similarity is not None
     documents = read_documents(inputs, sizes=config.keep == "quality", framed=templates)
     vector_ids, vectors = read_vectors(embeddings)

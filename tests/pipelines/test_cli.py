@@ -45,6 +45,7 @@ def test_help_names_every_stage_and_command() -> None:
         "report",
         "doctor",
         "search",
+        "seen",
         "serve-search",
     ):
         assert f"  {name} " in shown

@@ -79,6 +79,31 @@ def test_vectors_are_those_of_the_library(embedder: Any) -> None:
     assert like[0, 1] > 0.8 > 0.3 > like[0, 2]
 
 
+def test_the_way_of_a_gpu_gives_the_same_vectors(small_model: str) -> None:
+    """Tokens cut ahead by a thread, window by window; padding on the left; compiled kernels."""
+    embedder = setup(Embed(model=small_model, batch_tokens=300), {})
+    given = [*texts(40), "", "a " * 500]
+    windows_of = [([str(n) for n in range(low, low + 7)], given[low : low + 7]) for low in range(0, 42, 7)]
+    plain = list(embedder.each(iter(windows_of)))
+    assert [ids for ids, _ in plain] == [ids for ids, _ in windows_of]
+    embedder.ahead = True
+    for (ids, ahead), (known, there) in zip(embedder.each(iter(windows_of)), plain, strict=True):
+        assert ids == known
+        np.testing.assert_array_equal(ahead, there)
+    assert list(embedder.each(iter([]))) == []
+    right = embedder.vectors(given).astype(np.float32)
+    compiled = setup(Embed(model=small_model, batch_tokens=300, compiled=True), {})
+    assert np.abs(compiled.vectors(given).astype(np.float32) - right).max() < 5e-3
+    embedder.tokenizer.padding_side = "left"
+    seen: list[Any] = []
+    forward = embedder.model.forward
+    embedder.model.forward = lambda inputs: seen.append(inputs) or forward(inputs)
+    embedder.vectors(["one", "one two three four five"])
+    assert seen[0]["attention_mask"].tolist()[1][0] == 0 and seen[0]["attention_mask"].tolist()[1][-1] == 1
+    padded = embedder.tokenizer.pad({"input_ids": embedder.tokenizer(["one two three four five", "one"])["input_ids"]})
+    assert seen[0]["input_ids"].tolist() == padded["input_ids"]
+
+
 def test_a_long_document_is_the_weighted_mean_of_its_pieces(embedder: Any) -> None:
     """Five pieces: four full ones and a rest, each embedded alone by the library."""
     words = texts(80)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from arcmill.errors import EngineError
 from dedup.semantic import greedy, kmeans
 from dedup.semantic.codes import centroid_codes, encode
 from dedup.semantic.membership import Membership, closeness, members
@@ -96,6 +97,8 @@ def test_same_result_for_threads_blocks_arithmetic_and_order(keep: str, mode: st
     assert result(threads=3) == first
     assert result(order=np.random.default_rng(9).permutation(900)) == first
     assert result(device="cpu:0") == first  # the search by torch, as on a GPU
+    monkeypatch.setattr("dedup.semantic.neighbours.fastest", lambda device: "float16")
+    assert result(device="cpu:0") == first  # in a GPU's arithmetic
     monkeypatch.setattr("dedup.semantic.neighbours.fastest", lambda device: "float32")
     assert result() == first
     monkeypatch.setattr("dedup.semantic.neighbours.fastest", lambda device: "int8")
@@ -280,3 +283,23 @@ def test_nearest_is_exact_and_ties_go_to_the_smaller_number() -> None:
 def test_nothing_and_one() -> None:
     assert len(semdedup(np.empty((0, 8), np.float16), keys(0), DedupSemantic(), 1)[0].gone) == 0
     assert len(semdedup(families(1), keys(1), DedupSemantic(clusters=3), 1)[0].gone) == 0
+
+
+def test_training_as_on_a_gpu_gives_the_same_centroids() -> None:
+    """Sums by index_add in float64, the nearest by max: clusters without rows and rows of one number among them."""
+    rows = families(3000)
+    rows[100:140] = rows[100]
+    sample = np.random.default_rng(2).permutation(3000)[:2500]
+    made = [kmeans.train(Vectors(rows, device), sample, 300, 6) for device in ("cpu", "cpu:0")]
+    np.testing.assert_array_equal(*made)
+    kmeans.prove_exact("cpu:0")
+
+
+def test_a_device_whose_products_are_rounded_is_refused(monkeypatch: Any) -> None:
+    import torch
+
+    plain = torch.Tensor.__matmul__
+    monkeypatch.setattr(torch.Tensor, "__matmul__", lambda a, b: plain(a.bfloat16(), b.bfloat16()).float())
+    kmeans.prove_exact.cache_clear()
+    with pytest.raises(EngineError, match="not exact on cpu:0"):
+        kmeans.prove_exact("cpu:0")

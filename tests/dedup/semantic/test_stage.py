@@ -184,5 +184,19 @@ def test_a_missing_library_is_named(
 
     given, vectors = documents([{"id": "a"}, {"id": "b"}]), embeddings(["a", "b"], around(2, 1))
     monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.setattr("dedup.semantic.plan.int8_is_fast", lambda: False)
     with pytest.raises(EngineError, match=rf"{missing}.*pip install 'arcmill\[semantic\]'"):
         run(given, vectors, tmp_path / "out")
+
+
+def test_faiss_is_asked_for_only_where_it_searches(
+    documents: Make, embeddings: Make, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Not on a GPU, nor on a processor that multiplies int8."""
+    import sys
+
+    given, vectors = documents([{"id": "a"}, {"id": "b"}]), embeddings(["a", "b"], around(2, 1))
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    monkeypatch.setattr("dedup.semantic.plan.int8_is_fast", lambda: True)
+    monkeypatch.setattr("dedup.semantic.neighbours.fastest", lambda device: "int8")
+    assert run(given, vectors, tmp_path / "out").rows >= 1

@@ -1,0 +1,102 @@
+"""Infilling and cross-file loss: what is asked is the file's own text, cut at the right places."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tiny_stories import documents
+
+from pipelines.ablate.code_tasks import add_cross_file, add_infill
+from pipelines.ablate.config import Ablate
+from pipelines.ablate.draw import open_arms
+from pipelines.ablate.heldout import Held, Kept
+from pipelines.ablate.spans import Items
+from pipelines.ablate.vocabulary import Vocabulary, tokenizer_of
+
+CONFIG = Ablate(size="tiny", vocab_size=512, context=96)
+
+
+def module(number: int) -> str:
+    return f'"""Module {number}, naïve."""\n\n' + "".join(
+        f"def step_{line}(first, second):\n    total = first + {number * line}\n    return total * second\n\n\n"
+        for line in range(4)
+    )
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Vocabulary:
+    folder = tmp_path_factory.mktemp("code")
+    arms = open_arms([("a", documents([module(n) for n in range(60)], folder / "a", "a"))], "arm", ("Document",))
+    return Vocabulary(tokenizer_of(arms, None, folder / "tokenizer", CONFIG), CONFIG)
+
+
+def test_prefix_middle_and_suffix_stand_in_the_file_one_after_another(vocabulary: Vocabulary) -> None:
+    texts = [module(number) for number in range(100, 110)]
+    kept = [
+        Kept(Held("code", f"h{n}", text, {"programming_language": "Python"}), text, vocabulary.encode([text])[0])
+        for n, text in enumerate(texts)
+    ]
+    kept.append(Kept(Held("code", "prose", "total = 1\n" * 30, {}), "total = 1\n" * 30, kept[0].ids))
+    items = Items()
+    add_infill(items, kept, vocabulary, CONFIG)
+    assert {measure.unit for measure in items.measures} == {f"h{n}" for n in range(10)}
+    assert vocabulary.fim is not None
+    prefix, suffix, middle = vocabulary.fim
+    for exact, bits, alone in zip(items.measures[::3], items.measures[1::3], items.measures[2::3], strict=True):
+        assert [exact.metric, bits.metric, alone.metric] == ["infill_exact", "infill_bits", "infill_prefix_bits"]
+        tokens, since = items.tokens[exact.spans[0]].tolist(), items.since[exact.spans[0]]
+        assert len(tokens) <= 97 and tokens[0] == vocabulary.eos and tokens[1] == prefix and tokens[since - 1] == middle
+        at = tokens.index(suffix)
+        before, after, wanted = vocabulary.decode([tokens[2:at], tokens[at + 1 : since - 1], tokens[since:]])
+        assert before + wanted + after in texts[int(exact.unit[1:])]
+        assert "\n" not in wanted and len(wanted) >= 4 and bits.below == len(wanted.encode())
+        assert items.tokens[alone.spans[0]].tolist() == [vocabulary.eos, *tokens[2:at], *tokens[since:]]
+
+
+def context(sizes: list[int]) -> Held:
+    text, files = "# Repository: acme/thing\n", []
+    for number in range(len(sizes)):
+        text += f"# File: file_{number}.py\n"
+        body = module(number)[: sizes[number]]
+        files.append(
+            {"id": str(number), "path": f"file_{number}.py", "start": len(text.encode()), "bytes": len(body.encode())}
+        )
+        text += body + "\n"
+    return Held("repo", "r1", text, {"files": json.dumps(files)}, "acme/thing")
+
+
+def test_a_file_is_measured_after_those_before_it_in_order_shuffled_and_alone(vocabulary: Vocabulary) -> None:
+    held = context([120, 100, 90, 110])
+    items = Items()
+    config = CONFIG.model_copy(update={"context": 512})
+    add_cross_file(
+        items,
+        [held, Held("repo", "plain", "no files", {}), Held("repo", "x", "y", {"files": "[{}]"})],
+        vocabulary,
+        config,
+    )
+    by_metric: dict[str, list] = {}  # type: ignore[type-arg]
+    for measure in items.measures:
+        by_metric.setdefault(measure.metric, []).append(measure)
+    assert {metric: len(found) for metric, found in by_metric.items()} == dict.fromkeys(
+        ("cross_file_bits", "cross_file_shuffled_bits", "cross_file_alone_bits", "cross_file_gain"), 3
+    )
+    for ordered, shuffled, alone, gain in zip(*by_metric.values(), strict=True):
+        told = []
+        for measure in (ordered, shuffled, alone):
+            tokens, since = items.tokens[measure.spans[0]].tolist(), items.since[measure.spans[0]]
+            told.append(tuple(vocabulary.decode([tokens[:since], tokens[since:]])))
+        (before, target), (other, same), (header, again) = told
+        assert target == same == again and ordered.below == len(target.encode())
+        assert held.text.startswith(before + target)
+        assert sorted(before) == sorted(other)
+        assert before.endswith(header) and header.strip().startswith("# File")
+        assert gain.spans == (alone.spans[0], ordered.spans[0])
+
+
+def test_what_stands_before_is_cut_to_the_context(vocabulary: Vocabulary) -> None:
+    items = Items()
+    add_cross_file(items, [context([300, 300, 300])], vocabulary, CONFIG)
+    assert items.tokens and all(len(tokens) <= 97 for tokens in items.tokens)
+    assert all(len(tokens) - since <= 48 for tokens, since in zip(items.tokens, items.since, strict=True))
