@@ -118,6 +118,11 @@ class DocumentEncoder:
             self._chat = ChatEncoder(*self._chat)
         return self._chat
 
+    def forget(self) -> None:
+        """Drop the ids that are remembered by chunk: what is timed twice is else not encoded twice."""
+        if self._chunked is not None:
+            self._chunked.forget()
+
     @property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer for ordinary text: it knows no control token."""
