@@ -127,11 +127,11 @@ class TokenPlaces:
             ends = np.cumsum(self._widths[ids], dtype=np.int64)
             if not len(ends) or ends[-1] == size:
                 return np.concatenate([[0], ends])[:-1], ends
-        encoding = tokenizer.encode(text, add_special_tokens=False)
-        if not np.array_equal(np.array(encoding.ids, dtype=np.int32), ids):
+        again, characters = self.encoder.offsets(text)
+        if not np.array_equal(np.array(again, dtype=np.int32), ids):
             raise InputError("this tokenizer does not say where in the text its tokens are")
         before = np.concatenate([[0], np.cumsum([len(sign.encode("utf-8")) for sign in text], dtype=np.int64)])
-        offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        offsets = np.array(characters, dtype=np.int64).reshape(-1, 2)
         return before[offsets[:, 0]], before[offsets[:, 1]]
 
     def original(self, text: str, metadata: Mapping[str, str]) -> str:
