@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from arcmill.errors import UsageError
+from arcmill.errors import ArcmillError, UsageError
 from sequences.reader import Batch, SequenceReader
 
 try:
@@ -28,6 +28,8 @@ except ImportError:
     ) from None
 
 from sequences.slots import Slots  # after PyTorch was found
+
+_ERROR = "_error"
 
 
 def world() -> tuple[int, int]:
@@ -117,8 +119,11 @@ class _Handed(IterableDataset):  # type: ignore[misc]  # PyTorch is not checked
     def __iter__(self) -> Iterator[Batch]:
         worker, workers = _worker()
         batches = self._reader.batches(*self._begin, worker=worker, workers=workers, complete=False)
-        for number, batch in enumerate(batches):
-            yield self._slots.put(worker, number, batch)
+        try:
+            for number, batch in enumerate(batches):
+                yield self._slots.put(worker, number, batch)
+        except ArcmillError as error:  # PyTorch would bury what it says in a traceback of the worker's
+            yield {_ERROR: error}
 
 
 def _worker() -> tuple[int, int]:
@@ -192,6 +197,8 @@ class SequenceLoader:
             num_workers=self._workers, prefetch_factor=self._under_way, multiprocessing_context=self._start_method,
         )  # fmt: skip
         for batch in handed:
+            if _ERROR in batch:
+                raise batch[_ERROR]
             yield tensors(reader.complete(slots.take(batch)))
 
     def state_dict(self) -> dict[str, Any]:
