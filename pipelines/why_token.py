@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from arcmill.dataset import MANIFEST, Dataset
 from arcmill.errors import InputError, UsageError
-from arcmill.storage import locate
+from arcmill.storage import is_local, locate
 from pipelines.lineage import Run, Step, open_run, rows_of_part
 from pipelines.why import steps_of
 from pipelines.why_origins import Origin, origins, unknown_before
@@ -65,7 +65,7 @@ def explain_token(address: Address, tokenizer: str | None = None, also: Sequence
     inputs may come from. Raises UsageError for an address that is not there, InputError for damaged data.
     """
     dataset, found = _row(address)
-    run = open_run(dataset.url.rstrip("/").rpartition("/")[0] or "/", also)
+    run = open_run(folder_around(dataset), also)
     step = next(s for s in run.steps if s.dataset is not None and s.dataset.path == dataset.path)
     ids = found.values["input_ids"].values.to_numpy()
     if address.token >= len(ids):
@@ -128,6 +128,12 @@ def _row(address: Address) -> tuple[Dataset, Row]:
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: a damaged part ({' '.join(str(error).split())[:200]})") from None
     raise UsageError(f"{path}: has {first} rows, counted from 0; row {row} asked for")
+
+
+def folder_around(dataset: Dataset) -> str:
+    """The folder of the run: the one that the dataset's lies in, though it was named from inside it."""
+    place = dataset.path if is_local(dataset.filesystem) else dataset.url
+    return place.rstrip("/").rpartition("/")[0] or "/"
 
 
 def _part(address: Address) -> tuple[Dataset, str, int, int]:

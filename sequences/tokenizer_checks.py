@@ -7,6 +7,7 @@ takes a tokenizer, so that a plain folder is held to the same.
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -40,6 +41,8 @@ SAMPLES = (
 )  # fmt: skip
 UTF8_BYTES = (*range(0xC0), *range(0xC2, 0xF5))  # the others never occur in UTF-8
 ACCEPTED = "accepted_losses"  # in tokenizer_config.json: what import-tokenizer was told to accept
+_BYTE_NAME = re.compile("<0x([0-9A-F]{2})>")
+CHARACTERS = 0x110000  # code points that are tried, surrogates aside
 BLOCK = 256  # characters that are tried together
 
 
@@ -161,7 +164,7 @@ def every_character(round_trip: RoundTrip, missing: bytes = b"") -> tuple[dict[s
     """As `lost` for each character of Unicode, between letters, and how many do not come back."""
     found: dict[str, str] = {}
     count = 0
-    for start in range(0, 0x110000, BLOCK):
+    for start in range(0, CHARACTERS, BLOCK):
         signs = [chr(number) for number in range(start, start + BLOCK) if not 0xD800 <= number < 0xE000]
         text = "".join(f"{sign}x" for sign in signs)
         if not text or round_trip(text) == text:
@@ -214,6 +217,8 @@ def kind_of_loss(text: str, back: str) -> str:
         return "metaspace-mark"
     if normal("NFC", text) == normal("NFC", back):
         return "nfc"
+    if _BYTE_NAME.sub(lambda found: chr(int(found[1], 16)), text) == back:
+        return "byte-names"  # the text "<0x0A>" is taken for the token of that byte
     if text.strip() == back.strip():
         return "strip"
     if "\ufffd" in back and "\ufffd" not in text:

@@ -15,6 +15,9 @@ from sequences.fim.sentinels import SETS
 if TYPE_CHECKING:
     from arcmill.gathered import Gathered
 
+Loss = Literal[
+    "nfc", "metaspace-mark", "leading-space", "strip", "nfkc", "lowercase", "white-space", "byte-names", "bytes", "characters"
+]  # fmt: skip
 ACCEPTS = ("tokenizer.json", "tokenizer_config.json", ".tiktoken", "tekken.json", "tokenizer.model")
 
 
@@ -49,10 +52,10 @@ class ImportTokenizer(StageConfig):
     fill_holes: bool = Field(
         True, description="give ids that no token has a reserved control token, so that the vocabulary has no hole"
     )
-    accept_losses: tuple[str, ...] = Field(
+    accept_losses: tuple[Loss, ...] = Field(
         ("nfc", "metaspace-mark", "leading-space"),
         description="what need not come back from tokens: nfc, metaspace-mark, leading-space, strip, nfkc, lowercase, "
-        "white-space, bytes (of which documents are then refused that hold them), characters; other losses are refused",
+        "white-space, byte-names, bytes (documents that hold them are then refused), characters; other losses are refused",
     )
 
     @field_validator("fim_tokens", mode="before")

@@ -67,7 +67,7 @@ def import_files(files: Sequence[SourceFile], config: ImportTokenizer, output: P
         "fim_tokens": " ".join(config.fim_tokens), "known_fim_sets": known_fim, "chat": config.chat or all(
             token in tokens for token in (*SPECIAL_TOKENS, *STRUCTURE_TOKENS[:-1])
         ), **mended, "losses": losses, "characters_changed": characters, "texts_tried": len(checks.SAMPLES),
-        "characters_tried": 0x110000 - 0x800, "encoded_by_chunk": plan_for(without_control_tokens(spec, asked)) is not None,
+        "characters_tried": checks.CHARACTERS - 0x800, "encoded_by_chunk": plan_for(without_control_tokens(spec, asked)) is not None,
     }  # fmt: skip
 
 
@@ -120,7 +120,7 @@ def _of_ranks(ranks: Any, name: str, config: ImportTokenizer, encoding: str | No
 
 def _place(spec: Spec, tokens: dict[str, int]) -> None:
     """Give control tokens their ids: those below the model's greatest are in its vocabulary, too, or the library renumbers."""
-    own = spec["model"]["vocab"]
+    own = vocabulary(spec)
     last = max(own.values(), default=-1)
     inside = {token: number for token, number in tokens.items() if number <= last and token not in own}
     if inside:
@@ -150,9 +150,29 @@ def _json(file: SourceFile, what: str = "tokenizer.json") -> dict[str, Any]:
             read = json.loads(stream.read(), object_pairs_hook=_once)
     except (OSError, ValueError) as error:
         raise InputError(f"{STAGE}: {file.name}: not a {what} ({error})") from None
-    if not isinstance(read, dict) or (what == "tokenizer.json" and not isinstance(read.get("model"), dict)):
-        raise InputError(f"{STAGE}: {file.name}: not a {what} (no model in it)")
+    if not isinstance(read, dict):
+        raise InputError(f"{STAGE}: {file.name}: not a {what} (no mapping)")
+    if what == "tokenizer.json" and (trouble := _shape(read)):
+        raise InputError(f"{STAGE}: {file.name}: not a {what} ({trouble})")
     return read
+
+
+def _shape(spec: Spec) -> str | None:
+    """What else is missing or of another form than all that follows relies on."""
+    model, added = spec.get("model"), spec.get("added_tokens") or []
+    if not isinstance(model, dict):
+        return "no model in it"
+    if not isinstance(model.get("vocab"), dict | list) or not model["vocab"]:
+        return "no vocab in its model"
+    model.setdefault(
+        "type", "BPE" if "merges" in model else "Unigram" if isinstance(model["vocab"], list) else "WordPiece"
+    )
+    if not isinstance(added, list) or not all(
+        isinstance(each, dict) and isinstance(each.get("content"), str) and isinstance(each.get("id"), int)
+        for each in added
+    ):
+        return "added_tokens are not a list of tokens with content and id"
+    return None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
