@@ -96,6 +96,8 @@ def explain_token(address: Address, tokenizer: str | None = None, also: Sequence
         before = [s for s in run.steps if s in before or s.record != "Sequence"]
         missing.append("whether steps before that gap led here: shown are all steps of the run that know the id")
     told["steps"] = steps_of([s for s in before if s.record != "Sequence"], segment["id"])
+    between = [s for s in before if s.record == "Sequence" and s.name != step.name]
+    told["steps"] += [{"step": s.name, "stage": s.stage, "became": "kept", "set": {}} for s in between]
     place = {"row": found.number, **{name: segment[name] for name in ("start", "length", "offset", "epoch", "role")}}
     packed = {"became": "packed", "tokens": segment["length"], "sequences": [place]}
     told["steps"].append({"step": step.name, "stage": step.stage, **packed})
