@@ -241,6 +241,13 @@ def test_a_part_that_breaks_while_it_is_read_stops_the_run(tmp_path: Path) -> No
         list(reader.batches())
 
 
+@pytest.mark.parametrize("change", [{"lanes": 0}, {"lanes": "x"}, {"run": None}, {"consumed": -5}, {"step": 1.5}])
+def test_a_damaged_state_is_refused(url: str, change: dict[str, Any]) -> None:
+    reader = SequenceReader(url, global_batch=4)
+    with pytest.raises(UsageError, match="the state is damaged"):
+        reader.resume({**reader.state(8, 2), **change})
+
+
 def told_order(
     parts: tuple[tuple[int, ...], ...], key: str, lanes: int, run: int, window: int, samples: int
 ) -> list[int]:
