@@ -18,8 +18,8 @@ from tiny_stories import documents, shuffled, story
 pytest.importorskip("torch")
 
 SETTINGS = (
-    "size=tiny", "vocab_size=512", "context=64", "batch_tokens=512", "tokens=40000", "heldout_tokens=4000", "items=40",
-    "learning_rate=0.01", "seeds=3",
+    "size=tiny", "vocab_size=512", "context=64", "batch_tokens=256", "tokens=40000", "heldout_tokens=4000", "items=40",
+    "learning_rate=0.005", "seeds=3",
 )  # fmt: skip
 
 
