@@ -92,7 +92,7 @@ def line(folder: str, slices: Slices, size: int, options: argparse.Namespace) ->
         for _ in range(options.rounds):
             for name, run in runs.items():
                 started = time.process_time()
-                found = run(texts)
+                run(texts)
                 best[name][number] = min(best[name][number], time.process_time() - started)
         for name, run in runs.items():
             tokens[name] += run(texts)

@@ -53,7 +53,7 @@ def split(pattern: str, behavior: str = "isolated", invert: bool = False) -> Any
 
 def metaspace(merges: list[tuple[str, str]], kind: str = "prepend", added: tuple[str, ...] = ()) -> Tokenizer:
     """A tokenizer as SentencePiece makes them: U+2581 for spaces, bytes for what is unknown."""
-    signs = sorted({*"".join(LEARNED).replace(" ", "\u2581")} - {"\n", "\x00"}) + ["\n"]
+    signs = [*sorted({*"".join(LEARNED).replace(" ", "\u2581")} - {"\n", "\x00"}), "\n"]
     tokens = [*(f"<0x{byte:02X}>" for byte in range(256)), *signs, *("".join(pair) for pair in merges), *added]
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     made = Tokenizer(models.BPE(vocabulary, merges, byte_fallback=True, fuse_unk=True))
