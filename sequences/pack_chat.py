@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from arcmill.chat import DIALECTS, SPECIAL_TOKENS, ChatError
 from arcmill.chat.dialect import NOTHINK
@@ -51,10 +50,10 @@ class ChatEncoder:
             not token["content"].strip() or token["lstrip"] or token["rstrip"] or token["single_word"] for token in added
         )  # fmt: skip
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The tokenizer of the library, which knows the control tokens."""
-        return self._tokenizer.library
+    def offsets(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The ids of a rendering, and which characters of it (half-open) each is made of; for looking at few."""
+        encoding = self._tokenizer.library.encode(text, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
 
     def encode(self, text: str, dialect: str, loss: str | None, marks: str | None) -> Ids | Outcome:
         """The ids of a rendering, or why it is none: its spans are not of this text, or no tokens of this tokenizer."""
