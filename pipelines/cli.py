@@ -376,10 +376,11 @@ def why(where: str, what: str | None, tokenizer: str | None, also: Sequence[str]
     """
     from pipelines import why as document
     from pipelines import why_token as token
+    from pipelines.why_token_text import render
 
     address = token.parse_address(where) if what is None else token.address_in(where, what)
     if address is not None:
-        say(token.explain_token(address, tokenizer, also), as_json, token.render)
+        say(token.explain_token(address, tokenizer, also), as_json, render)
         return
     if what is None:
         raise UsageError(f"why {where}: give RUN_DIR and an ID, or a token as SHARD:ROW:TOKEN")
@@ -527,7 +528,21 @@ def doctor(as_json: bool) -> None:
         raise SystemExit(4)
 
 
-@cli.command()
+class AblateCommand(click.Command):
+    """Its settings stand in its help, as those of a stage do; they are imported when they are asked for."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from pipelines.ablate.config import Ablate
+
+        lines = ["\b", "Settings (--set KEY=VALUE):"]
+        for key, kind, default, meaning in settings_of(Ablate):
+            lines.append(f"  {key} ({kind}, default {default})")
+            lines.extend(f"      {line}" for line in _wrap(meaning, 100))
+        self.epilog = "\n".join(lines)
+        super().format_epilog(ctx, formatter)
+
+
+@cli.command(cls=AblateCommand)
 @click.argument("arms", nargs=-1, required=True, metavar="NAME=PATH...")
 @click.option(
     "--heldout", multiple=True, required=True, metavar="NAME=PATH",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from arcmill.dataset import Dataset
@@ -115,7 +115,7 @@ def _render_mixture(mixture: Mapping[str, Any]) -> list[str]:
     for source in mixture["sources"]:
         if source.get("missed"):
             lines.append(f"  {source['source']} misses what was asked: {source['missed']}")
-    counted = sorted({str(source.get("tokens_by")) for source in mixture["sources"]})
+    counted = sorted({str(source["tokens_by"]) for source in mixture["sources"] if source.get("tokens_by")})
     lines.append(f"  tokens counted by {', '.join(counted)}")
     return lines
 
@@ -153,7 +153,7 @@ def _render_packed(packed: Mapping[str, Any]) -> list[str]:
     return lines + _table(rows, ("source", "asked", "mixed", "packed", "error", "unique", "in the loss"))
 
 
-def _table(rows: list[tuple[str, ...]], heads: tuple[str, ...]) -> list[str]:
+def _table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> list[str]:
     widths = [max(len(row[place]) for row in (heads, *rows)) for place in range(len(heads))]
     return [
         "  "

@@ -58,7 +58,7 @@ def _verify(folder: str, checksums: bool, questions: _Questions, trajectories: T
         problems += questions.replay(dataset, replayed, unproved)
     if dataset.manifest["stage"] == "remove-documents" and not problems:
         problems += still_there(dataset)
-        replayed["ids removed and nowhere left"] = 0 if problems else dataset.counts["dropped"]
+        replayed["rows and segments removed, their ids nowhere left"] = 0 if problems else dataset.counts["dropped"]
     return {
         "path": folder, "record": dataset.record, "rows": dataset.rows, "files": len(dataset.manifest["files"]),
         "replayed": dict(sorted(replayed.items())), "not_replayed": dict(sorted(unproved.items())), "diverged": trajectories.diverged, "problems": problems,

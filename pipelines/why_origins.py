@@ -27,11 +27,12 @@ def origins(steps: Sequence[Step], way: Sequence[Mapping[str, Any]], id: str, he
     """Rows that the row `id` was made of: (relation, id, what is told of it). `way` is what its steps did with it."""
     if held is not None:
         return _of_document(held.id, held.metadata, held.byte)
-    first = next((step["step"] for step in way if step["became"] == "kept"), None)
-    dataset = next((step.dataset for step in steps if step.name == first), None)
-    columns = _COLUMNS.get(dataset.record) if dataset is not None else None
-    if dataset is None or columns is None:
+    kept = {step["step"] for step in way if step["became"] == "kept"}
+    held_by = [step.dataset for step in steps if step.name in kept and step.dataset is not None]
+    dataset = next((each for each in reversed(held_by) if each.record in _COLUMNS), None)
+    if dataset is None:
         return []
+    columns = _COLUMNS[dataset.record]
     row = find_rows(dataset, [id], columns).get(id, {})
     if dataset.record == "Document":
         return _of_document(id, dict(row.get("metadata") or ()), None)
@@ -72,6 +73,8 @@ def _of_evidence(text: str | None) -> list[Found]:
     if not isinstance(held, dict):
         return []
     told = {name: held[name] for name in _TOLD if isinstance(held.get(name), str | int | float) and held[name] != ""}
+    if isinstance(held.get("checks"), dict) and held["checks"]:
+        told["checks"] = held["checks"]
     found: list[Found] = []
     for key, relation in (("problem", "answers problem"), ("task", "does task"), ("document", "asked of document")):
         if isinstance(held.get(key), str):
@@ -83,6 +86,8 @@ def unknown_before(run: Run, steps: Sequence[Step]) -> list[str]:
     """What these steps read that is not at hand, so that nothing is known of what was decided there."""
     told = []
     for step in steps:
+        if step.record == "Model":  # what it was learned from decided nothing on this row
+            continue
         for edge in step.inputs:
             if edge.step is None and edge.record not in ("Files", "Model") and edge.input != "environment":
                 told.append(

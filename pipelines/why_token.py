@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from arcmill.dataset import MANIFEST, Dataset
 from arcmill.errors import InputError, UsageError
-from arcmill.storage import locate
+from arcmill.storage import is_local, locate
 from pipelines.lineage import Run, Step, open_run, rows_of_part
-from pipelines.why import render_steps as told_steps
-from pipelines.why import shown, steps_of
+from pipelines.why import steps_of
 from pipelines.why_origins import Origin, origins, unknown_before
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 AROUND = 60  # characters shown on either side
 DEEPEST = 6  # documents behind documents: context, file; conversation, problem, document
+_MESSAGE = re.compile(r"<\|(system|user|assistant|observation)\|>")
 _ADDRESS = re.compile(r"(?P<place>.+):(?P<row>\d+):(?P<token>\d+)\Z", re.DOTALL)
 
 
@@ -65,7 +65,7 @@ def explain_token(address: Address, tokenizer: str | None = None, also: Sequence
     inputs may come from. Raises UsageError for an address that is not there, InputError for damaged data.
     """
     dataset, found = _row(address)
-    run = open_run(dataset.url.rstrip("/").rpartition("/")[0] or "/", also)
+    run = open_run(folder_around(dataset), also)
     step = next(s for s in run.steps if s.dataset is not None and s.dataset.path == dataset.path)
     ids = found.values["input_ids"].values.to_numpy()
     if address.token >= len(ids):
@@ -128,6 +128,12 @@ def _row(address: Address) -> tuple[Dataset, Row]:
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: a damaged part ({' '.join(str(error).split())[:200]})") from None
     raise UsageError(f"{path}: has {first} rows, counted from 0; row {row} asked for")
+
+
+def folder_around(dataset: Dataset) -> str:
+    """The folder of the run: the one that the dataset's lies in, though it was named from inside it."""
+    place = dataset.path if is_local(dataset.filesystem) else dataset.url
+    return place.rstrip("/").rpartition("/")[0] or "/"
 
 
 def _part(address: Address) -> tuple[Dataset, str, int, int]:
@@ -248,6 +254,8 @@ def _placed(
     held = {"step": source.name, "tokens": len(encoded.ids), "characters": len(text)}
     if metadata.get("fim") is not None:
         held["fim"] = {name: metadata[name] for name in ("fim", "fim_kind", "fim_span") if name in metadata}
+    if metadata.get("mix_source") is not None:
+        held["mix_source"] = metadata["mix_source"]
     told["document"] = held
     if "document_token" not in told:  # a sentinel that pack put in
         return Origin(source, row["id"], metadata, None)
@@ -260,7 +268,15 @@ def _placed(
         "at_characters": [start, end], "at_bytes": list(found.bytes), "text": text[start:end],
         "before": text[max(0, start - AROUND) : start], "after": text[end : end + AROUND],
     }  # fmt: skip
+    if metadata.get("chat") is not None:
+        held["message"] = _message(text, start)
     return Origin(source, row["id"], metadata, found.bytes[0])
+
+
+def _message(text: str, at: int) -> dict[str, Any] | None:
+    """Whose message of a rendered conversation a character belongs to, and which in order; None before the first."""
+    marks = [found for found in _MESSAGE.finditer(text) if found.start() <= at]
+    return {"role": marks[-1][1], "number": len(marks)} if marks else None
 
 
 def _behind(
@@ -285,63 +301,10 @@ def _behind(
 def _sentence(told: Mapping[str, Any]) -> str:
     segment = told["segment"]
     mix = f" of source {segment['source']}" if segment.get("source") else ""
+    if told.get("document", {}).get("mix_source"):
+        mix += f" (input {told['document']['mix_source']} of the mixture)"
     what = {
         "eos": "closes document", "sentinel": "is a sentinel of fill-in-the-middle in document",
         "control": "is a control token of document",
     }.get(told.get("kind", "text"), "is of document")  # fmt: skip
     return f"{what} {told['id']}{mix}, epoch {segment['epoch']}; {'in' if told['in_loss'] else 'not in'} the loss"
-
-
-def render(found: dict[str, Any]) -> str:
-    """For a terminal."""
-    head = f"{found['dataset']}/{found['part']}, row {found['row']}"
-    if found["row"] != found["dataset_row"]:
-        head += f" (row {found['dataset_row']} of the dataset)"
-    lines = [
-        f"{head}, token {found['token']}: id {found['token_id']} {shown(repr(found.get('written', '')))}",
-        f"  {found['end']}",
-    ]
-    segment = found["segment"]
-    if segment is not None:
-        last = segment["start"] + segment["length"] - 1
-        bucket = "" if segment["bucket"] is None else f", bucket {segment['bucket']}"
-        lines.append(
-            f"  segment {segment['place']} of {segment['of']}: tokens {segment['start']} to {last}, "
-            f"role {segment['role']}{bucket}, from token {segment['offset']} of the document on"
-        )
-    document = found.get("document")
-    if document is not None:
-        if "at_characters" in document:
-            start, end = document["at_characters"]
-            lines.append(
-                f"  token {found['document_token']} of the document's {document['tokens']}, characters {start} to {end} of "
-                f"{document['characters']} (text of step {document['step']})"
-            )
-            lines.append(f"    …{shown(document['before'])}⟦{shown(document['text'])}⟧{shown(document['after'])}…")
-        if "fim" in document:
-            lines.append(
-                f"    arranged for fill-in-the-middle before: {', '.join(f'{k} {v}' for k, v in document['fim'].items())}"
-            )
-    if found.get("steps"):
-        lines += ["", *told_steps(found["id"], found["steps"])]
-    for origin in found.get("origins", ()):
-        lines += _render_origin(origin)
-    for told in found["unknown"]:
-        lines.append(f"  NOT known: {told}")
-    return "\n".join(lines)
-
-
-def _render_origin(origin: Mapping[str, Any]) -> Iterator[str]:
-    yield ""
-    more = "".join(
-        f", {name} {shown(value)}"
-        for name, value in origin.items()
-        if name not in ("relation", "id", "steps", "origins")
-    )
-    yield f"{origin['relation']}{more}"
-    if origin["steps"]:
-        yield from told_steps(origin["id"], origin["steps"])
-    else:
-        yield f"{origin['id']}: no step of this run knows it"
-    for inner in origin["origins"]:
-        yield from _render_origin(inner)

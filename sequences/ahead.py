@@ -34,6 +34,7 @@ class Window:
         self.bounds = np.concatenate(([0], np.cumsum(sizes)))
         self.order = order.window_rows(epoch, part, number, self.end - begin)
         self.loading: list[Future[Block]] = []
+        self.blocks: list[Block] = []
         self.holders = 0  # lanes that read it now, and pieces planned from it
 
     def rows(self, first: int, count: int) -> list[int]:
@@ -88,7 +89,9 @@ class Windows:
 
     def blocks(self, window: Window) -> list[Block]:
         """The decoded row groups of a window, awaited where they are not there yet."""
-        return [future.result() for future in window.loading]
+        if not window.blocks:
+            window.blocks = [future.result() for future in window.loading]
+        return window.blocks
 
     def _window(self, lane: int, epoch: int, position: int) -> Window:
         window = self._of_lane.get(lane)

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from arcmill.dataset import Dataset
 from arcmill.errors import InputError, UsageError
 from arcmill.storage import file_sha256, locate
+from sequences.boundaries import cu_seqlens_of
 from sequences.pages import list_column
 
 Verify = Literal["none", "size", "sha256"]
@@ -42,13 +43,12 @@ class Part(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A decoded row group. `starts` and `lengths` of the segments of row r are at splits[r] to splits[r + 1]."""
+    """A decoded row group. Where the runs of row r end, padding's too, is at splits[r] to splits[r + 1] of `ends`."""
 
     input_ids: npt.NDArray[np.int32]  # (rows, length)
     loss_mask: npt.NDArray[np.uint8]  # (rows, length)
-    starts: npt.NDArray[np.int32]
-    lengths: npt.NDArray[np.int32]
-    splits: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int32]
+    splits: list[int]
     segments: pa.ListArray | None  # whole, where they were asked for
 
 
@@ -179,7 +179,8 @@ class Store:
             for column in _NEEDED:
                 number = footer.columns[column]
                 place, size = begins[number] - first, chunks[number].total_compressed_size
-                found = list_column(data[place : place + size], chunks[number], footer.levels[number])
+                kind = np.uint8 if column == _NEEDED[1] else np.int32
+                found = list_column(data[place : place + size], chunks[number], footer.levels[number], kind)
                 columns.append(found or _general(window, footer, group, column))
             segments = None
             if self.segments:
@@ -201,9 +202,17 @@ class Store:
                 raise InputError(f"{name}: row group {group} has {label} that are not of {self.length} tokens a row")
         if len(start_rows) != rows or not np.array_equal(start_rows, length_rows) or len(starts) != len(lengths):
             raise InputError(f"{name}: row group {group} has rows without segments")
-        splits = np.concatenate((start_rows, [len(starts)]))
+        try:
+            boundaries = cu_seqlens_of(starts, lengths, np.concatenate((start_rows, [len(starts)])), self.length)[1:]
+        except InputError as error:
+            raise InputError(f"{name}: row group {group}: {error}") from None
+        in_row = (boundaries - 1) // self.length
+        splits: list[int] = np.searchsorted(in_row, np.arange(rows + 1)).tolist()
         shape = (rows, self.length)
-        return Block(ids.reshape(shape), mask.astype(np.uint8).reshape(shape), starts, lengths, splits, segments)
+        return Block(
+            ids.reshape(shape), mask.astype(np.uint8, copy=False).reshape(shape),
+            boundaries - in_row * np.int32(self.length), splits, segments,
+        )  # fmt: skip
 
 
 class _Window(io.RawIOBase):

@@ -101,6 +101,11 @@ class ChatTokenizer:
         made._prove(path)
         return made
 
+    @property
+    def library(self) -> Tokenizer:
+        """The library's own tokenizer."""
+        return self._tokenizer
+
     def _prove(self, path: Path) -> None:
         """A tokenizer that changes the text, or whose tokens reach over control tokens, would teach something else."""
         call = ToolCall("", "f", '{"a": " x\\n", "b": [1, "é"]}')

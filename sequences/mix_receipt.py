@@ -59,7 +59,7 @@ def _source(
     wanted = round(asked)
     natural = sum(Fraction(weight * tokens, MICRO) for key in keys for weight, (_, tokens) in masses[key].items())
     found: dict[str, Any] = {
-        "source": name, "tokens_by": counter or f"bytes / {config.bytes_per_token:g}", "asked_tokens": wanted,
+        "source": name, "tokens_by": _measure(counter, total, config), "asked_tokens": wanted,
         "error_percent": _error(total["tokens"], wanted), "natural_tokens": round(natural),
         "max_epochs": config.cap(name), **total, "shortfall_tokens": max(0, wanted - total["tokens"]),
         "missed": _why(wanted, total, keys, masses, epochs, config.cap(name)), "buckets": buckets,
@@ -111,6 +111,13 @@ def _why(
         return f"all documents are at the cap of {cap:g} epochs, which come to {round(reachable):,} tokens"
     mean = total["available_tokens"] // total["available_documents"]
     return f"documents are whole, and {total['available_documents']:,} of {mean:,} tokens on average allow no sum that is nearer"
+
+
+def _measure(counter: str | None, total: Mapping[str, Any], config: Mix) -> str | None:
+    """What counted a source's tokens; None where there is nothing to count."""
+    if not total["available_documents"]:
+        return None
+    return counter or f"bytes / {config.bytes_per_token:g}"
 
 
 def _error(realised: int, wanted: int) -> float | None:

@@ -35,6 +35,15 @@ class Stretch(NamedTuple):
     samples: int
 
 
+class Epoch(NamedTuple):
+    """Parts in their order, and positions where each begins (and the end). `places`: of each lane, the position of its sample
+    with the number n (of all that the lane has had in the run) is places[lane] + n."""
+
+    parts: Numbers
+    begins: Numbers
+    places: list[int]
+
+
 def choose_lanes(global_batch: int, lanes: int | None = None, run: int | None = None) -> tuple[int, int]:
     """Lanes, and samples taken from a lane at a time: lanes x run is CYCLE_STEPS batches wherever it can be."""
     total = global_batch * CYCLE_STEPS
@@ -73,15 +82,15 @@ class Order:
         self.lanes, self.run = (lanes, run) if shuffle else (1, 1)
         self.window, self.shuffle = window, shuffle
         self._key = f"{fingerprint}\0{seed}"
-        self._epochs: dict[int, tuple[Numbers, Numbers, Numbers]] = {}
+        self._epochs: dict[int, Epoch] = {}
 
     def _taken(self, samples: int, lane: int) -> int:
         """How many of the first `samples` samples of a run come from a lane."""
         cycles, rest = divmod(samples, self.lanes * self.run)
         return cycles * self.run + min(max(rest - lane * self.run, 0), self.run)
 
-    def epoch(self, epoch: int) -> tuple[Numbers, Numbers, Numbers]:
-        """Parts in their order, positions where each begins (and the end), positions where each lane begins."""
+    def epoch(self, epoch: int) -> Epoch:
+        """How the parts and lanes of an epoch lie."""
         if epoch not in self._epochs:
             count = len(self.part_rows)
             parts = shuffled(count, self._key, epoch, "parts") if self.shuffle else np.arange(count)
@@ -94,19 +103,22 @@ class Order:
             slots = shuffled(self.lanes, self._key, epoch, "lanes")
             lane_begins = np.empty(self.lanes, np.int64)
             lane_begins[slots] = np.cumsum(sizes[slots]) - sizes[slots]
+            places = [int(begin) - self._taken(first, lane) for lane, begin in enumerate(lane_begins)]
             while len(self._epochs) > 1:  # where one epoch goes over into the next, both are asked for
                 del self._epochs[min(self._epochs)]
-            self._epochs[epoch] = parts, begins, lane_begins
+            self._epochs[epoch] = Epoch(parts, begins, places)
         return self._epochs[epoch]
 
     def stretches(self, first: int, last: int) -> Iterator[Stretch]:
         """Samples `first` to `last` (exclusive) of the run, as stretches in their order."""
+        cycle = self.lanes * self.run
         while first < last:
             epoch, turn = first // self.rows, first // self.run
             lane = turn % self.lanes
             until = min(last, (turn + 1) * self.run if self.lanes > 1 else last, (epoch + 1) * self.rows)
-            before = self._taken(first, lane) - self._taken(epoch * self.rows, lane)
-            yield Stretch(lane, epoch, int(self.epoch(epoch)[2][lane]) + before, until - first)
+            # As _taken, for the lane that the sample is of.
+            position = self.epoch(epoch).places[lane] + first // cycle * self.run + first % self.run
+            yield Stretch(lane, epoch, position, until - first)
             first = until
 
     def part_at(self, epoch: int, position: int) -> tuple[int, int]:

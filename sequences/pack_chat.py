@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from arcmill.chat import DIALECTS, ChatError
 from arcmill.stage import Outcome
@@ -23,6 +24,11 @@ class ChatEncoder:
     def __init__(self, folder: str, everything: bool) -> None:
         """Raises UsageError where the tokenizer of `folder` cannot write chats. `everything`: all tokens are in the loss."""
         self._tokenizer, self._everything = ChatTokenizer.load(folder), everything
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer of the library, which knows the control tokens."""
+        return self._tokenizer.library
 
     def encode(self, text: str, dialect: str, loss: str | None, marks: str | None) -> Ids | Outcome:
         """The ids of a rendering, or why it is none: its spans are not of this text, or no tokens of this tokenizer."""

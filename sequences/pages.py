@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-Values = npt.NDArray[np.int32]
 _DATA_PAGE, _PLAIN, _RLE = 0, 0, 3
 
 
@@ -23,25 +22,29 @@ class _Foreign(Exception):
     """Not what this module decodes."""
 
 
-def list_column(data: memoryview, chunk: Any, levels: tuple[int, int]) -> tuple[Values, npt.NDArray[np.int64]] | None:
+def list_column(
+    data: memoryview, chunk: Any, levels: tuple[int, int], dtype: npt.DTypeLike = np.int32
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]] | None:
     """Values of a column chunk of int32 lists, and the places where rows begin; None where it is written otherwise.
 
-    `data`: the bytes of the chunk. `chunk`: pyarrow's ColumnChunkMetaData. `levels`: the column's most repetition and
+    `data`: the bytes of the chunk. `dtype`: of the values that come out. `chunk`: pyarrow's ColumnChunkMetaData. `levels`: the column's most repetition and
     definition levels.
     """
     if levels[0] != 1 or chunk.physical_type != "INT32" or chunk.has_dictionary_page:
         return None
     try:
-        return _decode(data, chunk, levels[1])
+        return _decode(data, chunk, levels[1], dtype)
     except (_Foreign, IndexError, ValueError, OSError):
         return None  # a damaged file, too: the general reader will say what is wrong with it
 
 
-def _decode(data: memoryview, chunk: Any, most: int) -> tuple[Values, npt.NDArray[np.int64]]:
+def _decode(
+    data: memoryview, chunk: Any, most: int, dtype: npt.DTypeLike
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     import pyarrow as pa
 
     codec = None if chunk.compression == "UNCOMPRESSED" else pa.Codec(chunk.compression.lower())
-    values = np.empty(chunk.num_values, np.int32)
+    values = np.empty(chunk.num_values, dtype)
     begins: list[npt.NDArray[np.int64]] = []
     place = filled = 0
     while filled < chunk.num_values:

@@ -24,7 +24,6 @@ import numpy.typing as npt
 from arcmill.errors import UsageError
 from sequences.ahead import Piece, Windows
 from sequences.blocks import Store, Verify
-from sequences.boundaries import cu_seqlens_of, position_ids_of
 from sequences.order import Numbers, Order, choose_lanes
 
 STATE_FORMAT = 1
@@ -94,6 +93,7 @@ class SequenceReader:
         self.epochs, self.drop_last, self.shuffle, self.window = epochs, drop_last, shuffle, window
         self.dtype, self.labels, self.segments = np.dtype(dtype), labels, segments
         self._threads, self._prefetch, self._chosen = threads, prefetch, (lanes, run)
+        self._counted: npt.NDArray[Any] | None = None
         self._store = Store(self.urls, verify, segments)
         prints = self._store.fingerprints
         self.fingerprint = prints[0] if len(prints) == 1 else sha256("\n".join(prints).encode()).hexdigest()
@@ -198,7 +198,7 @@ class SequenceReader:
         """Samples `first` to `last` (exclusive) of the run as a batch, on whichever rank they were."""
         windows = self._windows_at_hand()
         pieces = windows.plan(first, last)
-        return self._batch(windows, _Item(first // self.global_batch, 0, first, last, last), pieces)
+        return self.complete(self._batch(windows, _Item(first // self.global_batch, 0, first, last, last), pieces))
 
     def _windows_at_hand(self) -> Windows:
         """Windows that stay open from one call to the next, for samples asked for one by one."""
@@ -244,12 +244,17 @@ class SequenceReader:
         return self.batches()
 
     def batches(
-        self, consumed: int = 0, step: int = 0, *, worker: int = 0, workers: int = 1, skip: int = 0
-    ) -> Iterator[Batch]:
+        self, consumed: int = 0, step: int = 0, *, worker: int = 0, workers: int = 1, skip: int = 0,
+        complete: bool = True,
+    ) -> Iterator[Batch]:  # fmt: skip
         """The batches that follow `consumed` samples; of `workers` that take turns, those of `worker`, but for `skip`.
 
-        `step` is the number that the first step gets.
+        `step` is the number that the first step gets. Not `complete`: as a worker hands them over, for `complete` to do.
         """
+        for batch in self._gathered(consumed, step, worker, workers, skip):
+            yield self.complete(batch) if complete else batch
+
+    def _gathered(self, consumed: int, step: int, worker: int, workers: int, skip: int) -> Iterator[Batch]:
         windows = Windows(self._store, self._order, self._threads)
         waiting: deque[tuple[_Item, list[Piece]]] = deque()
         try:
@@ -284,12 +289,11 @@ class SequenceReader:
         return first + size * self.rank // self.world_size, first + size * (self.rank + 1) // self.world_size
 
     def _batch(self, windows: Windows, item: _Item, pieces: list[Piece]) -> Batch:
+        """What cannot be told from the rest of a batch; `complete` adds that."""
         count, length = item.last - item.first, self.length
-        input_ids = np.empty((count, length), self.dtype)
+        input_ids = np.empty((count, length), np.int32)
         loss_mask = np.empty((count, length), np.uint8)
-        starts: list[npt.NDArray[np.int32]] = []
-        lengths: list[npt.NDArray[np.int32]] = []
-        splits = [0]
+        ends: list[npt.NDArray[np.int32]] = [np.zeros(1, np.int32)]
         segments: list[Any] = []
         rows: list[int] = []
         for piece in pieces:
@@ -298,25 +302,15 @@ class SequenceReader:
                 block, number = blocks[group], len(rows)
                 input_ids[number] = block.input_ids[row]
                 loss_mask[number] = block.loss_mask[row]
-                begin, end = block.splits[row], block.splits[row + 1]
-                starts.append(block.starts[begin:end])
-                lengths.append(block.lengths[begin:end])
-                splits.append(splits[-1] + int(end - begin))
+                ends.append(block.ends[block.splits[row] : block.splits[row + 1]] + number * length)
                 if block.segments is not None:
                     segments.append(block.segments[row].as_py())
                 rows.append(first_rows[group] + row)
             windows.done(piece)
-        none = np.zeros(0, np.int32)
-        all_starts = np.concatenate(starts) if starts else none
-        all_lengths = np.concatenate(lengths) if lengths else none
-        boundaries = cu_seqlens_of(all_starts, all_lengths, splits, length)
-        positions = position_ids_of(all_starts, all_lengths, splits, length)
         batch: Batch = {
             "input_ids": input_ids,
             "loss_mask": loss_mask,
-            "position_ids": positions.astype(self.dtype, copy=False),
-            "cu_seqlens": boundaries,
-            "max_seqlen": int(np.diff(boundaries).max()) if count else 0,
+            "cu_seqlens": np.concatenate(ends),
             "rows": np.array(rows, np.int64),
             "step": item.step,
             "micro": item.micro,
@@ -324,10 +318,26 @@ class SequenceReader:
             "consumed": item.consumed,
             "epoch": item.first // self.rows,
         }
-        if self.labels:
-            batch["labels"] = np.where((loss_mask != 0) & (positions != 0), input_ids, IGNORED).astype(
-                np.int64, copy=False
-            )
         if self.segments:
             batch["segments"] = segments
         return batch
+
+    def complete(self, batch: Batch) -> Batch:
+        """Add what follows from the rest: positions, the longest run, labels; and tokens as the dtype asked for."""
+        ids, boundaries = batch["input_ids"], batch["cu_seqlens"]
+        runs = np.diff(boundaries)
+        # Each run begins at a boundary, padding too, so a position is the way from there.
+        positions = self._numbers(ids.size) - np.repeat(boundaries[:-1].astype(self.dtype), runs)
+        batch["input_ids"] = ids.astype(self.dtype, copy=False)
+        batch["position_ids"] = positions.reshape(ids.shape)
+        batch["max_seqlen"] = int(runs.max()) if len(runs) else 0
+        if self.labels:
+            trained = (batch["loss_mask"] != 0) & (batch["position_ids"] != 0)
+            batch["labels"] = np.where(trained, ids, IGNORED).astype(np.int64, copy=False)
+        return batch
+
+    def _numbers(self, size: int) -> npt.NDArray[Any]:
+        """0 to size - 1, kept from batch to batch."""
+        if self._counted is None or len(self._counted) < size:
+            self._counted = np.arange(size, dtype=self.dtype)
+        return self._counted[:size]

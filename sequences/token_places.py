@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from arcmill.config import validate
 from arcmill.errors import InputError
@@ -59,6 +60,7 @@ class TokenPlaces:
         )  # fmt: skip
         self.names = _names(folder)
         self._widths = _widths(folder, self.names)
+        self._added = [token["id"] for token in _spec(folder)["added_tokens"]]
         self._marks = Marks(Sentinels(*fim)) if len(fim) == 3 else None
 
     def written(self, token: int) -> str:
@@ -80,6 +82,8 @@ class TokenPlaces:
 
     def encode(self, text: str, metadata: Mapping[str, str]) -> Encoded:
         """The tokens of a document with their bytes in `text`. Raises InputError where pack could not encode it."""
+        if metadata.get("chat") is not None and text:
+            return self._chat(text, metadata)
         parts = self.encoder.parts(text, fim=metadata.get("fim") is not None)
         if isinstance(parts, Outcome):
             raise InputError(f"the document cannot be encoded: {parts.rule} ({parts.detail})")
@@ -108,14 +112,26 @@ class TokenPlaces:
         starts, ends = (np.concatenate([pair[side] for pair in spans]) for side in (0, 1))
         return Encoded(np.concatenate(ids), starts, ends, np.concatenate(control))
 
-    def _spans(self, text: str, ids: Ids) -> tuple[Places, Places]:
-        """The bytes of each token of a piece of text."""
+    def _chat(self, text: str, metadata: Mapping[str, str]) -> Encoded:
+        found = self.encoder.chat.encode(text, metadata["chat"], metadata.get("chat_loss"), metadata.get("chat_marks"))
+        if isinstance(found, Outcome):
+            raise InputError(f"the conversation cannot be encoded: {found.rule} ({found.detail})")
+        ids = np.where(found < 0, ~found, found).astype(np.int32)  # ~id where a token is not in the loss
+        starts, ends = self._spans(text, ids, self.encoder.chat.tokenizer)
+        return Encoded(ids, starts, ends, np.isin(ids, self._added))
+
+    def _spans(self, text: str, ids: Ids, tokenizer: Tokenizer | None = None) -> tuple[Places, Places]:
+        """The bytes of each token of a piece of text: of a document, or by a tokenizer that encodes it as it is."""
         size = len(text.encode("utf-8"))
         if self._widths is not None:
             ends = np.cumsum(self._widths[ids], dtype=np.int64)
             if not len(ends) or ends[-1] == size:
                 return np.concatenate([[0], ends])[:-1], ends
-        again, characters = self.encoder.offsets(text)
+        if tokenizer is None:
+            again, characters = self.encoder.offsets(text)
+        else:
+            encoding = tokenizer.encode(text, add_special_tokens=False)
+            again, characters = encoding.ids, encoding.offsets
         if not np.array_equal(np.array(again, dtype=np.int32), ids):
             raise InputError("this tokenizer does not say where in the text its tokens are")
         before = np.concatenate([[0], np.cumsum([len(sign.encode("utf-8")) for sign in text], dtype=np.int64)])

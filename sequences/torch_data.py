@@ -13,13 +13,15 @@ for a DataLoader of one's own (`batch_size=None`), and for torchdata's StatefulD
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
 from typing import Any
 
 from arcmill.errors import UsageError
 from sequences.reader import Batch, SequenceReader
 
 try:
+    import torch
     from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 except ImportError:
     raise UsageError(
@@ -28,7 +30,6 @@ except ImportError:
 
 
 _WHOLE, _PLACES = "_whole", "_places"
-_KINDS = {"<i8": "int64", "<i4": "int32", "|u1": "uint8"}
 
 
 def world() -> tuple[int, int]:
@@ -61,10 +62,10 @@ class SequenceDataset(IterableDataset):  # type: ignore[misc]  # PyTorch is not 
             rank, world_size = world()
         self.reader = SequenceReader(urls, global_batch=global_batch, rank=rank, world_size=world_size, **settings)
         self._consumed = self._step = 0
-        self._as = tensors
+        self._packs = False  # for SequenceLoader, which completes batches itself
 
     def __iter__(self) -> _Batches:
-        return _Batches(self.reader, self._consumed, self._step, self._as)
+        return _Batches(self.reader, self._consumed, self._step, self._packs)
 
     def start_at(self, consumed: int, step: int) -> None:
         """Begin there when iterated next."""
@@ -86,8 +87,8 @@ class SequenceDataset(IterableDataset):  # type: ignore[misc]  # PyTorch is not 
 class _Batches(Iterator[Batch]):
     """One iteration in one process, with a state of its own (for StatefulDataLoader, which asks each worker for it)."""
 
-    def __init__(self, reader: SequenceReader, consumed: int, step: int, convert: Callable[[Batch], Batch]) -> None:
-        self._convert = convert
+    def __init__(self, reader: SequenceReader, consumed: int, step: int, packs: bool) -> None:
+        self._packs = packs
         info = get_worker_info()
         self._reader, self._worker, self._workers = reader, info.id if info else 0, info.num_workers if info else 1
         self._begin, self._given = (consumed, step), 0
@@ -96,11 +97,15 @@ class _Batches(Iterator[Batch]):
     def __next__(self) -> Batch:
         if self._source is None:
             self._source = self._reader.batches(
-                *self._begin, worker=self._worker, workers=self._workers, skip=self._given
+                *self._begin,
+                worker=self._worker,
+                workers=self._workers,
+                skip=self._given,
+                complete=not self._packs,
             )
         batch = next(self._source)
         self._given += 1
-        return self._convert(batch)
+        return packed(batch) if self._packs else tensors(batch)
 
     def state_dict(self) -> dict[str, Any]:
         return {**self._reader.state(*self._begin), "given": self._given, "workers": self._workers}
@@ -113,12 +118,10 @@ class _Batches(Iterator[Batch]):
 
 def packed(batch: Batch) -> Batch:
     """The arrays of a batch in one tensor of bytes: what a worker hands over costs by the tensor."""
-    import torch
-
     arrays = {key: value for key, value in batch.items() if hasattr(value, "__array_interface__")}
     places, end = {}, 0
     for key, value in arrays.items():
-        places[key] = (value.dtype.str, value.shape, end)
+        places[key] = (value.dtype, value.shape, end)
         end += -(-value.nbytes // 16) * 16
     storage = torch.UntypedStorage._new_shared(end) if get_worker_info() else torch.UntypedStorage(end)
     whole = torch.empty(0, dtype=torch.uint8).set_(storage)  # where it will be read: nothing is copied on the way
@@ -130,23 +133,16 @@ def packed(batch: Batch) -> Batch:
 
 
 def unpacked(batch: Batch) -> Batch:
-    """The tensors of a packed batch, as views."""
-    whole, places = batch.pop(_WHOLE), batch.pop(_PLACES)
-    import torch
-
-    for key, (kind, shape, begin) in places.items():
-        dtype = getattr(torch, _KINDS[kind])
-        count = 1
-        for size in shape:
-            count *= size
-        batch[key] = whole[begin : begin + count * dtype.itemsize].view(dtype).view(shape)
+    """The arrays of a packed batch, as views."""
+    whole, places = batch.pop(_WHOLE).numpy(), batch.pop(_PLACES)
+    for key, (dtype, shape, begin) in places.items():
+        size = prod(shape) * dtype.itemsize
+        batch[key] = whole[begin : begin + size].view(dtype).reshape(shape)
     return batch
 
 
 def tensors(batch: Batch) -> Batch:
     """NumPy arrays as tensors, without a copy; all else as it is."""
-    import torch
-
     return {
         key: torch.from_numpy(value) if hasattr(value, "__array_interface__") else value for key, value in batch.items()
     }
@@ -156,7 +152,7 @@ class SequenceLoader:
     """Batches for a training loop, from `workers` processes (0: from threads of this one); can be resumed exactly.
 
     Iterating goes on where the loop stopped: a second `for` over the same loader continues. `prefetch_factor`: batches that
-    each worker has ready. `start_method`: fork or spawn (None: Python's own choice). `settings`: those of SequenceReader.
+    each worker has ready. `start_method`: fork or spawn (None: Python's own choice). `pin_memory` is for a GPU, and does nothing without one. `settings`: those of SequenceReader.
     """
 
     def __init__(
@@ -173,9 +169,10 @@ class SequenceLoader:
         **settings: Any,
     ) -> None:
         self.dataset = SequenceDataset(urls, global_batch=global_batch, rank=rank, world_size=world_size, **settings)
-        self._options: dict[str, Any] = {"num_workers": workers, "pin_memory": pin_memory}
+        self._options: dict[str, Any] = {"num_workers": workers}
+        self._pin = pin_memory and torch.cuda.is_available()
         if workers:
-            self.dataset._as = packed
+            self.dataset._packs = True
             self._options |= {"prefetch_factor": prefetch_factor, "multiprocessing_context": start_method}
         self._consumed = self._step = 0
 
@@ -195,7 +192,9 @@ class SequenceLoader:
         last = self.reader.micro_batches - 1
         for batch in DataLoader(self.dataset, batch_size=None, collate_fn=_as_it_is, **self._options):
             if _WHOLE in batch:
-                unpacked(batch)
+                batch = tensors(self.reader.complete(unpacked(batch)))
+            if self._pin:
+                batch = {key: value.pin_memory() if torch.is_tensor(value) else value for key, value in batch.items()}
             if batch["micro"] == last:
                 self._consumed, self._step = int(batch["consumed"]), int(batch["step"]) + 1
             yield batch

@@ -98,7 +98,6 @@ def _dtype(vocabulary: Vocabulary) -> type[np.unsignedinteger[Any]]:
 def _write_sequences(arm: Arm, folder: Path, vocabulary: Vocabulary, most: int) -> dict[str, Any]:
     """Rows as they are, without padding; drawn by a hash of their place, since they have no id."""
     dtype = _dtype(vocabulary)
-    rows = arm.rows
     starts, keys, masked = [0], [], False
     total = _sequence_tokens(arm)
     share = min(1.0, most / max(total, 1))
@@ -126,7 +125,7 @@ def _write_sequences(arm: Arm, folder: Path, vocabulary: Vocabulary, most: int) 
     np.save(folder / STARTS, np.array(starts, np.int64))
     np.save(folder / KEYS, np.array(keys, np.uint64))
     return {
-        "dtype": dtype.__name__, "masked": masked, "documents": rows, "errored": 0, "empty": 0, "tokens": starts[-1],
+        "dtype": dtype.__name__, "masked": masked, "documents": len(keys), "errored": 0, "empty": 0, "tokens": starts[-1],
         "bytes": None, "all_bytes": None,
     }  # fmt: skip
 

@@ -70,4 +70,5 @@ def _resampled(top: Numbers, below: Numbers, resamples: int, chance: np.random.G
     effective = max(2.0, below.sum() ** 2 / (below**2).sum())
     freedom = effective - 1
     factor = np.sqrt(effective / freedom) * np.sqrt(freedom / chance.chisquare(freedom, size=resamples))
-    return whole + (found - whole) * factor[:, None]
+    scaled: Numbers = whole + (found - whole) * factor[:, None]
+    return scaled

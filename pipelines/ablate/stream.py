@@ -1,4 +1,8 @@
-"""The tokens of an arm on disk, and the order in which a training sees them."""
+"""The tokens of an arm on disk, and the order in which a training sees them.
+
+Documents in a drawn order make an endless stream, which is cut into windows; then the windows are drawn. Without the
+second draw all rows of a step would be of one long document, and a small decoder learns half of what it could.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 TOKENS, MASK, STARTS, KEYS, FACTS = "tokens.bin", "mask.bin", "starts.npy", "keys.npy", "arm.json"
+_PASSES = 3  # passes whose order is held
 
 
 class Stream:
@@ -25,7 +30,8 @@ class Stream:
         self._starts = np.load(folder / STARTS)
         self._keys = np.load(folder / KEYS)
         self._order = order
-        self._pass: tuple[int, Array, Array] = (-1, self._keys, self._keys)
+        self._passes: dict[int, tuple[Array, Array]] = {}
+        self._drawn: tuple[int, Array] = (-1, self._keys)
 
     @property
     def length(self) -> int:
@@ -51,13 +57,27 @@ class Stream:
             assert first <= begin < last
         return ids, mask
 
+    def sample(self, number: int, total: int, count: int) -> tuple[Array, Array]:
+        """The `number`th of `total` windows of `count` tokens, and one more token, in the order that they are trained on.
+
+        Windows are drawn within about one pass, so that a document comes again only after all others.
+        """
+        block = max(1, min(total, self.length // count))
+        which, place = divmod(number, block)
+        size = min(block, total - which * block)
+        if self._drawn[0] != which:
+            drawn = np.argsort(mixed(np.arange(size), self._order, which, 1), kind="stable")
+            self._drawn = (which, drawn)
+        return self.window((which * block + int(self._drawn[1][place])) * count, count + 1)
+
     def _ordered(self, number: int) -> tuple[Array, Array]:
         """Documents of pass `number`, and where each ends in it."""
-        if self._pass[0] != number:
+        if number not in self._passes:
             documents = np.argsort(mixed(self._keys, self._order, number), kind="stable")
-            ends = np.cumsum(np.diff(self._starts)[documents])
-            self._pass = (number, documents, ends)
-        return self._pass[1], self._pass[2]
+            while len(self._passes) >= _PASSES:
+                del self._passes[next(iter(self._passes))]
+            self._passes[number] = documents, np.cumsum(np.diff(self._starts)[documents])
+        return self._passes[number]
 
 
 def mixed(keys: Array, *words: int) -> Array:

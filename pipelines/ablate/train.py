@@ -133,7 +133,7 @@ def _step(job: Job, loss_of: Any, stream: Stream, step: int, window: int) -> flo
     rows = []
     masks = []
     for row in range(job.batch_rows):
-        ids, mask = stream.window((step * job.batch_rows + row) * window, window + 1)
+        ids, mask = stream.sample(step * job.batch_rows + row, job.steps * job.batch_rows, window)
         rows.append(ids)
         masks.append(mask)
     tokens = np.stack(rows)

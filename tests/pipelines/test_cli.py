@@ -47,6 +47,7 @@ def test_help_names_every_stage_and_command() -> None:
         "search",
         "seen",
         "serve-search",
+        "ablate",
     ):
         assert f"  {name} " in shown
 
@@ -68,7 +69,20 @@ def test_a_stage_has_help_with_an_example_and_its_settings(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["run", "plan", "stages", "inspect", "why", "verify", "report", "doctor", "search", "serve-search", "review"],
+    [
+        "run",
+        "plan",
+        "stages",
+        "inspect",
+        "why",
+        "verify",
+        "report",
+        "doctor",
+        "search",
+        "serve-search",
+        "review",
+        "ablate",
+    ],
 )
 def test_a_command_has_help_with_an_example(name: str) -> None:
     assert "Example:" in (cli.cli.commands[name].help or "")

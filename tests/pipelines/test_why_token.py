@@ -22,7 +22,8 @@ from arcmill.records import Conversation, Document, Message, batch_to_documents
 from pipelines.catalogue import get_stage
 from pipelines.cli import cli
 from pipelines.why import explain
-from pipelines.why_token import Address, address_in, explain_token, parse_address, render
+from pipelines.why_token import Address, address_in, explain_token, parse_address
+from pipelines.why_token_text import render
 
 CODE = 'def f{0}(x):\n    """Größe 日本語 👩‍👧 {0}"""\n    return x + {0}\n\n'
 
@@ -201,3 +202,34 @@ def test_a_rendered_conversation_leads_to_its_problem(tmp_path: Path) -> None:
     way = [{"step": "talks", "became": "kept"}]
     assert Dataset.open(url).rows == 1
     assert origins(steps, way, "c1", None) == [("answers problem", "p1", {"verifier": "math", "expected": "2"})]
+
+
+def test_tokens_of_a_rendered_conversation(run: Path, tmp_path: Path) -> None:
+    """Each token of a conversation: its characters, its message, whether it is in the loss, and the conversation behind."""
+    evidence = json.dumps({"problem": "p1", "verifier": "math", "expected": "2"})
+    talk = [Message("user", "1+1? 日本"), Message("assistant", "It is 2.", "One and one."), Message("user", "ok?"),
+            Message("assistant", "yes")]  # fmt: skip
+    talks = dataset_of(
+        "Conversation", [Conversation("c1", talk, "sums", evidence=evidence)], str(tmp_path / "run/talks")
+    )
+    chats = make("render-chat", tmp_path / "run/chats", {"input": [talks]}).url
+    packed = make("pack", tmp_path / "run/packed", {"input": [chats], "tokenizer": [str(run / "tokenizer")]},
+                  sequence_length=128, mode="best_fit")  # fmt: skip
+    shutil.copytree(run / "tokenizer", tmp_path / "run/tokenizer")
+    text = texts(chats)["c1#1"].text
+    number, row = next(
+        (n, row)
+        for n, row in enumerate(next(iter(packed.batches())).to_pylist())
+        if row["segments"][-1]["id"] == "c1#1"
+    )
+    segment = row["segments"][-1]
+    told = [explain_token(Address(packed.url, number, segment["start"] + n)) for n in range(segment["length"])]
+    spans = [each["document"]["at_bytes"] for each in told]
+    assert spans[0][0] == 0 and spans[-1][1] == len(text.encode())
+    assert all(left[1] == right[0] for left, right in itertools.pairwise(spans))
+    assert {each["kind"] for each in told} == {"text", "control"}
+    assert "".join(each["document"]["text"] for each in told if each["in_loss"]).endswith("yes<|endoftext|>")
+    assert told[-2]["document"]["message"]["role"] == "assistant"
+    (origin,) = told[0]["origins"]
+    assert (origin["relation"], origin["id"], origin["turn"]) == ("rendered from conversation", "c1", "1")
+    assert origin["origins"][0]["id"] == "p1" and not [line for line in told[0]["unknown"] if "talks" not in line][1:]

@@ -46,3 +46,15 @@ def test_any_window_is_a_part_of_the_whole(folder: Path) -> None:
         ids, mask = Stream(folder, 9).window(start, count)
         assert np.array_equal(ids, whole[start : start + count])
         assert np.array_equal(mask, masks[start : start + count])
+
+
+def test_samples_are_the_windows_of_the_stream_each_once_in_another_order(folder: Path) -> None:
+    stream = Stream(folder, 2)
+    found = [stream.sample(number, 23, 4)[0].tolist() for number in range(23)]
+    windows = [stream.window(number * 4, 5)[0].tolist() for number in range(23)]
+    assert sorted(found) == sorted(windows) and found != windows
+    for first in range(0, 21, 7):  # a pass of 28 tokens
+        assert sorted(found[first : first + 7]) == sorted(windows[first : first + 7])
+    assert [Stream(folder, 2).sample(number, 23, 4)[0].tolist() for number in (22, 3, 9)] == [
+        found[n] for n in (22, 3, 9)
+    ]
