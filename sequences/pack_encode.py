@@ -115,7 +115,7 @@ class DocumentEncoder:
         if isinstance(self._chat, tuple):
             from sequences.pack_chat import ChatEncoder
 
-            self._chat = ChatEncoder(*self._chat)
+            self._chat = ChatEncoder(*self._chat, self, self._plan is not None)
         return self._chat
 
     def forget(self) -> None:
