@@ -245,7 +245,9 @@ def test_a_token_after_documents_were_removed(run: Path, tmp_path: Path) -> None
     assert [step["step"] for step in found["steps"]][-2:] == ["packed", "less"] and not found["unknown"]
     shutil.rmtree(packed)
     again = explain_token(Address(less.url, less.rows - 2, 20))
-    assert again["document"] == found["document"] and any("less (remove-documents)" in told for told in again["unknown"])
+    assert again["document"] == found["document"] and any(
+        "less (remove-documents)" in told for told in again["unknown"]
+    )
 
 
 def test_nothing_that_steers_a_terminal_gets_through(run: Path, tmp_path: Path) -> None:
