@@ -554,10 +554,7 @@ class AblateCommand(click.Command):
 )
 @click.option("--config", "config_file", metavar="FILE", help="YAML file with settings.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; wins over --config.")
-@click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True,
-    help="Trainings that run at once on a CPU; the results are the same for any number.",
-)  # fmt: skip
+@workers_option
 @click.option("--quiet", is_flag=True, help="No progress.")
 @json_option
 def ablate(

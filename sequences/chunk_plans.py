@@ -68,6 +68,35 @@ _GPT2 = re.compile(
     rf"|[{_WHITE}]*[^{_WHITE}]+"
     rf"|[{_WHITE}]+"
 )
+# White space and marks of ASCII as the patterns see them; what stands beside other characters is left to LETTERS.
+_MARK = r"!-/:-@\[-`{-~\x00-\x08\x0e-\x1f\x7f"
+_OTHER = r"\x80-\U0010ffff"
+
+
+def _words(digits: str) -> re.Pattern[str]:
+    """The words of `SPLIT` themselves where all around is ASCII, else the chunks of LETTERS.
+
+    A match begins where a word does, so the first alternative of `SPLIT` that matches there is the word: each line is
+    one of them, with what must follow for it to be sure.
+    """
+    return re.compile(
+        rf" ?[A-Za-z]++(?![{_OTHER}])"
+        r"|'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])"
+        rf"|[{_MARK}\t\x0b\x0c][A-Za-z]++(?![{_OTHER}])"
+        rf"|{digits}"
+        rf"| [{_MARK}]++[\r\n]*+(?![{_OTHER}])"
+        rf"|[{_MARK}][{_MARK}]++[\r\n]*+(?![{_OTHER}])"
+        rf"|[{_MARK}](?![A-Za-z{_MARK}{_OTHER}])[\r\n]*+(?![{_OTHER}])"
+        r"|[\t-\r ]*[\r\n](?=[\t ]*[!-~])"
+        r"|[\t ]+(?=[\t ][!-~])"
+        rf"| (?=[0-9])|\t(?=[0-9{_MARK}])"
+        rf"|{LETTERS.pattern}"
+    )
+
+
+_WORDS_THREE = _words(rf"[0-9]{{3}}|[0-9]{{1,2}}(?![0-9{_OTHER}])")
+_WORDS_ONE = _words("[0-9]")
+_WORDS = {SPLIT: _WORDS_THREE, SPLIT_ONE: _WORDS_ONE, _SPELLED: _WORDS_THREE}
 _PATTERNS = {GPT2: _GPT2, SPLIT: LETTERS, SPLIT_ONE: LETTERS, _SPELLED: LETTERS, O200K: _CASED, TEKKEN: _CASED}
 
 
@@ -92,11 +121,11 @@ def plan_for(spec: Spec) -> Plan | None:
     normalizer = steps_of(spec.get("normalizer"), "normalizers")
     steps = steps_of(spec.get("pre_tokenizer"), "pretokenizers")
     if steps and steps[-1]["type"] == "ByteLevel":
-        cut = _byte_level(steps)
+        cut = _byte_level(steps, bool(spec.get("added_tokens")))
         nfc = [step["type"] for step in normalizer] == ["NFC"]
         if cut is None or (normalizer and not nfc) or (nfc and spec.get("added_tokens")):
             return None
-        return Plan(cut, {**spec, "normalizer": None}, cut is LETTERS, nfc=nfc)
+        return Plan(cut, {**spec, "normalizer": None}, cut is LETTERS or cut in _WORDS.values(), nfc=nfc)
     return _metaspace(spec, normalizer, steps)
 
 
@@ -113,7 +142,7 @@ def _stays_whole(token: Spec) -> bool:
     return not any(map(str.isspace, content)) and not (content[0].isascii() and content[0].isalpha())
 
 
-def _byte_level(steps: list[Spec]) -> re.Pattern[str] | None:
+def _byte_level(steps: list[Spec], added: bool) -> re.Pattern[str] | None:
     """Where the pre-tokenizer surely cuts, of those that end in bytes."""
     *splits, to_bytes = steps
     if to_bytes.get("add_prefix_space", True):
@@ -124,7 +153,10 @@ def _byte_level(steps: list[Spec]) -> re.Pattern[str] | None:
     patterns = tuple(_pattern(split) for split in splits)
     if patterns == _DEEPSEEK:
         return LETTERS
-    return _PATTERNS.get(patterns[0] or "") if len(patterns) == 1 else None
+    if len(patterns) != 1:
+        return None
+    pattern = patterns[0] or ""
+    return _PATTERNS.get(pattern) if added else _WORDS.get(pattern, _PATTERNS.get(pattern))
 
 
 def _pattern(step: Spec) -> str | None:

@@ -28,7 +28,12 @@ def prepare(arm: Arm, folder: Path, vocabulary: Vocabulary, most_tokens: int) ->
 
     Raises InputError for an arm without tokens.
     """
-    identity = {"tokenizer": vocabulary.digest, "arm": arm.fingerprints, "most": most_tokens}
+    identity = {
+        "tokenizer": vocabulary.digest,
+        "chat_loss": vocabulary.chat_loss,
+        "arm": arm.fingerprints,
+        "most": most_tokens,
+    }
     key = sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
     facts = _standing(folder, key)
     if facts is not None:
@@ -70,7 +75,8 @@ def _write_documents(arm: Arm, folder: Path, vocabulary: Vocabulary, most: int) 
     dtype = _dtype(vocabulary)
     starts, keys, failed, empty = [0], [], 0, 0
     reason = ""
-    with (folder / TOKENS).open("wb") as stream:
+    masked = False
+    with (folder / TOKENS).open("wb") as stream, (folder / MASK).open("wb") as masks:
         for origin, ids in tokenize(draw.batches(), vocabulary.encoder, 1):
             if isinstance(ids, Outcome):
                 failed += ids.outcome == "errored"
@@ -78,7 +84,10 @@ def _write_documents(arm: Arm, folder: Path, vocabulary: Vocabulary, most: int) 
                 reason = reason or (f"{ids.rule}: {ids.detail}" if ids.outcome == "errored" else "")
                 continue
             assert not isinstance(origin, str)
-            stream.write(ids.astype(dtype).tobytes())
+            inside = ids >= 0  # of conversations, what is not in the loss is ~id
+            masked = masked or not inside.all()
+            stream.write(np.where(inside, ids, ~ids).astype(dtype).tobytes())
+            masks.write(inside.astype(np.uint8).tobytes())
             starts.append(starts[-1] + len(ids))
             keys.append(f"{origin.epoch}:{origin.id}" if origin.epoch else origin.id)
     if failed > _UNREADABLE * max(1, len(keys) + failed):
@@ -86,7 +95,7 @@ def _write_documents(arm: Arm, folder: Path, vocabulary: Vocabulary, most: int) 
     np.save(folder / STARTS, np.array(starts, np.int64))
     np.save(folder / KEYS, keys_of(keys))
     return {
-        "dtype": dtype.__name__, "masked": False, "documents": len(keys), "errored": failed, "empty": empty,
+        "dtype": dtype.__name__, "masked": masked, "documents": len(keys), "errored": failed, "empty": empty,
         "tokens": starts[-1], "bytes": draw.bytes, "all_bytes": draw.all_bytes,
     }  # fmt: skip
 

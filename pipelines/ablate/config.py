@@ -27,7 +27,7 @@ class Scale(NamedTuple):
 # tiny: tests and controls. small: minutes on one core. 50m and 150m: a GPU.
 SCALES: dict[Size, Scale] = {
     "tiny": Scale(2, 64, 1, 1024, 128, 1024, 5e-3),
-    "small": Scale(4, 192, 3, 4096, 256, 2048, 3e-3),
+    "small": Scale(4, 192, 3, 4096, 256, 1024, 2e-3),
     "50m": Scale(12, 512, 8, 16384, 1024, 65536, 1.5e-3),
     "150m": Scale(16, 768, 12, 32768, 1024, 131072, 8e-4),
 }
@@ -66,6 +66,9 @@ class Ablate(Settings):
     fim_tokens: tuple[str, str, str] = Field(
         ("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"),
         description="control tokens before prefix, suffix and middle, as arms with fill-in-the-middle have them",
+    )
+    chat_loss: Literal["assistant", "all"] = Field(
+        "assistant", description="of conversations (render-chat): what counts in the loss, as in pack"
     )
     context: int | None = Field(None, ge=16, le=1 << 17, description="tokens that the decoder sees; null: by size")
     batch_tokens: int | None = Field(None, ge=16, description="tokens in a step of training; null: by size")

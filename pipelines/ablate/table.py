@@ -78,6 +78,8 @@ def notes(told: Mapping[str, Any]) -> list[str]:
         f"{compared} differences were looked at: where nothing differs, about {compared * chance:.1f} of such intervals leave "
         "0 out by chance."
     ]
+    if {"continuation", "last_word"} & told["metrics"].keys():
+        found.append(f"continuation and last_word: {1 / told['settings']['choices']:.2g} by chance alone.")
     if told["settings"]["seeds"] < 2:
         found.append("One seed: no interval, and no verdict; how a training went by chance is not known.")
     if any(row["few"] for row in told["results"]):
@@ -104,15 +106,18 @@ def _value(found: Mapping[str, Any]) -> str:
 
 
 def terminal(told: Mapping[str, Any]) -> str:
-    """The result for a terminal: differences first to be read, one line each."""
+    """The result for a terminal."""
     from pipelines.cli import table
 
     names = [arm["name"] for arm in told["arms"]]
-    arms = [(row["metric"], row["heldout"], *(_value(row["arms"][name]) for name in names)) for row in told["results"]]
+    arms = [
+        (row["metric"], row["heldout"] + _few(row), *(_value(row["arms"][name]) for name in names))
+        for row in told["results"]
+    ]
     pairs = [
         (
             row["metric"],
-            row["heldout"],
+            row["heldout"] + _few(row),
             f"{each['of']} - {each['less']}",
             _value(each),
             each["better"] or "not told apart",
@@ -121,7 +126,8 @@ def terminal(told: Mapping[str, Any]) -> str:
         for each in row["differences"]
     ]
     left = [
-        f"{each['name']}: {each['documents']} documents; {each['left_out']} of {each['looked_at']} left out, since an arm holds them"
+        f"held out, {each['name']}: {each['documents']:,} documents, {each['tokens']:,} tokens; "
+        f"{each['left_out']} of {each['looked_at']} left out, which an arm holds"
         for each in told["heldout"]
     ]
     return "\n".join([

@@ -142,11 +142,11 @@ def _step(job: Job, loss_of: Any, stream: Stream, step: int, window: int) -> flo
     each = max(1, PIECE[job.device] // window)
     found = torch.zeros((), device=job.device)
     for begin in range(0, len(tokens), each):
-        inputs = torch.from_numpy(np.ascontiguousarray(tokens[begin : begin + each, :-1])).to(job.device)
-        wanted = torch.from_numpy(np.ascontiguousarray(targets[begin : begin + each])).to(job.device)
-        share = int((wanted >= 0).sum()) / counted
+        share = int((targets[begin : begin + each] >= 0).sum()) / counted
         if not share:
             continue
+        inputs = torch.from_numpy(np.ascontiguousarray(tokens[begin : begin + each, :-1])).to(job.device)
+        wanted = torch.from_numpy(np.ascontiguousarray(targets[begin : begin + each])).to(job.device)
         with autocast(job.device, job.precision):
             loss = loss_of(inputs, wanted) * share
         loss.backward()

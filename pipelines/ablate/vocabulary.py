@@ -30,8 +30,10 @@ class Vocabulary:
         from tokenizers import Tokenizer
 
         self.digest = digest(folder)
+        self.chat_loss = config.chat_loss
         self.encoder = DocumentEncoder.load(
-            str(folder), eos=config.eos_token, pad=config.eos_token, fim=config.fim_tokens
+            str(folder), eos=config.eos_token, pad=config.eos_token, fim=config.fim_tokens,
+            chat_in_loss=config.chat_loss == "all",
         )  # fmt: skip
         self._whole = Tokenizer.from_file(str(folder / TOKENIZER))
         tokens = self._whole.get_vocab(with_added_tokens=True)
