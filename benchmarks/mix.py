@@ -43,8 +43,7 @@ def drawn(folder: Path, documents: int) -> dict[str, str]:
         rows = [{"id": f"{name}{n}", "text": "a " * int(size), "tokens": str(size)} for n, size in enumerate(sizes)]
         (folder / f"{name}-raw").mkdir()
         pq.write_table(pa.Table.from_pylist(rows), folder / f"{name}-raw" / "rows.parquet")
-        columns = {"text": "text", "id": "id", "metadata": ["tokens"]}
-        config = STAGE.config.model_validate({"columns": columns})
+        config = STAGE.config.model_validate({"metadata_columns": ["tokens"]})
         execute(STAGE, config, {"input": [str(folder / f"{name}-raw")]}, str(folder / name), workers=1)
         paths[name] = str(folder / name)
     return paths

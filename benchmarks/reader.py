@@ -1,6 +1,6 @@
 """Tokens a second that reach a training loop, by the number of worker processes, beside other readers of the same rows.
 
-    python benchmarks/reader.py [--dataset SEQUENCES] [--batch 8] [--rounds 3] [--workers 0 1 2 4] [--batches 1500]
+    python benchmarks/reader.py [--dataset SEQUENCES] [--batch 8] [--rounds 3] [--workers 0 1 2 4]
 
 Data: a Sequence dataset (`arcmill pack`), or one made of the long descriptions of the installed distributions and the
 sources of the Python standard library. Its rows are also written as MDS (mosaicml-streaming), as .ds (datatrove), and read
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=128, help="text to pack where no dataset is given")
     parser.add_argument("--length", type=int, default=4096, help="tokens of a row where no dataset is given")
     parser.add_argument("--batch", type=int, default=8, help="rows of a batch")
-    parser.add_argument("--batches", type=int, default=1500, help="batches of a round")
+    parser.add_argument("--batches", type=int, help="batches of a round; all rows once, where it is not given")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2, 4])
     options = parser.parse_args()
@@ -161,13 +161,15 @@ def main() -> None:
 
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore", message="This DataLoader will create")
+    warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
     sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack():
         folder = Path(scratch)
         dataset = options.dataset or build(folder, options.megabytes, options.length)
         from sequences.reader import SequenceReader
 
-        about = SequenceReader(dataset, global_batch=options.batch)
+        about = SequenceReader(dataset, global_batch=options.batch, epochs=1)
+        batches = options.batches or int(about.steps() or 0) - 1
         for name in ("mds", "ds", "hf"):
             (folder / name).mkdir()
         makers: dict[str, Callable[[], Open]] = {
@@ -187,7 +189,7 @@ def main() -> None:
         }
         sizes["parquet"] = sum(p.stat().st_size for p in Path(dataset).glob("part-*.parquet"))
         print(f"{about.rows:,} rows of {about.length:,} tokens, batches of {options.batch} rows; best of {options.rounds} rounds of "
-              f"{options.batches} batches; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}")  # fmt: skip
+              f"{batches:,} batches; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}")  # fmt: skip
         print(
             "bytes a token on disk: " + ", ".join(f"{k} {v / about.rows / about.length:.2f}" for k, v in sizes.items())
         )
@@ -195,9 +197,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for workers in options.workers:
                 for name, opened in readers.items():
-                    found = measured(
-                        opened, workers, options.batches if name != "datasets" else max(2, options.batches // 10)
-                    )
+                    found = measured(opened, workers, batches if name != "datasets" else max(2, batches // 10))
                     old = best.get((name, workers), (0.0, 0.0))
                     best[name, workers] = max(old[0], found[0]), max(old[1], found[1])
         print(

@@ -5,9 +5,11 @@
 | `STEP.key=value` | a setting of the step's stage |
 | `STEP.input=PATH`, `STEP.input.NAME=PATH` | what the step reads, or one of its inputs by name |
 | `STEP.stage=NAME` | the step is this stage instead; its inputs and settings begin anew |
-| `STEP=PATH` | the dataset at PATH in the place of the step; steps that were only needed for it are left out |
+| `STEP=PATH` | the dataset at PATH in the place of the step |
 | `STEP.input=PATH` of a stage that reads nothing | the same |
 | `spark.…`, `llm.…`, `canaries.…` | settings of engines, and of canaries |
+
+Steps that served only what was replaced are left out.
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ Values = dict[str, Any]
 
 def assign_all(values: Values, assignments: Iterable[str], path: str) -> None:
     """Change a recipe as it was read from YAML, in place. Raises UsageError that quotes the assignment."""
+    steps = values.get("steps")
+    read = _read(steps) if isinstance(steps, dict) else set()
     given: dict[str, list[str]] = {}  # steps that datasets stand for
     # Another stage clears the step, so it comes first, wherever it was said.
     for text in sorted(assignments, key=lambda text: not text.partition("=")[0].strip().endswith(".stage")):
         _assign(values, text, path, given)
-    if given:
-        _replace(values["steps"], given)
+    if isinstance(steps, dict):
+        _replace(steps, given)
+        _leave_out(steps, read)
 
 
 def _assign(values: Values, text: str, path: str, given: dict[str, list[str]]) -> None:
@@ -109,19 +114,11 @@ def _datasets(value: Any, text: str, step: str) -> list[str]:
 
 
 def _replace(steps: Values, given: dict[str, list[str]]) -> None:
-    """Take out the steps that datasets stand for, and those that served them alone."""
-    before = {name: _read_by(entry) for name, entry in steps.items()}
-    consumers = {name: {other for other, read in before.items() if name in read} for name in steps}
-    gone = set(given)
-    while True:
-        idle = {name for name in steps if name not in gone and consumers[name] and consumers[name] <= gone}
-        if not idle:
-            break
-        gone |= idle
-    for name in gone:
+    """Take out the steps that datasets stand for, and let others read these."""
+    for name in given:
         del steps[name]
     for entry in steps.values():
-        if isinstance(entry, dict) and entry.get("input") is not None:
+        if given and isinstance(entry, dict) and entry.get("input") is not None:
             held = entry["input"]
             entry["input"] = (
                 {name: _swapped(value, given) for name, value in held.items()}
@@ -130,10 +127,21 @@ def _replace(steps: Values, given: dict[str, list[str]]) -> None:
             )
 
 
-def _read_by(entry: Any) -> set[str]:
-    held = entry.get("input") if isinstance(entry, dict) else None
-    values = list(held.values()) if isinstance(held, dict) else [held]
-    return {one for value in values for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)}
+def _leave_out(steps: Values, read: set[str]) -> None:
+    """Take out steps that the recipe reads (`read`) and nobody does any more: their work would serve nothing."""
+    while idle := [name for name in steps if name in read and name not in _read(steps)]:
+        for name in idle:
+            del steps[name]
+
+
+def _read(steps: Values) -> set[str]:
+    """The names that stand as inputs of steps."""
+    found: set[str] = set()
+    for entry in steps.values():
+        held = entry.get("input") if isinstance(entry, dict) else None
+        for value in held.values() if isinstance(held, dict) else [held]:
+            found.update(one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
+    return found
 
 
 def _swapped(value: Any, given: dict[str, list[str]]) -> Any:

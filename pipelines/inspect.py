@@ -12,6 +12,7 @@ from pipelines.pairs import render as render_pairs
 
 SCORES = ("quality_score", "language_score")
 BINS = 10
+STATISTICS = 40  # lines of them
 SAMPLE_CHARACTERS = 300
 
 
@@ -83,6 +84,12 @@ def render(found: dict[str, Any]) -> str:
     if found["reasons"]:
         lines.append("ledger")
         lines += [f"  {row['outcome']:<8} {row['rule']:<40} {row['rows']:,}" for row in found["reasons"]]
+    told = {key: value for key, value in found["statistics"].items() if not isinstance(value, (dict, list))}
+    if told:
+        lines.append("statistics")
+        shown = [(key, f"{value:,}" if isinstance(value, int) else value) for key, value in told.items()]
+        lines += [f"  {key:<24} {_printable(value)}" for key, value in shown[:STATISTICS]]
+        lines += [f"  … {len(shown) - STATISTICS} more: --json"] if len(shown) > STATISTICS else []
     if found["bands"]:
         lines += [_printable(line) for line in render_pairs(found["bands"], [Pair(**pair) for pair in found["pairs"]])]
     for number, row in enumerate(found["sample"]):

@@ -96,6 +96,8 @@ def explain_token(address: Address, tokenizer: str | None = None, also: Sequence
         before = [s for s in run.steps if s in before or s.record != "Sequence"]
         missing.append("whether steps before that gap led here: shown are all steps of the run that know the id")
     told["steps"] = steps_of([s for s in before if s.record != "Sequence"], segment["id"])
+    between = [s for s in before if s.record == "Sequence" and s.name != step.name]
+    told["steps"] += [{"step": s.name, "stage": s.stage, "became": "kept", "set": {}} for s in between]
     place = {"row": found.number, **{name: segment[name] for name in ("start", "length", "offset", "epoch", "role")}}
     packed = {"became": "packed", "tokens": segment["length"], "sequences": [place]}
     told["steps"].append({"step": step.name, "stage": step.stage, **packed})
@@ -163,32 +165,38 @@ def _sequences(folder: str) -> Dataset:
     return dataset
 
 
-def packing(run: Run, step: Step) -> tuple[Step | None, Mapping[str, Any]]:
-    """The `pack` behind a Sequence step: its step, if it is there, and its config and input fingerprints."""
+def packing(run: Run, step: Step) -> Mapping[str, Any]:
+    """Config and inputs of the `pack` behind a Sequence step, from its manifest or, where that is gone, from one after it.
+
+    {} where neither is there.
+    """
     seen = step
     while seen.stage != "pack":
         above = [other for other in run.sources(seen) if other.record == "Sequence"]
         if not above:
-            told = seen.dataset.statistics.get("packed", {}) if seen.dataset is not None else {}
-            return None, told
+            told: Mapping[str, Any] = seen.dataset.statistics.get("packed", {}) if seen.dataset is not None else {}
+            return told
         seen = above[0]
-    return seen, seen.identity
+    return seen.identity
+
+
+def _read_by(run: Run, identity: Mapping[str, Any], name: str) -> list[Step]:
+    """The steps of the run that were read as this input, where they are there."""
+    marks = {str(entry["fingerprint"]) for entry in identity["inputs"] if entry["name"] == name}
+    return [step for step in run.steps if step.fingerprint in marks and step.dataset is not None]
 
 
 def _places(run: Run, step: Step, tokenizer: str | None, unknown: list[str]) -> TokenPlaces | None:
-    _, identity = packing(run, step)
+    identity = packing(run, step)
     if not identity:
         unknown.append("how it was packed: the dataset of pack is not here, so tokens are not told as text")
         return None
-    mark = next((str(e["fingerprint"]) for e in identity["inputs"] if e["name"] == "tokenizer"), "")
     if tokenizer is None:
-        held = [s for s in run.steps if s.fingerprint == mark and s.dataset is not None]
-        if not held:
-            unknown.append(
-                f"the text of tokens: the tokenizer ({mark[:12]}) is not in the run; name it with --tokenizer"
-            )
+        held = _read_by(run, identity, "tokenizer")
+        if not held or held[0].dataset is None:
+            mark = next((str(e["fingerprint"])[:12] for e in identity["inputs"] if e["name"] == "tokenizer"), "none")
+            unknown.append(f"the text of tokens: the tokenizer ({mark}) is not in the run; name it with --tokenizer")
             return None
-        assert held[0].dataset is not None
         tokenizer = held[0].dataset.path
     from sequences.token_places import TokenPlaces
 
@@ -209,26 +217,25 @@ def _document(
         told["kind"] = "sentinel"
     else:
         told["document_token"] = int(which[at])
-    packed, _ = packing(run, step)
-    source = next(iter(run.sources(packed, "input")), None) if packed is not None else None
-    others = [s for s in reversed(run.steps) if s.record == "Document" and s != source] if source is None else []
-    for held in [source] if source is not None else others:
+    sources = _read_by(run, packing(run, step), "input")
+    others = [s for s in reversed(run.steps) if s.record == "Document"]
+    for held in sources or others:
         if held.dataset is None:
             continue
         for row in _rows(held.dataset, segment, told):
             metadata = dict(row["metadata"] or ())
-            if source is not None and int(metadata.get("epoch", 0)) != segment["epoch"]:
+            if sources and metadata.get("epoch", "0") != str(segment["epoch"]):
                 continue
             with suppress(InputError):  # another document of this id, that could not be packed
                 encoded = places.encode(row["text"], metadata)
-                if len(encoded.ids) > which.max() and np.array_equal(
-                    encoded.ids[which[which >= 0]], run_ids[which >= 0]
-                ):
+                whole = len(encoded.ids) > which.max()
+                if whole and np.array_equal(encoded.ids[which[which >= 0]], run_ids[which >= 0]):
                     return _placed(held, row, metadata, encoded, places, told)
     told.setdefault("kind", _kind_alone(places, told))
     told["unknown"].append(
-        f"the text of the document: {source.name} holds no document '{segment['id']}' of epoch {segment['epoch']} with these tokens"
-        if source is not None
+        f"the text of the document: {' and '.join(s.name for s in sources)} holds no document '{segment['id']}' of epoch "
+        f"{segment['epoch']} with these tokens"
+        if sources
         else "the text of the document: what pack read is not in the run (deleted, or given from outside)"
     )
     return None

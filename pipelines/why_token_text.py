@@ -16,8 +16,8 @@ def render(found: dict[str, Any]) -> str:
     if found["row"] != found["dataset_row"]:
         head += f" (row {found['dataset_row']} of the dataset)"
     lines = [
-        f"{head}, token {found['token']}: id {found['token_id']} {shown(repr(found.get('written', '')))}",
-        f"  {found['end']}",
+        f"{shown(head)}, token {found['token']}: id {found['token_id']} {shown(repr(found.get('written', '')))}",
+        f"  {shown(found['end'])}",
     ]
     segment = found["segment"]
     if segment is not None:
@@ -42,14 +42,14 @@ def render(found: dict[str, Any]) -> str:
             )
         if "fim" in document:
             lines.append(
-                f"    arranged for fill-in-the-middle before: {', '.join(f'{k} {v}' for k, v in document['fim'].items())}"
+                f"    arranged for fill-in-the-middle before: {', '.join(f'{k} {shown(v)}' for k, v in document['fim'].items())}"
             )
     if found.get("steps"):
         lines += ["", *render_steps(found["id"], found["steps"])]
     for origin in found.get("origins", ()):
         lines += _render_origin(origin)
     for told in found["unknown"]:
-        lines.append(f"  NOT known: {told}")
+        lines.append(f"  NOT known: {shown(told)}")
     return "\n".join(lines)
 
 

@@ -48,11 +48,15 @@ class ChunkEncoder:
         self._known: dict[str, tuple[int, ...]] = {}
         self._held = 0
 
+    def forget(self) -> None:
+        """Remember nothing, as at the beginning."""
+        self._known.clear()
+        self._held = 0
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, as the tokenizer gives them. Raises what the library raises."""
         if self._held > KNOWN:
-            self._known.clear()
-            self._held = 0
+            self.forget()
         if self._nfc:
             texts = [text if text.isascii() else _NFC.normalize_str(text) for text in texts]
         known = self._known

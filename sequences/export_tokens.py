@@ -38,6 +38,7 @@ from arcmill.chat.dialect import (
 from arcmill.chat.render import Piece
 from arcmill.errors import UsageError
 from arcmill.records import Message, ToolCall
+from sequences.tokenizer_checks import holds, missing_bytes, structure
 from sequences.tokenizer_spec import control_tokens
 
 Ids = np.ndarray[Any, np.dtype[np.int32]]
@@ -65,8 +66,10 @@ class Tokens(NamedTuple):
 class ChatTokenizer:
     """A tokenizer that knows the control tokens of the chat formats. Use `load`."""
 
-    def __init__(self, tokenizer: Tokenizer, control: dict[str, int], unknown: int | None) -> None:
-        self._tokenizer, self._control, self._unknown = tokenizer, control, unknown
+    def __init__(
+        self, tokenizer: Tokenizer, control: dict[str, int], unknown: int | None, missing: bytes = b""
+    ) -> None:
+        self._tokenizer, self._control, self._unknown, self._missing = tokenizer, control, unknown, missing
         self._names = {number: token for token, number in control.items()}
         self._is_control = np.zeros(max(tokenizer.get_vocab_size(), *control.values()) + 1, dtype=np.bool_)
         self._is_control[list(control.values())] = True
@@ -92,9 +95,9 @@ class ChatTokenizer:
             raise UsageError(
                 f"{path}: the control tokens {' '.join(missing)} of the chat formats are not among its own"
             )
-        if spec["model"].get("dropout"):
-            raise UsageError(f"{path}: BPE dropout {spec['model']['dropout']} makes encoding random; set it to null")
-        made = cls(tokenizer, control, tokenizer.token_to_id(spec["model"].get("unk_token") or ""))
+        if problems := structure(spec):
+            raise UsageError(f"{path}: cannot be used: {'; '.join(problems[:3])}")
+        made = cls(tokenizer, control, tokenizer.token_to_id(spec["model"].get("unk_token") or ""), missing_bytes(spec))
         made._prove(path)
         return made
 
@@ -134,7 +137,7 @@ class ChatTokenizer:
         encoded = self._tokenizer.encode(text, add_special_tokens=False)
         ids = np.array(encoded.ids, dtype=np.int32)
         self._check_control(text, ids, marks)
-        if self._unknown is not None and bool((ids == self._unknown).any()):
+        if holds(text, self._missing) or (self._unknown is not None and bool((ids == self._unknown).any())):
             raise ChatError("unknown-token", "a part of the text is not in the tokenizer's vocabulary")
         offsets = np.array(encoded.offsets, dtype=np.int64).reshape(-1, 2)
         starts, ends = offsets[:, 0], offsets[:, 1]

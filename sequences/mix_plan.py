@@ -32,6 +32,7 @@ _STEPS = 1 << 16  # of the hash, along which the cut is searched
 _GOAL = Fraction(1, 20_000)  # of what is asked of a class; what misses by less is left
 _AT_CUT = 3000  # documents of a class, nearest to the cut, that may be exchanged
 _COUNTED = r"^[0-9]{1,15}$"
+_DECIDING = ("_source", "_class", "_epochs", "_counted", "_by", "_estimate", "_draw", "_part", "_row")
 
 
 def mix_documents(dfs: dict[str, DataFrame], config: Mix) -> tuple[DataFrame, DataFrame, dict[str, Any]]:
@@ -44,10 +45,12 @@ def mix_documents(dfs: dict[str, DataFrame], config: Mix) -> tuple[DataFrame, Da
         one = dfs[name].withColumn("_source", F.lit(name))
         documents = one if documents is None else documents.unionByName(one)
     assert documents is not None  # the kernel refuses a stage without inputs
-    counters = _counters(documents, sorted(dfs))
+    documents = _measured(documents, config)
+    # All that is decided on, kept: the texts are read once for it, and once more when they are written.
+    narrow = keep(documents.select(*_DECIDING))
+    counters = _counters(narrow, sorted(dfs))
     documents = _weighed(documents, counters, config)
-    columns = ("_source", "_class", "_long", "_own", "_tokens", "_draw", "_part", "_row")
-    narrow = keep(documents.where("_own is not null").select(*columns))
+    narrow = _weighed(narrow, counters, config).where("_own is not null")
     masses = _masses(narrow)
     caps = {name: config.cap(name) for name in dfs}
     asked = shares({name: _of_source(masses, name) for name in dfs}, config.tokens_asked, config.weights, caps)
@@ -73,16 +76,33 @@ def _check_names(dfs: Mapping[str, Any], config: Mix) -> None:
             raise UsageError(f"mix: {setting} names {', '.join(unknown)}; the inputs are {', '.join(sorted(dfs))}")
 
 
-def _counters(documents: DataFrame, names: list[str]) -> dict[str, str | None]:
+def _measured(documents: DataFrame, config: Mix) -> DataFrame:
+    """With `_class` (bucket, -1 without one), `_epochs` (its own), `_counted` and `_by` (its tokens, and by which tokenizer, if
+    they were counted), `_estimate` (tokens by bytes) and `_draw` (0 to 1)."""
+    from pyspark.sql import functions as F
+
+    told = F.element_at("metadata", "tokens")
+    counted = told.rlike(_COUNTED)
+    draw = F.shiftrightunsigned(F.xxhash64(F.lit(config.seed), "_source", "id"), 11) * F.lit(2.0**-53)
+    return (
+        documents.withColumn("_class", F.coalesce("quality_bucket", F.lit(-1)))
+        .withColumn("_epochs", F.coalesce(F.col("epochs"), F.lit(1.0)))
+        .withColumn("_counted", F.when(counted, told).cast("long"))
+        .withColumn("_by", F.when(counted, F.coalesce(F.element_at("metadata", "tokens_by"), F.lit("?"))))
+        .withColumn("_estimate", F.ceil(F.octet_length("text") / F.lit(config.bytes_per_token)).cast("long"))
+        .withColumn("_draw", draw)
+    )
+
+
+def _counters(narrow: DataFrame, names: list[str]) -> dict[str, str | None]:
     """By whose tokenizer the tokens of each input were counted; None where they were not. Raises UsageError."""
     from pyspark.sql import functions as F
 
-    counted = F.element_at("metadata", "tokens").rlike(_COUNTED)
-    by = F.when(counted, F.coalesce(F.element_at("metadata", "tokens_by"), F.lit("?")))
     found: dict[str, str | None] = dict.fromkeys(names)
-    rows = documents.groupBy("_source").agg(
-        F.count(F.lit(1)).alias("rows"), F.count(by).alias("counted"), F.min(by).alias("first"), F.max(by).alias("last")
-    )
+    rows = narrow.groupBy("_source").agg(
+        F.count(F.lit(1)).alias("rows"), F.count("_by").alias("counted"), F.min("_by").alias("first"),
+        F.max("_by").alias("last"),
+    )  # fmt: skip
     for row in rows.collect():
         name = row["_source"]
         if row["counted"] == 0:
@@ -107,14 +127,11 @@ def _counters(documents: DataFrame, names: list[str]) -> dict[str, str | None]:
 
 
 def _weighed(documents: DataFrame, counters: Mapping[str, str | None], config: Mix) -> DataFrame:
-    """With `_tokens`, `_class` (bucket, -1 without one), `_long`, `_own` (weight in millionths; null: unsound) and `_draw`."""
+    """What was measured, with `_tokens`, `_long` (0 or 1) and `_own` (weight in millionths; null: unsound)."""
     from pyspark.sql import functions as F
 
-    told = F.element_at("metadata", "tokens")
-    estimate = F.ceil(F.octet_length("text") / F.lit(config.bytes_per_token)).cast("long")
     counted = F.col("_source").isin([name for name, by in counters.items() if by is not None])
-    tokens = F.when(counted, F.when(told.rlike(_COUNTED), told).cast("long")).otherwise(estimate)
-    weight = F.coalesce(F.col("epochs"), F.lit(1.0))
+    weight = F.col("_epochs")
     for name, entry in sorted(config.epochs.items()):
         of_source = F.col("_source") == name
         if not isinstance(entry, dict):
@@ -126,14 +143,11 @@ def _weighed(documents: DataFrame, counters: Mapping[str, str | None], config: M
     long = F.lit(0) if config.long_tokens is None else (F.col("_tokens") >= config.long_tokens).cast("int")
     sound = ~F.isnan("_weight") & F.col("_weight").between(0, 1e6)
     factor = F.when(F.col("_long") == 1, F.lit(config.long_factor)).otherwise(F.lit(1.0))
-    draw = F.shiftrightunsigned(F.xxhash64(F.lit(config.seed), "_source", "id"), 11) * F.lit(2.0**-53)
     return (
-        documents.withColumn("_class", F.coalesce("quality_bucket", F.lit(-1)))
-        .withColumn("_tokens", tokens)
+        documents.withColumn("_tokens", F.when(counted, F.col("_counted")).otherwise(F.col("_estimate")))
         .withColumn("_long", long)
         .withColumn("_weight", weight)
         .withColumn("_own", F.when(sound, F.round(F.col("_weight") * factor * MICRO).cast("long")))
-        .withColumn("_draw", draw)
     )
 
 
@@ -256,30 +270,37 @@ def _exchanged(
 ) -> Column:  # fmt: skip
     """1 or -1 for the few documents that change places at the cut of their class, else 0.
 
-    What one class cannot make up goes to the next of its source, the largest last.
+    What one class cannot make up goes to the next: from the long documents of a bucket to its others, then to the next
+    bucket of the source, the largest last.
     """
     from pyspark.sql import functions as F
 
     wishes = {key: sum(epochs[key[0]][own] * t for own, (_, t) in by.items()) for key, by in masses.items()}
     goals = {key: int(wish * _GOAL) for key, wish in wishes.items()}
-    at_cut = _at_cut(narrow, cuts, [key for key, lack in missing.items() if abs(lack) > goals[key]])
+    of_bucket: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
+    for (source, bucket, _), wish in wishes.items():
+        of_bucket[source, bucket] += wish
+    order = sorted(missing, key=lambda key: (key[0], of_bucket[key[:2]], key[1], -key[2]))
+    off = {key[0] for key, lack in missing.items() if abs(lack) > goals[key]}
+    at_cut = _at_cut(narrow, cuts, [key for key in order if key[0] in off])
     changes: dict[str, int] = {}
     carried: dict[str, int] = defaultdict(int)
-    for key in sorted(missing, key=lambda key: (key[0], wishes[key], key)):
-        lack = missing[key] + carried[key[0]]
-        near = at_cut.get(key, [])
-        inside, outside = ([row for row in near if row["_extra"] == side] for side in (1, 0))
-        out, into = trim(lack, [row["_tokens"] for row in inside], [row["_tokens"] for row in outside], goals[key])
-        for rows, numbers, change in ((inside, out, -1), (outside, into, 1)):
-            for number in numbers:
-                row = rows[number]
-                changes[f"{row['_part']}/{row['_row']}/{key[0]}"] = change
+    # What is still left over then, where the largest is of few huge documents, others get in a second round.
+    for lacking in (missing, dict.fromkeys(missing, 0)):
+        for key in order:
+            lack, goal = lacking[key] + carried[key[0]], goals[key]
+            rows = [(f"{row['_part']}/{row['_row']}/{key[0]}", row) for row in at_cut.get(key, [])]
+            inside, outside = ([r for r in rows if r[1]["_extra"] + changes.get(r[0], 0) == side] for side in (1, 0))
+            out, into = trim(lack, [row["_tokens"] for _, row in inside], [row["_tokens"] for _, row in outside], goal)
+            for place, row in (*(inside[n] for n in out), *(outside[n] for n in into)):
+                change = -1 if row["_extra"] + changes.get(place, 0) else 1
+                changes[place] = changes.get(place, 0) + change
                 lack -= change * row["_tokens"]
-        carried[key[0]] = lack
+            carried[key[0]] = lack
     if not changes:
         return F.lit(0)
-    place = F.concat(F.col("_part").cast("string"), F.lit("/"), F.col("_row").cast("string"), F.lit("/"), "_source")
-    return F.coalesce(_constant(changes, "int", place), F.lit(0))
+    at = F.concat(F.col("_part").cast("string"), F.lit("/"), F.col("_row").cast("string"), F.lit("/"), "_source")
+    return F.coalesce(_constant(changes, "int", at), F.lit(0))
 
 
 def _at_cut(narrow: DataFrame, cuts: Mapping[Class, int], classes: list[Class]) -> dict[Class, list[Any]]:

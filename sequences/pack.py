@@ -2,7 +2,7 @@
 
 Two ways to lay documents out (GLM-4.5, arXiv 2508.06471, sections 2.2 and 2.3):
 
-- `concat`, for pre-training, the report's "random truncation". The documents of a part, in shuffled order
+- `concat`, for pre-training, the report's "random truncation". The documents of a window (what a task holds at once), in shuffled order
   and each closed by `<|endoftext|>`, form one ring of tokens that is opened at a random place and cut every
   `sequence_length` tokens. So where a document is cut is random: it follows from the seed, not from the
   document. Nothing is thrown away at a cut: the rest of the document begins the next sequence.
@@ -10,9 +10,10 @@ Two ways to lay documents out (GLM-4.5, arXiv 2508.06471, sections 2.2 and 2.3):
   arXiv 2404.10830): a document is cut only if it is longer than a sequence, and each piece goes where it
   leaves the least room.
 
-Either way each token of each document is in the output exactly once. What stays empty (the end of a part's
-last sequence; with `best_fit` the end of any) is padding: `loss_mask` 0, and no segment covers it.
-`loss_mask` is 1 for every token of a document, `<|endoftext|>` included. Attention boundaries follow from
+Either way each token of each document is in the output exactly once. What the windows of all tasks do not fill
+is laid out anew by one last step (docs/packing.md). What stays empty then (the end of the dataset's last sequence;
+with `best_fit` the end of any) is padding: `loss_mask` 0, and no segment covers it. `loss_mask` is 1 for every token of a
+document, `<|endoftext|>` included; of a conversation of `render-chat` (role chat) where it says so, by `chat_loss`. Attention boundaries follow from
 `segments`: `start` and `length` in the sequence, `offset` in the tokens of the document.
 
 With `context_fim` the runs of source code are rearranged for fill-in-the-middle after it is known where sequences

@@ -40,6 +40,10 @@ _LINE = re.compile(r"\n(?=\S)")
 _WORD = re.compile(r"(?<=[^\W_])(?= [^\W_])")
 
 
+class Begun(str):
+    """A text before which the tokenizer puts a space: where a document, or what follows a control token, begins."""
+
+
 class DocumentEncoder:
     """A tokenizer for document text; plain data of the config goes in, token ids come out. Use `load`."""
 
@@ -51,6 +55,7 @@ class DocumentEncoder:
         self._plain, self._fim, self._plan = plain, fim, plan
         self._chat: tuple[str, bool] | ChatEncoder = ("", False)
         self._missing = missing
+        self._composing: Tokenizer | None = None
         self._chunked = ChunkEncoder(plain, plan) if plan else None
         self._fim_split = re.compile("(" + "|".join(map(re.escape, fim)) + ")") if fim else None
         self._forbidden = np.zeros(size, dtype=np.bool_)
@@ -110,8 +115,13 @@ class DocumentEncoder:
         if isinstance(self._chat, tuple):
             from sequences.pack_chat import ChatEncoder
 
-            self._chat = ChatEncoder(*self._chat)
+            self._chat = ChatEncoder(*self._chat, self, self._plan is not None)
         return self._chat
+
+    def forget(self) -> None:
+        """Drop the ids that are remembered by chunk: what is timed twice is else not encoded twice."""
+        if self._chunked is not None:
+            self._chunked.forget()
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -161,16 +171,31 @@ class DocumentEncoder:
         return parts if self.eos_id is None else [*parts, self.eos_id]
 
     def _cut(self, text: str) -> Iterator[str]:
-        if self._plan:
-            text = prefixed(text, self._plan)
+        begun = bool(self._plan and self._plan.prefix)
         patterns = (_LINE, _WORD) if self._plan is None or self._plan.lines else (_WORD,)
         start = 0
         while self._separable and len(text) - start > PIECE:
             end = _boundary(text, start + PIECE // 2, start + PIECE, patterns)
-            yield text[start:end]
+            yield Begun(text[:end]) if begun and not start else text[start:end]
             start = end
         if start < len(text):
-            yield text[start:] if start else text
+            yield text[start:] if start else Begun(text) if begun else text
+
+    def offsets(self, part: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The ids of a text of `parts`, and which characters of it (half-open) each is made of; for looking at few."""
+        if self._plan is None or not self._plan.nfc:
+            text = self._begun(part)
+            encoding = self._plain.encode(text, add_special_tokens=False)
+            put = len(text) - len(part)
+            return encoding.ids, [(max(start - put, 0), max(end - put, 0)) for start, end in encoding.offsets]
+        if self._composing is None:  # offsets in what was composed would be places of another text
+            spec = {**self._plan.spec, "normalizer": {"type": "NFC"}}
+            self._composing = Tokenizer.from_str(json.dumps(spec))
+        encoding = self._composing.encode(part, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
+
+    def _begun(self, part: str) -> str:
+        return prefixed(part, self._plan) if self._plan and isinstance(part, Begun) else part
 
     def encode(self, documents: Sequence[Parts]) -> Iterator[Ids | Outcome]:
         """Token ids of each document, or why it has none, in order."""
@@ -216,7 +241,7 @@ class DocumentEncoder:
         try:
             with _one_thread():
                 if self._chunked is not None:
-                    encoded = self._chunked.encode(pieces)
+                    encoded = self._chunked.encode([self._begun(piece) for piece in pieces])
                 else:
                     encodings = self._plain.encode_batch_fast(pieces, add_special_tokens=False)
                     encoded = (encoding.ids for encoding in encodings)

@@ -235,6 +235,11 @@ class SequenceReader:
                 raise UsageError(
                     f"the state was made with {name} {state[name]}, this reader has {given}: give {state[name]}"
                 )
+        for name, least in (("lanes", 1), ("run", 1), ("consumed", 0), ("step", 0)):
+            if type(state[name]) is not int or state[name] < least:
+                raise UsageError(
+                    f"the state is damaged: {name} is {state[name]!r:.40}, not a whole number from {least}"
+                )
         self._lay_out(state["lanes"], state["run"])
         return int(state["consumed"]), int(state["step"])
 

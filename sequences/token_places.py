@@ -8,12 +8,11 @@ lengths of its tokens add up to the places of their bytes; for any other one the
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from arcmill.config import validate
 from arcmill.errors import InputError
@@ -24,6 +23,7 @@ from sequences.pack import Pack
 from sequences.pack_encode import DocumentEncoder, Ids
 
 Places = np.ndarray[Any, np.dtype[np.int64]]
+Offsets = Callable[[str], tuple[list[int], list[tuple[int, int]]]]
 
 
 class TokenPlace(NamedTuple):
@@ -104,7 +104,7 @@ class TokenPlaces:
                 found = next(iter(self.encoder.encode([[part]])))
                 if isinstance(found, Outcome):
                     raise InputError(f"the document cannot be encoded: {found.rule} ({found.detail})")
-                starts, ends = self._spans(part, found, self.encoder.tokenizer)
+                starts, ends = self._spans(part, found, self.encoder.offsets)
                 ids.append(found)
                 spans.append((starts + at, ends + at))
                 at += len(part.encode("utf-8"))
@@ -117,21 +117,21 @@ class TokenPlaces:
         if isinstance(found, Outcome):
             raise InputError(f"the conversation cannot be encoded: {found.rule} ({found.detail})")
         ids = np.where(found < 0, ~found, found).astype(np.int32)  # ~id where a token is not in the loss
-        starts, ends = self._spans(text, ids, self.encoder.chat.tokenizer)
+        starts, ends = self._spans(text, ids, self.encoder.chat.offsets)
         return Encoded(ids, starts, ends, np.isin(ids, self._added))
 
-    def _spans(self, text: str, ids: Ids, tokenizer: Tokenizer) -> tuple[Places, Places]:
+    def _spans(self, text: str, ids: Ids, offsets_in: Offsets) -> tuple[Places, Places]:
         """The bytes of each token of a piece of text."""
         size = len(text.encode("utf-8"))
         if self._widths is not None:
             ends = np.cumsum(self._widths[ids], dtype=np.int64)
             if not len(ends) or ends[-1] == size:
                 return np.concatenate([[0], ends])[:-1], ends
-        encoding = tokenizer.encode(text, add_special_tokens=False)
-        if not np.array_equal(np.array(encoding.ids, dtype=np.int32), ids):
+        again, characters = offsets_in(text)
+        if not np.array_equal(np.array(again, dtype=np.int32), ids):
             raise InputError("this tokenizer does not say where in the text its tokens are")
         before = np.concatenate([[0], np.cumsum([len(sign.encode("utf-8")) for sign in text], dtype=np.int64)])
-        offsets = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        offsets = np.array(characters, dtype=np.int64).reshape(-1, 2)
         return before[offsets[:, 0]], before[offsets[:, 1]]
 
     def original(self, text: str, metadata: Mapping[str, str]) -> str:

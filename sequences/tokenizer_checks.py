@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from arcmill.errors import UsageError
 from sequences.chunk_merges import METASPACE
-from sequences.tokenizer_spec import Spec, steps, unknown_ids, vocabulary
+from sequences.tokenizer_spec import Spec, all_tokens, steps, unknown_ids, vocabulary
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,6 +42,7 @@ SAMPLES = (
 UTF8_BYTES = (*range(0xC0), *range(0xC2, 0xF5))  # the others never occur in UTF-8
 ACCEPTED = "accepted_losses"  # in tokenizer_config.json: what import-tokenizer was told to accept
 _BYTE_NAME = re.compile("<0x([0-9A-F]{2})>")
+LARGEST_ID = (1 << 24) - 1
 CHARACTERS = 0x110000  # code points that are tried, surrogates aside
 BLOCK = 256  # characters that are tried together
 
@@ -58,6 +59,8 @@ def structure(spec: Spec) -> list[str]:
         return found
     if model.get("dropout"):
         found.append(f"BPE dropout {model['dropout']} makes encoding random; set it to null")
+    if byte_level(spec) and not spec.get("decoder"):
+        found.append("it turns text into bytes and has no decoder to turn them back; set decoder to ByteLevel")
     if not (byte_level(spec) or model.get("byte_fallback") or unknown_ids(spec)):
         found.append(f"{kind} without bytes, byte_fallback or an unknown token: text outside the vocabulary is lost")
     return [*found, *_ids(spec), *_renumbered(spec)]
@@ -88,6 +91,11 @@ def byte_level(spec: Spec) -> bool:
 
 
 def _ids(spec: Spec) -> Iterator[str]:
+    added_ids = [entry["id"] for entry in spec.get("added_tokens") or []]
+    for number in (*vocabulary(spec).values(), *added_ids):
+        if type(number) is not int or not 0 <= number <= LARGEST_ID:
+            yield f"{number!r:.40} is no id; ids are whole numbers from 0 to {LARGEST_ID:,}"
+            return
     owner: dict[int, str] = {}
     for token, number in vocabulary(spec).items():
         if number in owner:
@@ -104,6 +112,13 @@ def _ids(spec: Spec) -> Iterator[str]:
         if own != number:
             yield f"{token!r} has two ids, {own} and {number}"
         owner[number] = token
+
+
+def many_holes(spec: Spec) -> int:
+    """The ids below the greatest that no token has, where they are more than those that one has; else 0."""
+    taken = {*all_tokens(spec).values()}
+    count = max(taken, default=-1) + 1 - len(taken)
+    return count if count > len(taken) else 0
 
 
 def holes(spec: Spec) -> list[int]:

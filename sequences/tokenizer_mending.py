@@ -148,7 +148,7 @@ def _json(file: SourceFile, what: str = "tokenizer.json") -> dict[str, Any]:
     try:
         with file.open() as stream:
             read = json.loads(stream.read(), object_pairs_hook=_once)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{STAGE}: {file.name}: not a {what} ({error})") from None
     if not isinstance(read, dict):
         raise InputError(f"{STAGE}: {file.name}: not a {what} (no mapping)")
@@ -198,6 +198,10 @@ def _mend(spec: Spec, asked: Collection[str], config: ImportTokenizer) -> dict[s
     marked = [token for token in asked if token in own and token not in added]
     spec["added_tokens"] += [_entry(token, own[token]) for token in marked]
     spec["added_tokens"].sort(key=lambda entry: entry["id"])
+    if count := checks.many_holes(spec):
+        raise InputError(
+            f"{STAGE}: {count:,} ids have no token, more than have one; these ids are not those of this tokenizer"
+        )
     filled = checks.holes(spec) if config.fill_holes and isinstance(spec["model"]["vocab"], dict) else []
     if left := [number for number in checks.holes(spec) if number not in set(filled)]:
         raise InputError(

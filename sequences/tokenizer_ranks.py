@@ -77,7 +77,8 @@ def read_tekken(data: bytes, name: str) -> Ranks:
         count, size = config["default_num_special_tokens"], config["default_vocab_size"]
         rows = sorted(read["vocab"], key=lambda row: row["rank"])[: size - count]
         ranks = {base64.b64decode(row["token_bytes"]): row["rank"] + count for row in rows}
-        named: dict[str, int] = {row["token_str"]: row["rank"] for row in read.get("special_tokens") or TEKKEN_SPECIAL}
+        listed: list[dict[str, Any]] = read.get("special_tokens") or TEKKEN_SPECIAL
+        named: dict[str, int] = {row["token_str"]: row["rank"] for row in listed}
         pattern: str = config["pattern"]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{name}: not a tekken.json ({type(error).__name__}: {error})") from None
@@ -87,7 +88,7 @@ def read_tekken(data: bytes, name: str) -> Ranks:
 
 
 # What files that name no special tokens mean (versions before v7 of mistral-common's tekken files).
-TEKKEN_SPECIAL = [
+TEKKEN_SPECIAL: list[dict[str, Any]] = [
     {"rank": rank, "token_str": token}
     for rank, token in enumerate(
         ("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]",

@@ -14,10 +14,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod
 from typing import Any
 
-from arcmill.errors import UsageError
+from arcmill.errors import ArcmillError, UsageError
 from sequences.reader import Batch, SequenceReader
 
 try:
@@ -28,8 +27,9 @@ except ImportError:
         "sequences.torch_data needs PyTorch: pip install 'arcmill[llm]' (sequences.reader does without it)"
     ) from None
 
+from sequences.slots import Slots  # after PyTorch was found
 
-_WHOLE, _PLACES = "_whole", "_places"
+_ERROR = "_error"
 
 
 def world() -> tuple[int, int]:
@@ -62,10 +62,9 @@ class SequenceDataset(IterableDataset):  # type: ignore[misc]  # PyTorch is not 
             rank, world_size = world()
         self.reader = SequenceReader(urls, global_batch=global_batch, rank=rank, world_size=world_size, **settings)
         self._consumed = self._step = 0
-        self._packs = False  # for SequenceLoader, which completes batches itself
 
     def __iter__(self) -> _Batches:
-        return _Batches(self.reader, self._consumed, self._step, self._packs)
+        return _Batches(self.reader, self._consumed, self._step)
 
     def start_at(self, consumed: int, step: int) -> None:
         """Begin there when iterated next."""
@@ -87,25 +86,19 @@ class SequenceDataset(IterableDataset):  # type: ignore[misc]  # PyTorch is not 
 class _Batches(Iterator[Batch]):
     """One iteration in one process, with a state of its own (for StatefulDataLoader, which asks each worker for it)."""
 
-    def __init__(self, reader: SequenceReader, consumed: int, step: int, packs: bool) -> None:
-        self._packs = packs
-        info = get_worker_info()
-        self._reader, self._worker, self._workers = reader, info.id if info else 0, info.num_workers if info else 1
+    def __init__(self, reader: SequenceReader, consumed: int, step: int) -> None:
+        self._reader, (self._worker, self._workers) = reader, _worker()
         self._begin, self._given = (consumed, step), 0
         self._source: Iterator[Batch] | None = None
 
     def __next__(self) -> Batch:
         if self._source is None:
             self._source = self._reader.batches(
-                *self._begin,
-                worker=self._worker,
-                workers=self._workers,
-                skip=self._given,
-                complete=not self._packs,
+                *self._begin, worker=self._worker, workers=self._workers, skip=self._given
             )
         batch = next(self._source)
         self._given += 1
-        return packed(batch) if self._packs else tensors(batch)
+        return tensors(batch)
 
     def state_dict(self) -> dict[str, Any]:
         return {**self._reader.state(*self._begin), "given": self._given, "workers": self._workers}
@@ -116,29 +109,27 @@ class _Batches(Iterator[Batch]):
         self._begin, self._given, self._source = self._reader.resume(state), int(state["given"]), None
 
 
-def packed(batch: Batch) -> Batch:
-    """The arrays of a batch in one tensor of bytes: what a worker hands over costs by the tensor."""
-    arrays = {key: value for key, value in batch.items() if hasattr(value, "__array_interface__")}
-    places, end = {}, 0
-    for key, value in arrays.items():
-        places[key] = (value.dtype, value.shape, end)
-        end += -(-value.nbytes // 16) * 16
-    storage = torch.UntypedStorage._new_shared(end) if get_worker_info() else torch.UntypedStorage(end)
-    whole = torch.empty(0, dtype=torch.uint8).set_(storage)  # where it will be read: nothing is copied on the way
-    data = whole.numpy()
-    for key, value in arrays.items():
-        begin = places[key][2]
-        data[begin : begin + value.nbytes].view(value.dtype)[:] = value.reshape(-1)
-    return {**{key: value for key, value in batch.items() if key not in arrays}, _WHOLE: whole, _PLACES: places}
+class _Handed(IterableDataset):  # type: ignore[misc]  # PyTorch is not checked
+    """What the workers of a SequenceLoader iterate: batches to be completed by the loader, in slots."""
+
+    def __init__(self, reader: SequenceReader, consumed: int, step: int, slots: Slots) -> None:
+        super().__init__()
+        self._reader, self._begin, self._slots = reader, (consumed, step), slots
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker, workers = _worker()
+        batches = self._reader.batches(*self._begin, worker=worker, workers=workers, complete=False)
+        try:
+            for number, batch in enumerate(batches):
+                yield self._slots.put(worker, number, batch)
+        except ArcmillError as error:  # PyTorch would bury what it says in a traceback of the worker's
+            yield {_ERROR: error}
 
 
-def unpacked(batch: Batch) -> Batch:
-    """The arrays of a packed batch, as views."""
-    whole, places = batch.pop(_WHOLE).numpy(), batch.pop(_PLACES)
-    for key, (dtype, shape, begin) in places.items():
-        size = prod(shape) * dtype.itemsize
-        batch[key] = whole[begin : begin + size].view(dtype).reshape(shape)
-    return batch
+def _worker() -> tuple[int, int]:
+    """Number of this worker process, and how many there are; 0 of 1 in the training process."""
+    info = get_worker_info()
+    return (info.id, info.num_workers) if info else (0, 1)
 
 
 def tensors(batch: Batch) -> Batch:
@@ -152,7 +143,8 @@ class SequenceLoader:
     """Batches for a training loop, from `workers` processes (0: from threads of this one); can be resumed exactly.
 
     Iterating goes on where the loop stopped: a second `for` over the same loader continues. `prefetch_factor`: batches that
-    each worker has ready. `start_method`: fork or spawn (None: Python's own choice). `pin_memory` is for a GPU, and does nothing without one. `settings`: those of SequenceReader.
+    each worker has ready. `start_method`: fork or spawn (None: Python's own choice). `pin_memory` is for a GPU, and does
+    nothing without one. `settings`: those of SequenceReader.
     """
 
     def __init__(
@@ -169,11 +161,8 @@ class SequenceLoader:
         **settings: Any,
     ) -> None:
         self.dataset = SequenceDataset(urls, global_batch=global_batch, rank=rank, world_size=world_size, **settings)
-        self._options: dict[str, Any] = {"num_workers": workers}
+        self._workers, self._under_way, self._start_method = workers, prefetch_factor, start_method
         self._pin = pin_memory and torch.cuda.is_available()
-        if workers:
-            self.dataset._packs = True
-            self._options |= {"prefetch_factor": prefetch_factor, "multiprocessing_context": start_method}
         self._consumed = self._step = 0
 
     @property
@@ -188,16 +177,29 @@ class SequenceLoader:
         return steps * self.reader.micro_batches
 
     def __iter__(self) -> Iterator[Batch]:
-        self.dataset.start_at(self._consumed, self._step)
         last = self.reader.micro_batches - 1
-        for batch in DataLoader(self.dataset, batch_size=None, collate_fn=_as_it_is, **self._options):
-            if _WHOLE in batch:
-                batch = tensors(self.reader.complete(unpacked(batch)))
+        for batch in self._batches():
             if self._pin:
                 batch = {key: value.pin_memory() if torch.is_tensor(value) else value for key, value in batch.items()}
             if batch["micro"] == last:
                 self._consumed, self._step = int(batch["consumed"]), int(batch["step"]) + 1
             yield batch
+
+    def _batches(self) -> Iterator[Batch]:
+        if not self._workers:
+            yield from map(tensors, self.reader.batches(self._consumed, self._step))
+            return
+        reader = self.reader
+        rows = -(-reader.global_batch // reader.world_size)
+        slots = Slots(self._workers, self._under_way, min(rows, reader.micro_batch or rows), reader.length)
+        handed = DataLoader(
+            _Handed(reader, self._consumed, self._step, slots), batch_size=None, collate_fn=_as_it_is,
+            num_workers=self._workers, prefetch_factor=self._under_way, multiprocessing_context=self._start_method,
+        )  # fmt: skip
+        for batch in handed:
+            if _ERROR in batch:
+                raise batch[_ERROR]
+            yield tensors(reader.complete(slots.take(batch)))
 
     def state_dict(self) -> dict[str, Any]:
         """What the loop has received, in whole steps: JSON, the same on every rank."""

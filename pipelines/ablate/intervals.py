@@ -13,7 +13,7 @@ Differences are paired: the same documents in both arms, and the same seed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,19 @@ def interval(parts: list[tuple[Numbers, Numbers]], confidence: float, resamples:
     tail = (1 - confidence) / 2
     low, high = np.quantile(replicates, (tail, 1 - tail))
     return Interval(value, float(low), float(high), each)
+
+
+def within_a_share(found: Interval, units: int, confidence: float, *, difference: bool) -> Interval:
+    """The interval of a share, or of a difference of two, between its bounds.
+
+    Where all units came out alike, resampling has nothing to vary, and its interval no width. What was never seen in n
+    units may still happen to 1 - (1 - confidence)^(1/n) of them (the rule of three), so it is that wide.
+    """
+    if found.low is None or found.high is None:
+        return found
+    least = -1.0 if difference else 0.0
+    room = 1 - (1 - confidence) ** (1 / units) if found.low == found.high else 0.0
+    return replace(found, low=max(least, found.low - room), high=min(1.0, found.high + room))
 
 
 def _resampled(top: Numbers, below: Numbers, resamples: int, chance: np.random.Generator) -> Numbers:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from pipelines.ablate.config import Ablate
-from pipelines.ablate.intervals import Interval, Numbers, interval
+from pipelines.ablate.intervals import Interval, Numbers, interval, within_a_share
 from pipelines.ablate.spans import METRICS, Measure
 
 ALL = "all"  # the mean over held-out sets
 FORMAT = 1
+SHARE = "share right"
 FEW = 20  # documents, of which a bootstrap tells too little
 
 
@@ -96,12 +97,16 @@ def _row(
     """One metric on one set (or the mean over all): every arm, and the differences that were asked for."""
     below = [belows[name, metric] for name in sets]
 
+    share = METRICS[metric].unit == SHARE
+    units = min(map(len, below))
+
     def found(arm: str, less: str | None = None) -> Interval:
         parts = []
         for name, under in zip(sets, below, strict=True):
             top = tops[name, metric][arm] - (tops[name, metric][less] if less is not None else 0.0)
             parts.append((top, under))
-        return interval(parts, config.confidence, config.resamples)
+        made = interval(parts, config.confidence, config.resamples)
+        return within_a_share(made, units, config.confidence, difference=less is not None) if share else made
 
     pairs = list(combinations(names, 2))
     if config.baseline is not None:

@@ -26,11 +26,13 @@ def ablate(
 ) -> dict[str, Any]:  # fmt: skip
     """Train and measure every (arm, seed), write the results into `output`, and return them."""
     from pipelines.ablate import table
-    from pipelines.ablate.results import results
+    from pipelines.ablate.results import ALL, results
 
     _need_torch()
     opened = open_arms(arms, "arm", ("Document", "Sequence"))
     sets = open_arms(heldout, "--heldout", ("Document",))
+    if any(each.name == ALL for each in sets):
+        raise UsageError(f"--heldout {ALL}: this is what the mean over the sets is called; give it another name")
     if len(opened) < 2:
         raise UsageError("ablate: give two arms or more, as NAME=PATH; the same path under two names shows the noise")
     if config.baseline is not None and config.baseline not in {arm.name for arm in opened}:

@@ -6,11 +6,11 @@ one pair at a time is read. Two of a thousand million different rows share a has
 
 from __future__ import annotations
 
-import itertools
 import os
 import tempfile
 from collections.abc import Iterable
 from hashlib import blake2b
+from itertools import pairwise
 from types import TracebackType
 from typing import IO, Any
 
@@ -34,7 +34,8 @@ def hashes(column: pa.Array) -> Words:
     width = np.int64 if kind == pa.large_binary() else np.int32
     offsets = np.frombuffer(values.buffers()[1], width)[values.offset : values.offset + len(values) + 1].tolist()
     data = memoryview(values.buffers()[2] or b"")
-    digests = b"".join(blake2b(data[start:end], digest_size=8).digest() for start, end in itertools.pairwise(offsets))
+    # Views into the buffer: no Python string is made of a text.
+    digests = b"".join([blake2b(data[start:end], digest_size=8).digest() for start, end in pairwise(offsets)])
     return np.frombuffer(digests, dtype="<u8").copy()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,7 +45,7 @@ class Side:
         self.tokens = 0.0
         self.tokens_by: Counter[str] = Counter()
         self.distributions: dict[str, Distribution] = {}
-        self.mix: dict[str, Counter[str]] = {}
+        self.mix: dict[str, defaultdict[str, float]] = {}
         self.count: dict[str, Counter[str]] = {}
         self.extra: Counter[str] = Counter()
 
@@ -137,15 +137,20 @@ class Side:
 
     def _keys(self, name: str, values: pa.Array, tokens: Any) -> None:
         """Rows and tokens by value of a column."""
-        grouped = pa.table({"key": values.fill_null("(none)"), "tokens": tokens}).group_by("key")
-        found = grouped.aggregate([("tokens", "sum"), ("tokens", "count")])
-        mix, count = self.mix.setdefault(name, Counter()), self.count.setdefault(name, Counter())
-        for key, mass, rows in zip(
-            *(found.column(n).to_pylist() for n in ("key", "tokens_sum", "tokens_count")), strict=True
-        ):
+        mix, count = self.mix.setdefault(name, defaultdict(float)), self.count.setdefault(name, Counter())
+        if not len(values):
+            return
+        if values.null_count == len(values):
+            keys, masses, rows = ["(none)"], [float(tokens.sum())], [len(values)]
+        else:
+            encoded = values.fill_null("(none)").dictionary_encode()
+            keys, places = encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+            masses = np.bincount(places, weights=tokens, minlength=len(keys)).tolist()
+            rows = np.bincount(places, minlength=len(keys)).tolist()
+        for key, mass, number in zip(keys, masses, rows, strict=True):
             held = key if key in mix or len(mix) < MOST_KEYS else OTHERS
             mix[held] += mass
-            count[held] += rows
+            count[held] += number
 
     def sample(self, numbers: list[int]) -> list[dict[str, Any]]:
         """The rows of these numbers, as they are shown."""

@@ -64,4 +64,4 @@ def test_every_block_of_the_page_runs(tmp_path: Path) -> None:
         ran == sum(language in ("python", "sh") and not code.startswith("# file") for language, code in blocks()) >= 8
     )
     assert any("The run saw what it should." in text for text in shown)
-    assert "part-" in shown[-1]
+    assert "/part-" in shown[-2] and ".py" in shown[-1], "a row is found, and its token's document"

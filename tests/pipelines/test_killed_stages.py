@@ -23,6 +23,7 @@ from arcmill.stage import Stage
 
 Digest = Callable[[Path | str], str]
 ROOT = Path(__file__).parents[2]
+SETTINGS = {"remove-documents": ["--set", "ids=[a-1, c-2]"]}
 # The real command, which stops for good when its second task has begun to write.
 STUCK = """
 import sys, time
@@ -84,7 +85,13 @@ def forge(folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("stage", "source", "tasks"), [("reparse-web", pages, 3), ("select-code-web", pages, 3), ("ingest-forge", forge, 4)]
+    ("stage", "source", "tasks"),
+    [
+        ("reparse-web", pages, 3),
+        ("select-code-web", pages, 3),
+        ("ingest-forge", forge, 4),
+        ("remove-documents", pages, 3),
+    ],
 )
 def test_killed_in_the_middle_and_with_other_workers_the_bytes_are_the_same(
     tmp_path: Path, digest: Digest, stage: str, source: Callable[[Path], str], tasks: int
@@ -93,7 +100,7 @@ def test_killed_in_the_middle_and_with_other_workers_the_bytes_are_the_same(
     environment = dict(os.environ, PYTHONPATH=str(ROOT))
 
     def arguments(output: Path, workers: int) -> list[str]:
-        return [stage, "--input", given, "--output", str(output), "--workers", str(workers)]
+        return [stage, "--input", given, "--output", str(output), "--workers", str(workers), *SETTINGS.get(stage, [])]
 
     def run(output: Path, workers: int) -> str:
         command = [sys.executable, "-m", "pipelines.cli", *arguments(output, workers)]

@@ -141,10 +141,18 @@ def test_a_dataset_in_the_place_of_a_step_is_checked(tmp_path: Path) -> None:
 def test_a_step_can_be_another_stage_and_inputs_be_named_one_by_one(tmp_path: Path) -> None:
     recipe = load_recipe(
         write(tmp_path, THREE),
-        ["made.input=crawl/", "made.stage=ingest-web", "packed.input=some/documents", "mixed.input.more=other/rows"],
+        ["made.input=crawl/", "made.stage=ingest-web", "mixed.input.more=other/rows"],
     )
     by_name = {step.name: step for step in recipe.steps}
     assert (by_name["made"].stage.name, by_name["made"].paths) == ("ingest-web", {"input": ["crawl/"]})
-    assert (by_name["packed"].paths, by_name["packed"].steps) == ({"input": ["some/documents"]}, {"tokenizer": ["tokenizer"]})  # fmt: skip
     assert by_name["mixed"].paths == {"more": ["other/rows"]}
     assert by_name["mixed"].steps == {"web": ["web"], "made": ["made"]}
+    other = load_recipe(write(tmp_path, THREE), ["mixed.input.web=some/rows", "tokenizer.input=other/rows"])
+    assert [step.name for step in other.steps] == [
+        "made",
+        "tokenizer",
+        "mixed",
+        "packed",
+    ]  # pages, web: read by nobody now
+    last = load_recipe(write(tmp_path, THREE), ["packed.input=some/documents"]).steps[-1]
+    assert (last.paths, last.steps) == ({"input": ["some/documents"]}, {"tokenizer": ["tokenizer"]})

@@ -49,7 +49,9 @@ def test_a_stage_of_training_runs_and_its_receipt_holds(runs: Path, name: str) -
     assert mixture["asked_tokens"] == 30_000
     for source in mixture["sources"]:
         assert abs(source["error_percent"]) <= 0.1 or source["missed"], source
-        assert source["tokens_by"] == Dataset.open(str(root / "tokenizer")).fingerprint[:16]
+        if source["available_documents"]:
+            assert source["tokens_by"] == Dataset.open(str(root / "tokenizer")).fingerprint[:16]
+    assert sum(bool(source["tokens"]) for source in mixture["sources"]) >= 2
     assert packed["mixture"] == "mixed"
     # What the mixture says is what the sequences hold, counted anew from their segments.
     held: dict[str, int] = {}

@@ -10,7 +10,9 @@ from arcmill.dataset import Dataset
 from pipelines.why_token import folder_around
 
 
-@pytest.mark.parametrize(("cwd", "url"), [(".", "packed"), (".", "./packed/"), ("packed", "."), ("packed", "../packed")])
+@pytest.mark.parametrize(
+    ("cwd", "url"), [(".", "packed"), (".", "./packed/"), ("packed", "."), ("packed", "../packed")]
+)
 def test_the_folder_around_a_dataset_named_from_inside_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cwd: str, url: str
 ) -> None:

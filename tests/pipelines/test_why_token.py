@@ -233,3 +233,27 @@ def test_tokens_of_a_rendered_conversation(run: Path, tmp_path: Path) -> None:
     (origin,) = told[0]["origins"]
     assert (origin["relation"], origin["id"], origin["turn"]) == ("rendered from conversation", "c1", "1")
     assert origin["origins"][0]["id"] == "p1" and not [line for line in told[0]["unknown"] if "talks" not in line][1:]
+
+
+def test_a_token_after_documents_were_removed(run: Path, tmp_path: Path) -> None:
+    """The way goes through remove-documents to pack, and where pack's dataset is gone its settings are still known."""
+    for step in ("docs-documents", "docs", "middles", "packed", "tokenizer"):
+        shutil.copytree(run / step, tmp_path / "run" / step)
+    packed = str(tmp_path / "run/packed")
+    less = make("remove-documents", tmp_path / "run/less", {"input": [packed]}, ids=[f"{3:032x}"])
+    found = explain_token(Address(less.url, less.rows - 2, 20))
+    assert [step["step"] for step in found["steps"]][-2:] == ["packed", "less"] and not found["unknown"]
+    shutil.rmtree(packed)
+    again = explain_token(Address(less.url, less.rows - 2, 20))
+    assert again["document"] == found["document"] and any(
+        "less (remove-documents)" in told for told in again["unknown"]
+    )
+
+
+def test_nothing_that_steers_a_terminal_gets_through(run: Path, tmp_path: Path) -> None:
+    rows = [Document("evil\x1b[2J", "red \x1b[31m text \x07" * 40, "s\x1b]0;x\x07")]
+    docs = dataset_of("Document", rows, str(tmp_path / "run/docs"))
+    inputs = {"input": [docs], "tokenizer": [str(run / "tokenizer")]}
+    packed = make("pack", tmp_path / "run/packed", inputs, sequence_length=64)
+    told = render(explain_token(Address(packed.url, 0, 7), tokenizer=str(run / "tokenizer")))
+    assert told.replace("\n", "").isprintable() and "\\x1b[31m" in told

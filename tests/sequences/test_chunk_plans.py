@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 from tokenizers.trainers import BpeTrainer
 
+from arcmill.stage import Outcome
 from sequences import chunk_plans as plans
 from sequences.chunk_merges import chunk_pattern
 from sequences.chunk_plans import Plan, plan_for
 from sequences.chunks import ChunkEncoder, chunks, prefixed
+from sequences.pack_encode import DocumentEncoder
 
 SIGNS = (
     *"abzAZ09.,'\"!-_/\\<>= \t\n\r", "  ", "    ", "\n\n", "\r\n", " \n", "\r\n/", "//", "'s", "'LL", "n't", "x'\u017f",
@@ -53,7 +56,7 @@ def split(pattern: str, behavior: str = "isolated", invert: bool = False) -> Any
 
 def metaspace(merges: list[tuple[str, str]], kind: str = "prepend", added: tuple[str, ...] = ()) -> Tokenizer:
     """A tokenizer as SentencePiece makes them: U+2581 for spaces, bytes for what is unknown."""
-    signs = sorted({*"".join(LEARNED).replace(" ", "\u2581")} - {"\n", "\x00"}) + ["\n"]
+    signs = [*sorted({*"".join(LEARNED).replace(" ", "\u2581")} - {"\n", "\x00"}), "\n"]
     tokens = [*(f"<0x{byte:02X}>" for byte in range(256)), *signs, *("".join(pair) for pair in merges), *added]
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     made = Tokenizer(models.BPE(vocabulary, merges, byte_fallback=True, fuse_unk=True))
@@ -65,7 +68,8 @@ def metaspace(merges: list[tuple[str, str]], kind: str = "prepend", added: tuple
         made.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
     else:
         made.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=kind == "words")
-    made.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    back = [decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()]
+    made.decoder = decoders.Sequence(back if kind == "gemma" else [*back, decoders.Strip(" ", 1, 0)])
     made.add_tokens([AddedToken(token, normalized=False, special=False) for token in added])
     return made
 
@@ -154,3 +158,43 @@ def test_models_whose_merges_say_too_little() -> None:
     assert not plan_for({**spec, "added_tokens": [{"content": "  "}]})  # each stretch between would get a prefix
     assert not plan_for({**spec, "normalizer": {"type": "Lowercase"}})
     assert not plan_for({**spec, "pre_tokenizer": {"type": "Whitespace"}})
+
+
+@pytest.mark.parametrize("kind", ["llama2", "mistral", "gpt2", "o200k", "gemma", "cl100k", "qwen"])
+def test_long_texts_are_cut_where_no_token_reaches_over(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sequences.pack_encode.PIECE", 200)
+    tokenizer = KINDS[kind]()
+    tokenizer.add_special_tokens([AddedToken("<|endoftext|>", special=True, normalized=False)])
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"accepted_losses": ["bytes", "characters"]}))
+    encoder = DocumentEncoder.load(str(tmp_path), eos=None, pad="<|endoftext|>", fim=())
+    # A word after each sign, so that there is always a place to cut.
+    sample = ["".join(sign + " the word 12\n" for sign in text) for text in texts(40, 11)] + [" a  b" * 300]
+    for text in sample:
+        parts = encoder.parts(text)
+        assert isinstance(parts, list)
+        assert "".join(map(str, parts)) == text
+        assert len(parts) >= len(text) // 200
+        (ids,) = encoder.encode([parts])
+        assert not isinstance(ids, Outcome)
+        assert ids.tolist() == tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def test_offsets_are_those_of_the_text_as_it_is(tmp_path: Path) -> None:
+    for kind, text in (
+        ("llama2", "the word \u65e5\u672c"),
+        ("qwen", "the word e\u0301x \u65e5"),
+        ("gemma", " the> word"),
+    ):
+        tokenizer = KINDS[kind]()
+        tokenizer.add_special_tokens([AddedToken("<|endoftext|>", special=True, normalized=False)])
+        tokenizer.save(str(tmp_path / "tokenizer.json"))
+        encoder = DocumentEncoder.load(str(tmp_path), eos=None, pad="<|endoftext|>", fim=())
+        (part,) = encoder.parts(text)  # type: ignore[misc]
+        ids, offsets = encoder.offsets(part)  # type: ignore[arg-type]
+        whole = tokenizer.encode(text, add_special_tokens=False)
+        assert ids == whole.ids
+        assert offsets[-1] == (len(text) - 1, len(text)) or kind == "gemma"
+        assert [text[start:end] for start, end in offsets][1:] == [text[start:end] for start, end in whole.offsets][1:]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import warnings
@@ -238,3 +239,55 @@ def test_a_part_that_breaks_while_it_is_read_stops_the_run(tmp_path: Path) -> No
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(InputError, match=r"part-00002\.parquet"):
         list(reader.batches())
+
+
+@pytest.mark.parametrize("change", [{"lanes": 0}, {"lanes": "x"}, {"run": None}, {"consumed": -5}, {"step": 1.5}])
+def test_a_damaged_state_is_refused(url: str, change: dict[str, Any]) -> None:
+    reader = SequenceReader(url, global_batch=4)
+    with pytest.raises(UsageError, match="the state is damaged"):
+        reader.resume({**reader.state(8, 2), **change})
+
+
+def told_order(
+    parts: tuple[tuple[int, ...], ...], key: str, lanes: int, run: int, window: int, samples: int
+) -> list[int]:
+    """The order as docs/handoff.md tells it, in plain Python."""
+
+    def shuffled(count: int, *name: object) -> list[int]:
+        text = "\0".join([key, *map(str, name)])
+        state = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+        outputs = []
+        for _ in range(count):
+            state = (state + 0x9E3779B97F4A7C15) % 2**64
+            value = (state ^ state >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+            value = (value ^ value >> 27) * 0x94D049BB133111EB % 2**64
+            outputs.append(value ^ value >> 31)
+        return sorted(range(count), key=outputs.__getitem__)
+
+    rows = sum(map(sum, parts))
+    read: list[int] = []
+    for epoch in range(-(-samples // rows)):
+        line: list[int] = []
+        for part in shuffled(len(parts), epoch, "parts"):
+            sizes = parts[part]
+            groups = shuffled(len(sizes), epoch, "groups", part)
+            for number in range(0, len(groups), window):
+                held = [
+                    sum(map(sum, parts[:part])) + sum(sizes[:group]) + row
+                    for group in groups[number : number + window]
+                    for row in range(sizes[group])
+                ]
+                line += [held[n] for n in shuffled(len(held), epoch, "rows", part, number // window)]
+        lane_of = [g // run % lanes for g in range(epoch * rows, (epoch + 1) * rows)]
+        stretches: dict[int, list[int]] = {}
+        for lane in shuffled(lanes, epoch, "lanes"):
+            stretches[lane], line = line[: lane_of.count(lane)], line[lane_of.count(lane) :]
+        read += [stretches[lane].pop(0) for lane in lane_of]
+    return read[:samples]
+
+
+@pytest.mark.parametrize(("window", "lanes", "run"), [(1, 4, 3), (2, 7, 1), (3, 32, 1)])
+def test_the_order_is_the_one_that_the_contract_tells(url: str, window: int, lanes: int, run: int) -> None:
+    reader = SequenceReader(url, global_batch=4, seed=11, window=window, lanes=lanes, run=run)
+    expected = told_order(PARTS, f"{reader.fingerprint}\0{11}", lanes, run, window, 70)
+    assert reader.sample_rows(0, 70).tolist() == expected

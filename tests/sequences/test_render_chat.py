@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from given_rows import GIVE, Given, dataset_of
 
-from arcmill.chat import parse
+from arcmill.chat import parse, spans
 from arcmill.dataset import Dataset
 from arcmill.errors import UsageError
 from arcmill.execute import execute
@@ -21,6 +21,7 @@ from arcmill.stage import Outcome
 from sequences.chat_documents import pieces_of
 from sequences.export_sft import STAGE as EXPORT
 from sequences.export_sft import ExportSft
+from sequences.export_tokens import ChatTokenizer
 from sequences.pack import STAGE as PACK
 from sequences.pack import Pack, pack_alone, setup
 from sequences.render_chat import STAGE, RenderChat
@@ -213,8 +214,86 @@ def test_what_no_stage_of_ours_wrote_is_an_error_of_its_row(tokenizer: str, docu
 
 def test_a_tokenizer_without_the_control_tokens_is_a_usage_error(tmp_path: Path, tokenizer: str) -> None:
     spec = json.loads(Path(tokenizer, "tokenizer.json").read_text())
-    spec["added_tokens"] = [token for token in spec["added_tokens"] if token["content"] != "<tool_call>"]
+    for token in spec["added_tokens"]:
+        token["content"] = token["content"].replace("<tool_call>", "<other>")
     (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
     packed(str(tmp_path), [Document("d", "no chat, no need of them", "s")])
     with pytest.raises(UsageError, match="<tool_call>"):
         packed(str(tmp_path), [chat("c")])
+
+
+NASTY = [
+    "é\u0301",
+    "\r\n\r\n",
+    "\u2028",
+    "  \n ",
+    "'s",
+    "1234567",
+    "</a>",
+    "<|x|>",
+    "\u200d",
+    "\x1c",
+    "日本語",
+    "_",
+    "ſ",
+    " ",
+    "\t",
+    "[MASK",
+    "🎈",
+]
+
+
+def test_sections_are_what_the_library_makes_of_the_whole(tokenizer: str) -> None:
+    """Of random texts in every place of a rendering: the same ids and mask by sections as in one call."""
+    encoder = setup(Pack(), {"tokenizer": tokenizer}).chat
+    assert encoder.by_section
+    draw = random.Random(7)
+
+    def words() -> str:
+        return "".join([*draw.choices([*NASTY, *WORDS], k=draw.randrange(1, 9)), "x", *draw.choices(NASTY, k=3)])
+
+    for number in range(300):
+        call = ToolCall("1", "f", json.dumps({"a": words()}))
+        chat_ = [Message("system", words()), Message("user", words()), Message("assistant", words(), words(), [call]),
+                 Message("tool", words(), tool_call_id="1"), Message("assistant", words(), draw.choice([None, words()]))]  # fmt: skip
+        pieces = spans(chat_, [TOOL], ("glm45", "glm47")[number % 2], thinking=None)
+        text = "".join(piece for piece, _ in pieces)
+        found = encoder.sections(text, pieces, 0)
+        whole = ChatTokenizer.load(tokenizer).encode(pieces) if number < 3 else encoder._tokenizer.encode(pieces)
+        assert found is not None
+        assert found.ids.tolist() == whole.ids.tolist()
+        assert found.mask.tolist() == whole.mask.tolist()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"normalizer": {"type": "NFC"}}, {"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True}},
+     {"lstrip": True}],
+)  # fmt: skip
+def test_a_tokenizer_that_changes_texts_is_left_to_the_library(
+    tmp_path: Path, tokenizer: str, change: dict[str, Any]
+) -> None:
+    from sequences.pack_chat import ChatEncoder
+
+    spec = json.loads(Path(tokenizer, "tokenizer.json").read_text())
+    if "lstrip" in change:
+        spec["added_tokens"][-1]["lstrip"] = True
+    else:
+        spec |= change
+    (tmp_path / "tokenizer.json").write_text(json.dumps(spec))
+    documents = setup(Pack(), {"tokenizer": tokenizer})
+    try:
+        encoder = ChatEncoder(str(tmp_path), False, documents, "pre_tokenizer" not in change)
+    except UsageError:  # it is refused altogether
+        return
+    assert not encoder.by_section
+    assert encoder.sections(TEXT, [(TEXT, True)], 0) is None
+
+
+def test_a_row_that_is_not_plain_goes_to_the_library(tokenizer: str) -> None:
+    encoder = setup(Pack(), {"tokenizer": tokenizer}).chat
+    start = TEXT.index("\n<think>")
+    whole = [(TEXT[:start], False), (TEXT[start:], True)]
+    assert encoder.sections(TEXT, whole, 0) is not None
+    assert encoder.sections(TEXT, whole, 1) is None  # a mark that is not there
+    assert encoder.sections(TEXT, [(TEXT[: start - 1], False), (TEXT[start - 1 :], True)], 0) is None

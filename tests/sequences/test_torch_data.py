@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.data import DataLoader  # noqa: E402  torch may be missing
 
-from arcmill.errors import UsageError  # noqa: E402
+from arcmill.errors import InputError, UsageError  # noqa: E402
 from sequences.reader import SequenceReader  # noqa: E402
 from sequences.torch_data import SequenceDataset, SequenceLoader  # noqa: E402
 
@@ -164,6 +164,16 @@ def test_ranks_of_torch_distributed_and_a_resume_with_another_world(url: str, tm
     for gathered, begin in ((first, 0), (second, 18)):
         steps = [[row for share in step for row in share] for step in zip(*[rows for rows, _ in gathered], strict=True)]
         assert steps == [order.sample_rows(begin + 6 * n, begin + 6 * n + 6).tolist() for n in range(2)]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_damaged_part_stops_the_run_and_is_named(tmp_path: Path, workers: int) -> None:
+    url = write_sequences(tmp_path / "packed", PARTS)
+    loader = SequenceLoader(url, global_batch=4, epochs=1, workers=workers)
+    path = Path(url) / "part-00002.parquet"
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(InputError, match=r"^[^\n]*part-00002\.parquet: \d+ bytes, the manifest says \d+$"):
+        list(loader)
 
 
 def test_tokens_reach_the_loop_unchanged(url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipelines.ablate.intervals import interval
+from pipelines.ablate.intervals import Interval, interval, within_a_share
 
 SEEDS, UNITS = 3, 60
 
@@ -60,3 +60,16 @@ def test_a_clear_difference_leaves_zero_out_and_sets_count_alike() -> None:
     assert found.excludes_zero and found.value == pytest.approx(1.5, abs=0.1)
     assert found.seeds == pytest.approx([found.value] * 3, abs=0.05)
     assert interval(parts, 0.95, 1000) == found
+
+
+def test_a_share_stays_between_its_bounds_and_what_never_happened_may_still_happen() -> None:
+    never = interval([(np.zeros((3, 50)), np.ones(50))], 0.95, 200)
+    found = within_a_share(never, 50, 0.95, difference=False)
+    assert found.low == 0.0 and found.high == pytest.approx(0.0582, abs=1e-4)
+    both = within_a_share(never, 50, 0.95, difference=True)
+    assert both.low == -(both.high or 0) and not both.excludes_zero
+    always = interval([(np.ones((3, 50)), np.ones(50))], 0.95, 200)
+    assert within_a_share(always, 50, 0.95, difference=False).high == 1.0
+    wide = Interval(0.1, -0.2, 0.4, (0.1,))
+    assert within_a_share(wide, 9, 0.95, difference=False) == Interval(0.1, 0.0, 0.4, (0.1,))
+    assert within_a_share(Interval(0.1, None, None, (0.1,)), 9, 0.95, difference=False).low is None

@@ -18,8 +18,8 @@ from tiny_stories import documents, shuffled, story
 pytest.importorskip("torch")
 
 SETTINGS = (
-    "size=tiny", "vocab_size=512", "context=64", "batch_tokens=512", "tokens=40000", "heldout_tokens=4000", "items=40",
-    "learning_rate=0.01", "seeds=3",
+    "size=tiny", "vocab_size=512", "context=64", "batch_tokens=256", "tokens=40000", "heldout_tokens=4000", "items=40",
+    "learning_rate=0.005", "seeds=3",
 )  # fmt: skip
 
 
@@ -205,6 +205,7 @@ def test_sequences_are_compared_with_the_tokenizer_they_were_packed_with(
         (["one=CLEAN", "two=CLEAN", "--set", "baseline=three"], 2, "is no arm"),
         (["one=CLEAN", "two=CLEAN", "--set", "tokens=10000", "--set", "batch_tokens=20000"], 2, "less than one step"),
         (["one=CLEAN", "two=CLEAN", "--set", "device=cuda"], 2, "no GPU"),
+        (["one=CLEAN", "two=CLEAN", "--heldout", "all=CLEAN"], 2, "give it another name"),
         (["one=CLEAN", "two=CLEAN", "--set", "sise=tiny"], 2, "unknown setting"),
         (["one=CLEAN", "two=CLEAN", "--tokenizer", "/nowhere"], 2, "holds no tokenizer.json"),
     ],

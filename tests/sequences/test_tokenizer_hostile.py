@@ -1,0 +1,61 @@
+"""import-tokenizer on files that were made to do harm: an error that says what, at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import AddedToken
+
+from arcmill.errors import InputError
+from arcmill.stage import SourceFile
+from sequences.tokenizer_import import STAGE, ImportTokenizer, find
+from sequences.tokenizer_mending import import_files
+from sequences.tokenizer_training import learn, write
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def files(folder: Path) -> list[SourceFile]:
+    return list(find([str(folder)], ImportTokenizer())[0].files)  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokenizer = learn(iter(["the quick brown fox " * 20]), 300, 2)
+    tokenizer.add_tokens([AddedToken("<|endoftext|>", special=True, normalized=False)])
+    write(tokenizer, folder)
+    return (folder / "tokenizer.json").read_text("utf-8")
+
+
+def last_id(number: Any) -> Change:
+    return lambda known: known["added_tokens"][-1].update(id=number)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (last_id(99_999), "ids have no token, more than have one"),
+        (last_id(2**31), "ids have no token, more than have one"),
+        (lambda known: known.update(decoder=None), "has no decoder to turn them back"),
+        (last_id(True), "cannot load it|is no id"),
+    ],
+)
+def test_a_spec_that_would_take_hours_or_all_memory(tmp_path: Path, spec: str, change: Change, said: str) -> None:
+    known = json.loads(spec)
+    change(known)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "tokenizer.json").write_text(json.dumps(known), "utf-8")
+    with pytest.raises(InputError, match=said):
+        import_files(files(tmp_path / "in"), ImportTokenizer(), tmp_path)
+
+
+def test_json_that_is_too_deep(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text("[" * 100_000, "utf-8")
+    with pytest.raises(InputError, match=r"not a tokenizer\.json"):
+        import_files(files(tmp_path), ImportTokenizer(), tmp_path)
+    assert STAGE.name == "import-tokenizer"
