@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 MANIFEST, METRICS, STAGING = "manifest.json", "metrics.json", "_staging"
+TOKENIZER = "tokenizer.json"
 COUNTS = ("in", "kept", "dropped", "merged", "errored", "created")
 BATCH_ROWS = 1024
 _MANIFEST_KEYS = frozenset(
@@ -60,6 +61,22 @@ class Dataset:
         if manifest["format_version"] != FORMAT_VERSION:
             raise InputError(f"{url}: dataset format {manifest['format_version']}, this arcmill reads {FORMAT_VERSION}")
         return cls(url, manifest)
+
+    @classmethod
+    def tokenizer(cls, url: str) -> Dataset:
+        """A Model dataset, or the folder of a published model: its identity is then the SHA-256 of its tokenizer.json."""
+        filesystem, path = locate(url)
+        if not filesystem.exists(path) or any(filesystem.exists(f"{path}/{name}") for name in (MANIFEST, STAGING)):
+            return cls.open(url)
+        if not filesystem.isfile(f"{path}/{TOKENIZER}"):
+            raise InputError(
+                f"input tokenizer={url}: no folder with a {TOKENIZER}; give the output of train-tokenizer or "
+                "import-tokenizer (which reads other files), or the folder of a model"
+            )
+        digest = file_sha256(filesystem, f"{path}/{TOKENIZER}")
+        file = {"path": TOKENIZER, "rows": 0, "bytes": filesystem.size(f"{path}/{TOKENIZER}"), "sha256": digest}
+        told = {"format_version": FORMAT_VERSION, "stage": "", "record": "Model", "fingerprint": digest}
+        return cls(url, {**told, "files": [file], "counts": dict.fromkeys(COUNTS, 0)})
 
     @property
     def record(self) -> str:

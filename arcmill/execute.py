@@ -115,7 +115,8 @@ def _resolve(
             digests = [{"name": file.name, "fingerprint": _digest(file)} for file in files]
             entries.append({"name": name, "fingerprint": fingerprint("Files", 1, {}, digests, {})})
             continue
-        datasets[name] = [Dataset.open(url) for url in inputs[name]]
+        opened = Dataset.tokenizer if (name, record) == ("tokenizer", "Model") else Dataset.open
+        datasets[name] = [opened(url) for url in inputs[name]]
         for dataset in datasets[name]:
             if not takes(record, dataset.record):
                 raise UsageError(

@@ -21,6 +21,7 @@ from arcmill.config import assign, parse_assignment
 from arcmill.errors import ArcmillError, UsageError
 
 Values = dict[str, Any]
+_TOKENIZERS = ("train-tokenizer", "import-tokenizer")  # for their output the folder of a published model can stand
 
 
 def assign_all(values: Values, assignments: Iterable[str], path: str) -> None:
@@ -50,7 +51,7 @@ def _assign(values: Values, text: str, path: str, given: dict[str, list[str]]) -
         known = ", ".join(steps) if isinstance(steps, dict) else "none"
         raise UsageError(f"--set {text}: no step '{step}' in {path}; steps: {known}")
     elif not rest:
-        given[step] = _datasets(value, text, step)
+        given[step] = _datasets(value, text, step, steps[step])
     elif isinstance(steps[step], dict):  # else the check of the whole recipe tells what is wrong with it
         _assign_step(steps[step], rest, value, text, step, given)
 
@@ -63,7 +64,7 @@ def _assign_step(entry: Values, rest: str, value: Any, text: str, step: str, giv
     elif name == "input":
         main = _main_input(entry.get("stage"))
         if main is None and not inner:
-            given[step] = _datasets(value, text, step)
+            given[step] = _datasets(value, text, step, entry)
             return
         # Given on the command line it is relative to where the user stands, and is never the name of a step.
         paths = [str(v) for v in (value if isinstance(value, list) else [value])]
@@ -92,10 +93,12 @@ def _main_input(stage: Any) -> str | None:
         return "input"  # the check of the whole recipe tells that there is no such stage
 
 
-def _datasets(value: Any, text: str, step: str) -> list[str]:
+def _datasets(value: Any, text: str, step: str, entry: Any) -> list[str]:
     """Datasets that stand for a step, as paths that no step's name can be mistaken for."""
     from arcmill.dataset import Dataset
 
+    tokenizer = isinstance(entry, dict) and entry.get("stage") in _TOKENIZERS
+    reads = "import-tokenizer" if tokenizer else "ingest-text"
     paths = []
     for path in value if isinstance(value, list) else [value]:
         if not isinstance(path, str) or not path:
@@ -103,11 +106,11 @@ def _datasets(value: Any, text: str, step: str) -> list[str]:
                 f"--set {text}: expected {step}.key=value for a setting, or {step}=PATH for a dataset in its place"
             )
         try:
-            Dataset.open(path)
+            (Dataset.tokenizer if tokenizer else Dataset.open)(path)
         except ArcmillError as error:
             raise UsageError(
                 f"--set {text}: {error}. A dataset can stand for step '{step}'; for raw files say what reads them: "
-                f"--set {step}.stage=ingest-text --set {step}.input=PATH"
+                f"--set {step}.stage={reads} --set {step}.input=PATH"
             ) from None
         paths.append(path if "/" in path else f"./{path}")
     return paths

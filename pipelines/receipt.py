@@ -115,6 +115,11 @@ def _render_mixture(mixture: Mapping[str, Any]) -> list[str]:
     for source in mixture["sources"]:
         if source.get("missed"):
             lines.append(f"  {source['source']} misses what was asked: {source['missed']}")
+    if (shared := mixture.get("shared") or {}).get("documents"):
+        lines.append(
+            f"  {_n(shared['documents'])} documents come from more than one input: {_n(shared['tokens_counted_again'])} of the "
+            f"unique tokens are counted again, and one document occurs {_n(shared['most_occurrences'])} times in all"
+        )
     counted = sorted({str(source["tokens_by"]) for source in mixture["sources"] if source.get("tokens_by")})
     lines.append(f"  tokens counted by {', '.join(counted)}")
     return lines

@@ -38,6 +38,8 @@ def spans_of(pieces: Any) -> Iterator[tuple[int, int]]:
 
 def pieces_of(text: str, spans: Any) -> Iterator[Piece]:
     """A text as (text, in the loss?) pieces, from [[start, end], …]; ValueError where these are no spans of it, in order."""
+    if not isinstance(spans, list):
+        raise ValueError("not a list")
     place = 0
     for start, end in spans:
         if not (type(start) is type(end) is int and place <= start < end <= len(text)):

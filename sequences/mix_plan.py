@@ -32,7 +32,7 @@ _STEPS = 1 << 16  # of the hash, along which the cut is searched
 _GOAL = Fraction(1, 20_000)  # of what is asked of a class; what misses by less is left
 _AT_CUT = 3000  # documents of a class, nearest to the cut, that may be exchanged
 _COUNTED = r"^[0-9]{1,15}$"
-_DECIDING = ("_source", "_class", "_epochs", "_counted", "_by", "_estimate", "_draw", "_part", "_row")
+_DECIDING = ("_source", "_class", "_epochs", "_counted", "_by", "_estimate", "_draw", "_part", "_row", "_same")
 
 
 def mix_documents(dfs: dict[str, DataFrame], config: Mix) -> tuple[DataFrame, DataFrame, dict[str, Any]]:
@@ -52,6 +52,7 @@ def mix_documents(dfs: dict[str, DataFrame], config: Mix) -> tuple[DataFrame, Da
     documents = _weighed(documents, counters, config)
     narrow = _weighed(narrow, counters, config).where("_own is not null")
     masses = _masses(narrow)
+    _check_buckets(masses, config)
     caps = {name: config.cap(name) for name in dfs}
     asked = shares({name: _of_source(masses, name) for name in dfs}, config.tokens_asked, config.weights, caps)
     epochs = {name: capped_epochs(_of_source(masses, name), asked[name], caps[name]) for name in dfs}
@@ -61,8 +62,8 @@ def mix_documents(dfs: dict[str, DataFrame], config: Mix) -> tuple[DataFrame, Da
     extra = _extra(F.col("_part_epoch"), cuts)
     extra = extra + _exchanged(narrow.withColumn("_extra", extra), cuts, missing, masses, epochs)
     times = (F.col("_whole") + extra).cast("int")
-    drawn = _drawn(narrow.withColumn("_times", times))
-    receipt = make_receipt(drawn, masses, asked, epochs, counters, config)
+    narrow = narrow.withColumn("_times", times)
+    receipt = make_receipt(_drawn(narrow), masses, asked, epochs, counters, config) | {"shared": _shared(narrow)}
 
     realised = documents.withColumn("_whole", whole).withColumn("_part_epoch", part).withColumn("_times", times)
     return _rows(realised, next(iter(dfs.values())).columns, config), _ledger(realised), receipt
@@ -76,9 +77,24 @@ def _check_names(dfs: Mapping[str, Any], config: Mix) -> None:
             raise UsageError(f"mix: {setting} names {', '.join(unknown)}; the inputs are {', '.join(sorted(dfs))}")
 
 
+def _check_buckets(masses: ClassMasses, config: Mix) -> None:
+    """A weight for a bucket that nobody has would do nothing, and leave the mixture other than it was meant."""
+    for name, entry in sorted(config.epochs.items()):
+        there = sorted({bucket for source, bucket, _ in masses if source == name})
+        named = (
+            {bucket: -1 if bucket == NO_BUCKET else int(bucket) for bucket in entry} if isinstance(entry, dict) else {}
+        )
+        if there and (unknown := sorted(bucket for bucket, number in named.items() if number not in there)):
+            held = ", ".join(NO_BUCKET if bucket == -1 else str(bucket) for bucket in there)
+            raise UsageError(
+                f"mix: epochs.{name}.{unknown[0]}: no document of {name} is in bucket {unknown[0]}; its buckets: {held} "
+                f"({NO_BUCKET}: documents without a quality_bucket)"
+            )
+
+
 def _measured(documents: DataFrame, config: Mix) -> DataFrame:
     """With `_class` (bucket, -1 without one), `_epochs` (its own), `_counted` and `_by` (its tokens, and by which tokenizer, if
-    they were counted), `_estimate` (tokens by bytes) and `_draw` (0 to 1)."""
+    they were counted), `_estimate` (tokens by bytes), `_draw` (0 to 1) and `_same` (hash of the id)."""
     from pyspark.sql import functions as F
 
     told = F.element_at("metadata", "tokens")
@@ -91,6 +107,7 @@ def _measured(documents: DataFrame, config: Mix) -> DataFrame:
         .withColumn("_by", F.when(counted, F.coalesce(F.element_at("metadata", "tokens_by"), F.lit("?"))))
         .withColumn("_estimate", F.ceil(F.octet_length("text") / F.lit(config.bytes_per_token)).cast("long"))
         .withColumn("_draw", draw)
+        .withColumn("_same", F.xxhash64("id"))
     )
 
 
@@ -338,6 +355,21 @@ def _drawn(narrow: DataFrame) -> Drawn:
     for row in rows.collect():
         drawn[row["_source"], row["_class"], row["_long"]][row["_times"]] = (row["n"], row["t"])
     return {key: dict(sorted(drawn[key].items())) for key in sorted(drawn)}
+
+
+def _shared(narrow: DataFrame) -> dict[str, int]:
+    """Documents that are drawn from more than one input (or twice from one): weights, caps and counts hold for each by itself."""
+    from pyspark.sql import functions as F
+
+    ids = narrow.where("_times > 0").groupBy("_same").agg(
+        F.count(F.lit(1)).alias("n"), F.sum("_times").alias("times"), F.sum("_tokens").alias("t"), F.max("_tokens").alias("once")
+    )  # fmt: skip
+    row = ids.where("n > 1").agg(
+        F.count(F.lit(1)).alias("documents"), F.sum(F.col("t") - F.col("once")).alias("tokens"), F.max("times").alias("most")
+    ).collect()[0]  # fmt: skip
+    return {
+        "documents": row["documents"], "tokens_counted_again": row["tokens"] or 0, "most_occurrences": row["most"] or 0
+    }  # fmt: skip
 
 
 def _rows(realised: DataFrame, names: list[str], config: Mix) -> DataFrame:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sequences.pack_encode import DocumentEncoder, Ids
 
 _FORMAT = frozenset((*SPECIAL_TOKENS, NOTHINK))
+_MARKS = re.compile("[0-9]{1,9}")
 
 
 class ChatEncoder:
@@ -61,8 +62,13 @@ class ChatEncoder:
             return Outcome(
                 "chat-dialect", "errored", detail=f"metadata 'chat' is {dialect[:40]!r}, not of {[*DIALECTS]}"
             )
+        number = int(marks or 0) if _MARKS.fullmatch(marks or "0") else -1
+        held = text.count(NOTHINK)
+        if not 0 <= number <= held:
+            told = f"metadata 'chat_marks' is {(marks or '')[:40]!r}; the text holds {held} {NOTHINK}"
+            return Outcome("chat-marks", "errored", detail=told)
         try:
-            pieces, number = list(pieces_of(text, json.loads(loss or ""))), int(marks or 0)
+            pieces = list(pieces_of(text, json.loads(loss or "")))
             tokens = self.sections(text, pieces, number) or self._tokenizer.encode(pieces, number)
         except (ValueError, TypeError, RecursionError):
             return Outcome("chat-loss", "errored", detail=f"metadata 'chat_loss' does not fit: {(loss or '')[:80]!r}")

@@ -130,6 +130,18 @@ def test_a_dataset_stands_for_a_step_and_what_served_it_alone_is_left_out(tmp_pa
     assert [step.name for step in only.steps] == ["pages", "web", "made", "mixed", "packed"]
 
 
+def test_the_folder_of_a_model_stands_for_the_tokenizer(tmp_path: Path) -> None:
+    folder = tmp_path / "published"
+    folder.mkdir()
+    with pytest.raises(UsageError, match=r"no folder with a tokenizer\.json.*--set tokenizer\.stage=import-tokenizer"):
+        load_recipe(write(tmp_path, THREE), [f"tokenizer={folder}"])
+    (folder / "tokenizer.json").write_text("{}")
+    recipe = load_recipe(write(tmp_path, THREE), [f"tokenizer={folder}"])
+    assert recipe.inputs(recipe.steps[-1], "root")["tokenizer"] == [str(folder)]
+    with pytest.raises(UsageError, match=r"not an arcmill dataset.*--set web\.stage=ingest-text"):
+        load_recipe(write(tmp_path, THREE), [f"web={folder}"])
+
+
 def test_a_dataset_in_the_place_of_a_step_is_checked(tmp_path: Path) -> None:
     path, model = write(tmp_path, THREE), dataset(tmp_path / "model", "Model")
     with pytest.raises(UsageError, match=r"'mixed': input 'web' needs Document, but .* holds Model rows"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from arcmill.dataset import Dataset
-from arcmill.errors import UsageError
+from arcmill.errors import InputError, UsageError
 from arcmill.execute import execute
 from arcmill.records import schema
 from sequences.count_tokens import STAGE, tokenizer_name
@@ -104,3 +105,27 @@ def test_a_tokenizer_that_cannot_serve_is_told(made: tuple[str, str], tmp_path: 
     (tmp_path / "plain").mkdir()
     (tmp_path / "plain" / "tokenizer.json").write_text("{}")
     assert tokenizer_name(str(tmp_path / "plain")) == "44136fa355b3678a"
+
+
+def test_the_folder_of_a_published_model_is_a_tokenizer(made: tuple[str, str], tmp_path: Path) -> None:
+    documents, tokenizer = made
+    folder = tmp_path / "published"
+    folder.mkdir()
+    given = {"input": [documents], "tokenizer": [str(folder)]}
+    with pytest.raises(InputError, match=r"no folder with a tokenizer\.json.*import-tokenizer"):
+        execute(PACK, PACK.config(), given, str(tmp_path / "packed"))
+    held = (Path(tokenizer) / "tokenizer.json").read_bytes()
+    (folder / "tokenizer.json").write_bytes(held)
+    packed = execute(PACK, PACK.config(sequence_length=64), given, str(tmp_path / "packed")).dataset
+    mark = hashlib.sha256(held).hexdigest()
+    assert {"name": "tokenizer", "fingerprint": mark} in packed.manifest["inputs"]
+    own = execute(
+        PACK, PACK.config(sequence_length=64), {**given, "tokenizer": [tokenizer]}, str(tmp_path / "own")
+    ).dataset
+    assert [part["sha256"] for part in packed.parts] == [part["sha256"] for part in own.parts]
+    counted = execute(STAGE, STAGE.config(), given, str(tmp_path / "counted")).dataset
+    by = {dict(row["metadata"])["tokens_by"] for batch in counted.batches(["metadata"]) for row in batch.to_pylist()}
+    assert by == {mark[:16]}
+    (folder / "tokenizer.json").write_bytes(held + b"\n")
+    with pytest.raises(UsageError, match="made from something else"):  # another tokenizer: other data
+        execute(PACK, PACK.config(sequence_length=64), given, str(tmp_path / "packed"))

@@ -322,3 +322,26 @@ def test_what_a_bucket_of_a_few_huge_documents_misses_the_others_make_up(mixed, 
     assert source["buckets"][1]["tokens"] % 4_000 == 0
     assert abs(source["buckets"][1]["tokens"] - source["buckets"][1]["asked_tokens"]) > 500
     assert source["tokens"] == pytest.approx(26_000, rel=0.001)
+
+
+def test_a_weight_for_a_bucket_that_is_not_there_is_refused(mixed) -> None:
+    with pytest.raises(UsageError, match=r"epochs\.web\.9: no document of web is in bucket 9; its buckets: 1, 2, 3, 4"):
+        mixed(SOURCES, epochs={"web": {"9": 2.0, "1": 1.0}})
+    with pytest.raises(UsageError, match=r"epochs\.code\.0: .* its buckets: none"):
+        mixed(SOURCES, epochs={"code": {"0": 2.0}})
+    with pytest.raises(UsageError, match=r"epochs\.web\.none: no document"):
+        mixed(SOURCES, epochs={"web": {"none": 2.0}})
+    mixed({"web": [], "code": SOURCES["code"]}, epochs={"web": {"4": 3.2}, "code": {"none": 1.0}})  # nothing to miss
+
+
+def test_a_document_that_two_inputs_hold_is_told(mixed) -> None:
+    code, both = SOURCES["code"][:400], SOURCES["code"][:100]
+    rows, _, receipt = mixed({"code": code, "again": both}, epochs={"again": 3.0})
+    seen = Counter(row["id"] for row in rows)
+    assert receipt["shared"] == {
+        "documents": 100, "tokens_counted_again": sum(TOKENS[row["id"]] for row in both),
+        "most_occurrences": max(seen.values()),
+    }  # fmt: skip
+    assert receipt["unique_tokens"] - receipt["shared"]["tokens_counted_again"] == sum(TOKENS[name] for name in seen)
+    alone = mixed({"code": code})[2]["shared"]
+    assert alone == {"documents": 0, "tokens_counted_again": 0, "most_occurrences": 0}
