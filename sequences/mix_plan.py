@@ -270,30 +270,37 @@ def _exchanged(
 ) -> Column:  # fmt: skip
     """1 or -1 for the few documents that change places at the cut of their class, else 0.
 
-    What one class cannot make up goes to the next of its source, the largest last.
+    What one class cannot make up goes to the next: from the long documents of a bucket to its others, then to the next
+    bucket of the source, the largest last.
     """
     from pyspark.sql import functions as F
 
     wishes = {key: sum(epochs[key[0]][own] * t for own, (_, t) in by.items()) for key, by in masses.items()}
     goals = {key: int(wish * _GOAL) for key, wish in wishes.items()}
-    at_cut = _at_cut(narrow, cuts, [key for key, lack in missing.items() if abs(lack) > goals[key]])
+    of_bucket: dict[tuple[str, int], Fraction] = defaultdict(Fraction)
+    for (source, bucket, _), wish in wishes.items():
+        of_bucket[source, bucket] += wish
+    order = sorted(missing, key=lambda key: (key[0], of_bucket[key[:2]], key[1], -key[2]))
+    off = {key[0] for key, lack in missing.items() if abs(lack) > goals[key]}
+    at_cut = _at_cut(narrow, cuts, [key for key in order if key[0] in off])
     changes: dict[str, int] = {}
     carried: dict[str, int] = defaultdict(int)
-    for key in sorted(missing, key=lambda key: (key[0], wishes[key], key)):
-        lack = missing[key] + carried[key[0]]
-        near = at_cut.get(key, [])
-        inside, outside = ([row for row in near if row["_extra"] == side] for side in (1, 0))
-        out, into = trim(lack, [row["_tokens"] for row in inside], [row["_tokens"] for row in outside], goals[key])
-        for rows, numbers, change in ((inside, out, -1), (outside, into, 1)):
-            for number in numbers:
-                row = rows[number]
-                changes[f"{row['_part']}/{row['_row']}/{key[0]}"] = change
+    # What is still left over then, where the largest is of few huge documents, others get in a second round.
+    for lacking in (missing, dict.fromkeys(missing, 0)):
+        for key in order:
+            lack, goal = lacking[key] + carried[key[0]], goals[key]
+            rows = [(f"{row['_part']}/{row['_row']}/{key[0]}", row) for row in at_cut.get(key, [])]
+            inside, outside = ([r for r in rows if r[1]["_extra"] + changes.get(r[0], 0) == side] for side in (1, 0))
+            out, into = trim(lack, [row["_tokens"] for _, row in inside], [row["_tokens"] for _, row in outside], goal)
+            for place, row in (*(inside[n] for n in out), *(outside[n] for n in into)):
+                change = -1 if row["_extra"] + changes.get(place, 0) else 1
+                changes[place] = changes.get(place, 0) + change
                 lack -= change * row["_tokens"]
-        carried[key[0]] = lack
+            carried[key[0]] = lack
     if not changes:
         return F.lit(0)
-    place = F.concat(F.col("_part").cast("string"), F.lit("/"), F.col("_row").cast("string"), F.lit("/"), "_source")
-    return F.coalesce(_constant(changes, "int", place), F.lit(0))
+    at = F.concat(F.col("_part").cast("string"), F.lit("/"), F.col("_row").cast("string"), F.lit("/"), "_source")
+    return F.coalesce(_constant(changes, "int", at), F.lit(0))
 
 
 def _at_cut(narrow: DataFrame, cuts: Mapping[Class, int], classes: list[Class]) -> dict[Class, list[Any]]:

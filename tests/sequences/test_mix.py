@@ -310,3 +310,15 @@ def test_settings_of_no_input_are_refused(mixed) -> None:
         mixed({"a": SOURCES["code"][:1]}, epochs={"b": 1})
     with pytest.raises(UsageError, match="source_max_epochs names b"):
         mixed({"a": SOURCES["code"][:1]}, source_max_epochs={"b": 1})
+
+
+@pytest.mark.parametrize("count", [3, 30])
+def test_what_a_bucket_of_a_few_huge_documents_misses_the_others_make_up(mixed, count: int) -> None:
+    """Whether it is the smaller bucket or the larger."""
+    huge = [{"id": f"h{i}", "text": "abcd" * 4_000, "source": "a", "quality_bucket": 4} for i in range(count)]
+    small = [{**row, "quality_bucket": 1, "epochs": 1.0} for row in SOURCES["code"]]
+    _, _, receipt = mixed({"a": [*huge, *small]}, budget_tokens=26_000)
+    source = receipt["sources"][0]
+    assert source["buckets"][1]["tokens"] % 4_000 == 0
+    assert abs(source["buckets"][1]["tokens"] - source["buckets"][1]["asked_tokens"]) > 500
+    assert source["tokens"] == pytest.approx(26_000, rel=0.001)
