@@ -23,6 +23,10 @@ SPLIT = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SPLIT_ONE = SPLIT.replace(r"\p{N}{1,3}", r"\p{N}")  # as Qwen: each digit on its own
+SPLIT_MARKS = (  # as Qwen 3.5: combining marks belong to the letters
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}"
+    r"| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 # As GPT-2 (Radford et al. 2019, section 2.2); the byte-level step of the library has it built in, too.
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 # As o200k: words end where capitals begin, contractions belong to the word, slashes to the marks before them.
@@ -114,6 +118,7 @@ def _cased_words(digits: str, end: str) -> re.Pattern[str]:
 _WORDS = {
     SPLIT: _split_words(_THREE),
     SPLIT_ONE: _split_words("[0-9]"),
+    SPLIT_MARKS: _split_words("[0-9]"),
     _SPELLED: _split_words(_THREE),
     O200K: _cased_words(_THREE, rf"(?:'{_CONTRACTED}|(?!'?[{_OTHER}]))"),
     TEKKEN: _cased_words("[0-9]", rf"(?![{_OTHER}])"),
@@ -141,7 +146,9 @@ _DEEPSEEK_WORDS = _words(
     rf"[{_SIGN}](?![A-Za-z{_SIGN}{_OTHER}])[\r\n]*+(?![{_OTHER}])", _LINES, r"[\t ]++(?=[0-9])", r"[\t ]+(?=[\t ][!-~])",
     rf"\t(?=[{_SIGN}])",
 )  # fmt: skip
-_PATTERNS = {GPT2: _GPT2, SPLIT: LETTERS, SPLIT_ONE: LETTERS, _SPELLED: LETTERS, O200K: _CASED, TEKKEN: _CASED}
+_PATTERNS = {
+    GPT2: _GPT2, SPLIT: LETTERS, SPLIT_ONE: LETTERS, SPLIT_MARKS: LETTERS, _SPELLED: LETTERS, O200K: _CASED, TEKKEN: _CASED,
+}  # fmt: skip
 
 
 # Where a line feed that no white space follows closes a word, whatever comes.

@@ -18,6 +18,9 @@ from sequences.chunk_plans import LETTERS, Plan
 FEWEST_SPACES = 16  # a text with fewer than one space in so many characters (CJK) has few chunks that come again
 LONGEST_KNOWN = 64  # characters of a chunk that is remembered
 KNOWN = 2 << 20  # characters of the chunks that are remembered, each with 16 for what it costs anyway
+# Where more of so many chunks are new (Korean, short texts of many languages), texts are encoded whole, as the library
+# would: one by one chunks cost more. Every fourth such call learns them all the same, since a corpus may repeat them later.
+MANY, MOST_NEW, LEARNT = 4096, 0.4, 4
 _NFC = normalizers.NFC()
 
 
@@ -46,12 +49,12 @@ class ChunkEncoder:
         self._findall = (plan.cut if plan else LETTERS).findall
         self._nfc = plan is not None and plan.nfc
         self._known: dict[str, tuple[int, ...]] = {}
-        self._held = 0
+        self._held = self._strange = 0
 
     def forget(self) -> None:
         """Remember nothing, as at the beginning."""
         self._known.clear()
-        self._held = 0
+        self._held = self._strange = 0
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """The ids of each text, as the tokenizer gives them. Raises what the library raises."""
@@ -62,6 +65,10 @@ class ChunkEncoder:
         known = self._known
         cut = [self._findall(text) if repeats(text) else [text] for text in texts]
         new = [chunk for chunk in dict.fromkeys(chain.from_iterable(cut)) if chunk not in known]
+        if len(new) > MOST_NEW * max(MANY, sum(map(len, cut))):
+            self._strange += 1
+            if self._strange % LEARNT:
+                return [each.ids for each in self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)]
         encodings = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
         for chunk, encoding in zip(new, encodings, strict=True):
             known[chunk] = tuple(encoding.ids)

@@ -38,6 +38,10 @@ PIECE = 1 << 17  # characters of the longest text that is encoded at once
 GROUP = 1 << 18  # characters of the texts that are encoded in one call
 _LINE = re.compile(r"\n(?=\S)")
 _WORD = re.compile(r"(?<=[^\W_])(?= [^\W_])")
+_LETTER = re.compile(r"(?<=[A-Za-z])(?= [A-Za-z])")
+# Of a tokenizer without a plan: any that is known begins a word at a space between letters of ASCII; GPT-2's pattern
+# sees two line feeds before a word as two, and as one where the text ends there.
+_ANY = (_LETTER, re.compile(r"(?<=\S)\n(?=\S)"), _WORD, _LINE)
 
 
 class Begun(str):
@@ -172,7 +176,7 @@ class DocumentEncoder:
 
     def _cut(self, text: str) -> Iterator[str]:
         begun = bool(self._plan and self._plan.prefix)
-        patterns = (_LINE, _WORD) if self._plan is None or self._plan.lines else (_WORD,)
+        patterns = _ANY if self._plan is None else (_LINE, _WORD) if self._plan.lines else (_WORD,)
         start = 0
         while self._separable and len(text) - start > PIECE:
             end = _boundary(text, start + PIECE // 2, start + PIECE, patterns)
@@ -223,7 +227,7 @@ class DocumentEncoder:
         found = self._forbidden[ids]
         if np.count_nonzero(found) == allowed:
             return ids
-        first = next(int(number) for number in ids[found] if number not in control)
+        first = next((int(number) for number in ids[found] if number not in control), int(ids[found][0]))
         detail = f"a part of the text became the control or unknown token {self._plain.id_to_token(first)!r}"
         return Outcome("control_token", "errored", detail=detail)
 

@@ -73,8 +73,13 @@ def missing_bytes(spec: Spec) -> bytes:
         letters = byte_letters()
         return bytes(byte for byte in UTF8_BYTES if letters[byte] not in tokens)
     if spec["model"].get("byte_fallback"):
-        return bytes(byte for byte in UTF8_BYTES if f"<0x{byte:02X}>" not in tokens)
+        return bytes(byte for byte in UTF8_BYTES if not has_byte(byte, tokens))
     return b""
+
+
+def has_byte(byte: int, tokens: Collection[str]) -> bool:
+    """Whether a `byte_fallback` vocabulary holds a byte: its token, or for ASCII the character (Gemma 2 has a tab and no <0x09>)."""
+    return f"<0x{byte:02X}>" in tokens or (byte < 0x80 and chr(byte) in tokens)
 
 
 def byte_letters() -> list[str]:

@@ -24,7 +24,7 @@ ACCEPTS = ("tokenizer.json", "tokenizer_config.json", ".tiktoken", "tekken.json"
 class ImportTokenizer(StageConfig):
     """Which control tokens the tokenizer must have, and what may be mended."""
 
-    encoding: Literal["gpt2", "r50k", "p50k", "cl100k", "o200k", "llama3", "qwen", "tekken"] | None = Field(
+    encoding: Literal["gpt2", "r50k", "p50k", "cl100k", "o200k", "llama3", "qwen", "qwen3.5", "tekken"] | None = Field(
         None,
         description="whose words a file of ranks is for: it decides the pattern; null: by the file's name and size",
     )

@@ -10,19 +10,22 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
 from arcmill.errors import InputError
-from sequences.chunk_plans import GPT2, O200K, SPLIT, SPLIT_ONE, TEKKEN
+from sequences.chunk_plans import GPT2, O200K, SPLIT, SPLIT_MARKS, SPLIT_ONE, TEKKEN
 from sequences.tokenizer_checks import byte_letters
 from sequences.tokenizer_spec import Spec
 
-Encoding = Literal["gpt2", "r50k", "p50k", "cl100k", "o200k", "llama3", "qwen", "tekken"]
+Encoding = Literal["gpt2", "r50k", "p50k", "cl100k", "o200k", "llama3", "qwen", "qwen3.5", "tekken"]
 PATTERNS: dict[str, str] = {
     "gpt2": GPT2, "r50k": GPT2, "p50k": GPT2, "cl100k": SPLIT, "o200k": O200K, "llama3": SPLIT, "qwen": SPLIT_ONE,
-    "tekken": TEKKEN,
+    "qwen3.5": SPLIT_MARKS, "tekken": TEKKEN,
 }  # fmt: skip
+# Ranks in a published file; one with more is another encoding, whatever its name says (Qwen 3.5's words are not Qwen 3's).
+PUBLISHED = {"llama3": 128000, "qwen": 151643, "qwen3.5": 248044, "cl100k": 100256, "o200k": 199998}
 # Control tokens published with the ranks, where the file does not hold them.
 SPECIAL: dict[str, dict[str, int]] = {
     "gpt2": {"<|endoftext|>": 50256},
@@ -38,6 +41,7 @@ SPECIAL: dict[str, dict[str, int]] = {
         "<|eot_id|>": 128009,
     },
     "qwen": {"<|endoftext|>": 151643, "<|im_start|>": 151644, "<|im_end|>": 151645},
+    "qwen3.5": {"<|endoftext|>": 248044, "<|im_start|>": 248045, "<|im_end|>": 248046},
 }  # fmt: skip
 BYTES = 256
 
@@ -102,9 +106,9 @@ def guessed_encoding(name: str, ranks: Mapping[bytes, int]) -> str | None:
     """Whose ranks a file holds, by its name; Llama 3 and Qwen are told by their published sizes, too."""
     lower = name.lower()
     for encoding in get_args(Encoding):
-        if encoding in lower:
+        if encoding in lower and len(ranks) <= PUBLISHED.get(encoding, len(ranks)):
             return str(encoding)
-    return {128000: "llama3", 151643: "qwen", 100256: "cl100k", 199998: "o200k"}.get(len(ranks))
+    return {size: encoding for encoding, size in PUBLISHED.items()}.get(len(ranks))
 
 
 def spec_of(ranks: Ranks, pattern: str, name: str) -> Spec:
@@ -114,8 +118,10 @@ def spec_of(ranks: Ranks, pattern: str, name: str) -> Spec:
         raise InputError(f"{name}: no token for {len(missing)} of the 256 bytes, such as 0x{missing[0]:02X}")
     ids = [*ranks.ranks.values(), *ranks.special.values()]
     if len(set(ids)) < len(ids):
-        twice = next(number for number in ids if ids.count(number) > 1)
-        raise InputError(f"{name}: two tokens have the id {twice}")
+        twice = Counter(ids).most_common(1)[0][0]
+        control = next((token for token, number in ranks.special.items() if number == twice), None)
+        hint = f"; is {control!r} a control token of this file? Set special_tokens" if control else ""
+        raise InputError(f"{name}: two tokens have the id {twice}{hint}")
 
     def written(token: bytes) -> str:
         return "".join(map(letters.__getitem__, token))

@@ -40,7 +40,14 @@ def without_control_tokens(spec: Spec, named: Collection[str] = ()) -> Spec:
     """The tokenizer.json for ordinary text: no control tokens, template, truncation or padding."""
     control = control_tokens(spec, named)
     added = [token for token in spec.get("added_tokens") or [] if token["content"] not in control]
-    return {**spec, "added_tokens": added, "post_processor": None, "truncation": None, "padding": None}
+    model, own = spec["model"], vocabulary(spec)
+    outside = {token["content"]: token["id"] for token in added if token["content"] not in own}
+    if outside and isinstance(model["vocab"], dict):
+        # The library numbers added tokens anew, without those that are gone here: what the model knows keeps its id.
+        model = {**model, "vocab": {**own, **outside}}
+    return {
+        **spec, "model": model, "added_tokens": added, "post_processor": None, "truncation": None, "padding": None,
+    }  # fmt: skip
 
 
 def unknown_ids(spec: Spec) -> list[int]:

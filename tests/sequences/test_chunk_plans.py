@@ -81,6 +81,7 @@ CROSSING = [*WORD, (">", "\u2581"), ("\n", "\n"), ("\n", "</")]
 KINDS = {
     "cl100k": lambda: byte_level(split(plans.SPLIT)),
     "qwen": lambda: byte_level(split(plans.SPLIT_ONE), normalizer=normalizers.NFC()),
+    "qwen 3.5": lambda: byte_level(split(plans.SPLIT_MARKS), normalizer=normalizers.NFC()),
     "o200k": lambda: byte_level(split(plans.O200K)),
     "o200k, the rest removed": lambda: byte_level(split(plans.O200K, "removed", invert=True)),
     "tekken": lambda: byte_level(split(plans.TEKKEN)),

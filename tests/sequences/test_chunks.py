@@ -62,6 +62,20 @@ def test_ids_are_those_of_the_tokenizer() -> None:
     assert encoder.encode(sample[::-1]) == expected[::-1]  # the second time from memory
 
 
+def test_texts_whose_words_are_new_are_encoded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chunks, "MANY", 100)
+    tokenizer = learn(texts(300, 2), 600, 1)
+    encoder = ChunkEncoder(tokenizer)
+    draw = random.Random(3)
+    for call in range(1, 5):
+        sample = [" ".join("".join(draw.choices("abcdefgh", k=9)) for _ in range(40)) for _ in range(10)]
+        expected = [tokenizer.encode(text, add_special_tokens=False).ids for text in sample]
+        assert encoder.encode(sample) == expected
+        assert bool(encoder._known) == (call == chunks.LEARNT)
+    assert encoder.encode(["one two " * 400]) == [tokenizer.encode("one two " * 400).ids]
+    assert " two" in encoder._known  # words that come again are remembered as ever
+
+
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chunks, "KNOWN", 100)
     tokenizer = learn(["a b c"], 300, 1)

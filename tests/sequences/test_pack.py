@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, decoders, models, processors
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from arcmill.config import StageConfig
 from arcmill.dataset import Dataset
@@ -23,6 +23,7 @@ from sequences import pack_encode
 from sequences.pack import STAGE, Pack, pack_alone, setup
 from sequences.pack_encode import DocumentEncoder
 from sequences.tokenizer import SPECIAL_TOKENS, STRUCTURE_TOKENS
+from sequences.tokenizer_checks import byte_letters
 from sequences.tokenizer_training import learn, write
 
 TEXT = "The quick brown fox jumps over the lazy dog. def f(x):\n    return x + 1\n\n日本語のテキスト 12345 "
@@ -335,6 +336,50 @@ def test_long_text_in_pieces_is_the_same_text(
     assert tokenizer.decode(made[:-1].tolist()) == text
     if " " in text and "y" not in text:  # words or lines to cut at: the very same tokens
         assert made[:-1].tolist() == whole
+
+
+def test_a_long_text_is_cut_where_a_tokenizer_without_a_plan_cuts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GPT-2's words with a normaliser and tokens of white space, as GPT-NeoX: two line feeds are one word at the end of a text."""
+    made = Tokenizer(models.BPE())
+    made.normalizer = normalizers.NFC()
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    made.train_from_iterator(
+        ["\n\n " * 50], trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet, show_progress=False)
+    )
+    made.add_special_tokens(["<|endoftext|>"])
+    made.add_tokens(["   "])
+    made.save(str(tmp_path / "tokenizer.json"))
+    monkeypatch.setattr(pack_encode, "PIECE", 100)
+    text = "some words\n\nand more of them\n\n12\n\n34.\n56\n\n" * 40
+    whole = made.encode(text, add_special_tokens=False).ids
+    encoder = setup(Pack(), {"tokenizer": str(tmp_path)})
+    parts = encoder.parts(text)
+    assert isinstance(parts, list)
+    assert len(parts) > 10
+    (ids,) = encoder.encode([parts])
+    assert not isinstance(ids, Outcome)
+    assert ids[:-1].tolist() == whole
+
+
+def test_text_tokens_keep_their_ids_without_the_control_tokens_before_them(tmp_path: Path) -> None:
+    """The library numbers added tokens anew: white space behind control tokens would get the ids of these."""
+    made = Tokenizer(models.BPE({letter: n for n, letter in enumerate(byte_letters())}, []))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens(["<|endoftext|>", "<|user|>"])
+    made.add_tokens(["  ", "   ", "    ", "     "])
+    made.save(str(tmp_path / "tokenizer.json"))
+    encoder = setup(Pack(), {"tokenizer": str(tmp_path)})
+    for text in ("a  b", "a   b", "a    b     c"):
+        parts = encoder.parts(text)
+        assert isinstance(parts, list)
+        (ids,) = encoder.encode([parts])
+        assert not isinstance(ids, Outcome)
+        assert ids[:-1].tolist() == made.encode(text).ids
 
 
 def test_settings_stored_with_a_tokenizer_do_not_act(

@@ -204,6 +204,28 @@ def test_bytes_without_a_token(tmp_path: Path, plain: dict[str, Any]) -> None:
     assert not hasattr(encoder.parts("a\x05b"), "rule")
 
 
+def test_an_ascii_character_stands_for_its_byte(tmp_path: Path) -> None:
+    """Gemma 2 has a token of the tab, and no <0x09>."""
+    pieces = ["<unk>", "</s>", "\t", *(f"<0x{byte:02X}>" for byte in range(256) if byte != 9), "\u2581", "a"]
+    made = Tokenizer(
+        models.BPE(
+            {piece: n for n, piece in enumerate(pieces)}, [], unk_token="<unk>", byte_fallback=True, fuse_unk=True
+        )
+    )
+    made.normalizer = normalizers.Replace(" ", "\u2581")
+    made.decoder = decoders.Sequence([decoders.Replace("\u2581", " "), decoders.ByteFallback(), decoders.Fuse()])
+    made.add_special_tokens(["</s>"])
+    output, report = imported(tmp_path, json.loads(made.to_str()))
+    assert "bytes" not in report["losses"]
+    parts = setup(Pack(eos_token="</s>"), {"tokenizer": str(output)}).parts("a\tb")
+    assert isinstance(parts, list)
+    without = json.loads(made.to_str())
+    del without["model"]["vocab"]["\t"]
+    without["model"]["vocab"]["x"] = 2
+    with pytest.raises(InputError, match=r"no token for 1 bytes of UTF-8: 0x09"):
+        imported(tmp_path, without)
+
+
 def test_models_that_forget_are_refused(tmp_path: Path, plain: dict[str, Any]) -> None:
     piece = Tokenizer(models.WordPiece({"[UNK]": 0, "a": 1, "[SEP]": 2}, unk_token="[UNK]"))
     piece.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -357,6 +379,17 @@ def test_whose_ranks() -> None:
     assert guessed_encoding("o200k_base.tiktoken", few) == "o200k"
     assert guessed_encoding("qwen.tiktoken", few) == "qwen"
     assert guessed_encoding("tokenizer.model", few) is None
+    more = {number.to_bytes(4, "big"): number for number in range(151_644)}
+    assert guessed_encoding("qwen3_6.tiktoken", more) is None  # other words: not those of Qwen before 3.5
+    more = {number.to_bytes(4, "big"): number for number in range(248_044)}
+    assert guessed_encoding("qwen3_6.tiktoken", more) == "qwen3.5"
+
+
+def test_control_tokens_that_have_the_id_of_a_rank(tmp_path: Path) -> None:
+    path = tmp_path / "qwen.tiktoken"
+    path.write_bytes(ranks())
+    with pytest.raises(InputError, match=r"the id 7; is '<\|x\|>' a control token"):
+        imported(tmp_path, path, special_tokens={"<|x|>": 7})
 
 
 @pytest.mark.parametrize(
