@@ -270,7 +270,8 @@ def _bytes(filesystem: Any, path: str, first: int, last: int) -> bytes:
 
 
 def _tokenizer(dataset: Dataset) -> str | None:
-    inputs = dataset.manifest.get("inputs", [])
+    # Where documents were removed, the manifest names what was packed, and its statistics how that was.
+    inputs = [*dataset.manifest.get("inputs", []), *dataset.statistics.get("packed", {}).get("inputs", [])]
     return next((entry["fingerprint"] for entry in inputs if entry["name"] == "tokenizer"), None)
 
 

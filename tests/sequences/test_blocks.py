@@ -125,6 +125,20 @@ def test_rows_of_another_number_or_length_than_told(tmp_path: Path) -> None:
         decoded(Store([other]))
 
 
+def test_a_dataset_that_documents_were_removed_from_names_its_tokenizer_too(tmp_path: Path) -> None:
+    one = write_sequences(tmp_path / "one")
+    for tokenizer in ("t", "u"):
+        left = write_sequences(tmp_path / tokenizer, tokenizer=tokenizer * 64, seed=1)
+        path = Path(left) / "manifest.json"
+        manifest = json.loads(path.read_text())
+        manifest["statistics"] = {"packed": {"config": {}, "inputs": manifest["inputs"]}}
+        manifest["inputs"] = [{"name": "input", "fingerprint": "p" * 64}]
+        path.write_text(json.dumps(manifest))
+    assert len(Store([one, str(tmp_path / "t")]).parts) == 6
+    with pytest.raises(UsageError, match=r"was packed with another tokenizer"):
+        Store([one, str(tmp_path / "u")])
+
+
 def test_datasets_that_do_not_belong_together(tmp_path: Path) -> None:
     one = write_sequences(tmp_path / "one")
     longer = write_sequences(tmp_path / "longer", length=32)
