@@ -73,7 +73,9 @@ def _packed(run: Run, step: Step) -> dict[str, Any]:
     # Rows alone tell documents' sources and not those of the mixture, so the two are not put side by side.
     apart = step.stage != "pack"
     asked_in_all = sum(entry["asked_tokens"] or 0 for entry in _statistics(mixture)["sources"]) if mixture else 0
-    mixed = {} if apart or mixture is None else {str(entry["source"]): entry for entry in _statistics(mixture)["sources"]}
+    mixed = (
+        {} if apart or mixture is None else {str(entry["source"]): entry for entry in _statistics(mixture)["sources"]}
+    )
     packed = {str(entry["source"]): entry for entry in facts.get("sources", [])}
     sources = []
     for name in [*mixed, *(name for name in packed if name not in mixed)]:

@@ -22,7 +22,9 @@ class Compact:
         most = int(input_ids.view(np.uint32).max(initial=0))  # a negative number, which no tokenizer has, is a huge one
         self._high: Mask | None = None
         if most < 1 << 24:
-            self._low: npt.NDArray[np.generic] = input_ids.astype(np.uint16)  # the lower half: casts between integers wrap
+            self._low: npt.NDArray[np.generic] = input_ids.astype(
+                np.uint16
+            )  # the lower half: casts between integers wrap
             if most >= 1 << 16:
                 self._high = (input_ids >> 16).astype(np.uint8)
         else:

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sequences.fim.context import ROOM
 from sequences.pack_receipt import FIELDS, MOST_SOURCES, OTHERS, Receipt, summary
-from sequences.pack_rows import ARRANGED, ROOM
+from sequences.pack_rows import ARRANGED
 
 if TYPE_CHECKING:
     from arcmill.dataset import Dataset
@@ -42,7 +43,7 @@ def _count(batch: pa.RecordBatch, sources: dict[str, Any], counted: Counter[str]
     """Add a batch up; tokens of a row."""
     masks, segments = batch.column("loss_mask"), batch.column("segments")
     trained = np.concatenate(([0], np.cumsum(masks.flatten().to_numpy() == 1)))
-    length = (len(trained) - 1) // batch.num_rows
+    length = int(len(masks.flatten()) // batch.num_rows)
     flat, rows = segments.flatten(), pc.list_parent_indices(segments).to_numpy()
     start, size, offset, epoch = (
         pc.struct_field(flat, name).to_numpy().astype(np.int64) for name in ("start", "length", "offset", "epoch")

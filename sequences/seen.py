@@ -120,7 +120,9 @@ def log_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     for _, line in _lines(path):
         if line is not None and "fingerprint" in line and line.get("format") == FORMAT:
             if wrong := [key for key, fits in _HEADER.items() if not fits(line.get(key))]:
-                raise InputError(f"{os.fspath(path)}: its first line is damaged: {wrong[0]} is {line.get(wrong[0])!r:.40}")
+                raise InputError(
+                    f"{os.fspath(path)}: its first line is damaged: {wrong[0]} is {line.get(wrong[0])!r:.40}"
+                )
             return line
         break
     raise InputError(f"{os.fspath(path)}: not a log of what a run has seen")
@@ -185,7 +187,9 @@ def check_logs(
         seen.samples += max(0, last - max(first, reached))
         reached = max(reached, last)
     if until > reached:
-        seen.complain("missing", f"samples {reached} to {until - 1}: the state says that they were read", until - reached)
+        seen.complain(
+            "missing", f"samples {reached} to {until - 1}: the state says that they were read", until - reached
+        )
     seen.tokens = seen.samples * reader.length
     return seen
 

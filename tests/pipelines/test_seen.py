@@ -66,7 +66,9 @@ def test_logs_that_all_end_too_early_show_beside_a_state(run: tuple[str, Path], 
         (2, {"chain": 5}, "was changed"),
     ],
 )
-def test_a_line_with_values_that_cannot_be(run: tuple[str, Path], line: int, change: dict[str, object], told: str) -> None:
+def test_a_line_with_values_that_cannot_be(
+    run: tuple[str, Path], line: int, change: dict[str, object], told: str
+) -> None:
     path = run[1] / "rank-0.jsonl"
     lines = path.read_text().splitlines()
     lines[line] = json.dumps({**json.loads(lines[line]), **change})

@@ -69,7 +69,9 @@ def test_four_lanes_a_rank_keep_many_ranks_apart(ranks: int, workers: int) -> No
     read: dict[tuple[int, int], set[int]] = {}
     for step in range(8):
         for rank in range(ranks):
-            found = {s.lane for s in order.stretches(step * global_batch + rank * 4, step * global_batch + rank * 4 + 4)}
+            found = {
+                s.lane for s in order.stretches(step * global_batch + rank * 4, step * global_batch + rank * 4 + 4)
+            }
             read.setdefault((rank, step % workers), set()).update(found)
     assert sum(map(len, read.values())) == lanes == len(set().union(*read.values()))
 

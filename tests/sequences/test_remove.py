@@ -22,7 +22,8 @@ from arcmill.records import Conversation, Document, Message
 from pipelines.catalogue import get_stage
 from pipelines.receipt import receipt, render
 from pipelines.verify import verify_path
-from sequences.pack_rows import ARRANGED, ROOM
+from sequences.fim.context import ROOM
+from sequences.pack_rows import ARRANGED
 from sequences.recount import UNKNOWN, recount
 from sequences.remove_rows import Piece, together
 
