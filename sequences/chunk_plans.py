@@ -2,7 +2,7 @@
 
 A plan is only made where it is certain that every chunk has the tokens that its text has in the whole. There are two
 reasons why that can be. Either the pre-tokenizer cuts at these places whatever stands around them: that is known of the
-patterns in `LETTERS`, `_CASED` and `_GPT2`, which were read one by one (none looks back; a space is either the first
+patterns below, which were read one by one (none looks back; a space is either the first
 character of a word or among white space; so is a line feed, or it closes a word that ends there). Or there is no
 pre-tokenizer, as in Llama 2 and Gemma, and the merges show that none reaches over the place (`chunk_merges`). Tests
 hold both to the library's own tokens. Any other tokenizer has no plan, and is left to the library.
@@ -68,36 +68,84 @@ _GPT2 = re.compile(
     rf"|[{_WHITE}]*[^{_WHITE}]+"
     rf"|[{_WHITE}]+"
 )
-# White space and marks of ASCII as the patterns see them; what stands beside other characters is left to LETTERS.
+# What ASCII is to the patterns: marks, the same without control characters, and what stands for all else.
 _MARK = r"!-/:-@\[-`{-~\x00-\x08\x0e-\x1f\x7f"
+_SIGN = r"!-/:-@\[-`{-~"
 _OTHER = r"\x80-\U0010ffff"
+_CONTRACTED = "(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])"
+_THREE = rf"[0-9]{{3}}|[0-9]{{1,2}}(?![0-9{_OTHER}])"
+_LINES = r"[\t-\r ]*[\r\n](?=[\t ]*[!-~])"
 
 
-def _words(digits: str) -> re.Pattern[str]:
-    """The words of `SPLIT` themselves where all around is ASCII, else the chunks of LETTERS.
+def _words(fallback: re.Pattern[str], *words: str) -> re.Pattern[str]:
+    """The words of a pattern themselves where all around is ASCII, else the chunks of `fallback`.
 
-    A match begins where a word does, so the first alternative of `SPLIT` that matches there is the word: each line is
-    one of them, with what must follow for it to be sure.
+    A match begins where a word does, so the first alternative of the pattern that matches there is the word: each of
+    `words` is one of them, with what must follow for it to be sure.
     """
-    return re.compile(
-        rf" ?[A-Za-z]++(?![{_OTHER}])"
-        r"|'(?:[sStTmMdD]|[rR][eE]|[vV][eE]|[lL][lL])"
-        rf"|[{_MARK}\t\x0b\x0c][A-Za-z]++(?![{_OTHER}])"
-        rf"|{digits}"
-        rf"| [{_MARK}]++[\r\n]*+(?![{_OTHER}])"
-        rf"|[{_MARK}][{_MARK}]++[\r\n]*+(?![{_OTHER}])"
-        rf"|[{_MARK}](?![A-Za-z{_MARK}{_OTHER}])[\r\n]*+(?![{_OTHER}])"
-        r"|[\t-\r ]*[\r\n](?=[\t ]*[!-~])"
-        r"|[\t ]+(?=[\t ][!-~])"
-        rf"| (?=[0-9])|\t(?=[0-9{_MARK}])"
-        rf"|{LETTERS.pattern}"
+    return re.compile("|".join([*words, fallback.pattern]))
+
+
+def _marks(more: str) -> tuple[str, ...]:
+    """Marks with line feeds (and `more`) behind them; one mark before a letter belongs to that."""
+    return (
+        rf" [{_MARK}]++[\r\n{more}]*+(?![{_OTHER}])",
+        rf"[{_MARK}][{_MARK}]++[\r\n{more}]*+(?![{_OTHER}])",
+        rf"[{_MARK}](?![A-Za-z{_MARK}{_OTHER}])[\r\n{more}]*+(?![{_OTHER}])",
     )
 
 
-_WORDS_THREE = _words(rf"[0-9]{{3}}|[0-9]{{1,2}}(?![0-9{_OTHER}])")
-_WORDS_ONE = _words("[0-9]")
-_WORDS = {SPLIT: _WORDS_THREE, SPLIT_ONE: _WORDS_ONE, _SPELLED: _WORDS_THREE}
+_WHITES = (_LINES, r"[\t ]+(?=[\t ][!-~])", " (?=[0-9])", rf"\t(?=[0-9{_MARK}])")
+
+
+def _split_words(digits: str) -> re.Pattern[str]:
+    return _words(
+        LETTERS, rf" ?[A-Za-z]++(?![{_OTHER}])", f"'{_CONTRACTED}", rf"[{_MARK}\t\x0b\x0c][A-Za-z]++(?![{_OTHER}])", digits,
+        *_marks(""), *_WHITES,
+    )  # fmt: skip
+
+
+def _cased_words(digits: str, end: str) -> re.Pattern[str]:
+    return _words(
+        _CASED, rf"[ {_MARK}\t\x0b\x0c]?(?:[A-Z]*+[a-z]++|[A-Z]++(?![a-z])){end}", digits, *_marks("/"), *_WHITES
+    )
+
+
+_WORDS = {
+    SPLIT: _split_words(_THREE),
+    SPLIT_ONE: _split_words("[0-9]"),
+    _SPELLED: _split_words(_THREE),
+    O200K: _cased_words(_THREE, rf"(?:'{_CONTRACTED}|(?!'?[{_OTHER}]))"),
+    TEKKEN: _cased_words("[0-9]", rf"(?![{_OTHER}])"),
+}
+
+
+def _gpt2_words(digits: bool) -> re.Pattern[str]:
+    """`digits`: each is a word before the pattern is asked, and so white space before one stays whole."""
+    letters = (rf" ?[A-Za-z]++(?![{_OTHER}])", "'(?:[stmd]|re|ve|ll)")
+    marks = rf" ?[{_MARK}]++(?![{_OTHER}])"
+    if digits:
+        return _words(
+            _GPT2, *letters, "[0-9]", marks, r"[\t-\r ]++(?=[0-9])", r"[\t-\r](?=[!-~])", r"[\t-\r ]+(?=[\t-\r ][!-~])"
+        )
+    return _words(
+        _GPT2, *letters, rf" ?[0-9]++(?![{_OTHER}])", marks, r"[\t-\r](?=[!-~])", r"[\t-\r ]+(?=[\t-\r ][!-~])"
+    )  # fmt: skip
+
+
+_GPT2_WORDS = {False: _gpt2_words(False), True: _gpt2_words(True)}
+_WORDS[GPT2] = _GPT2_WORDS[False]
+_DEEPSEEK_WORDS = _words(
+    LETTERS, rf" ?[A-Za-z]++(?![{_OTHER}])", rf"[{_MARK}\t\x0b\x0c][A-Za-z]++(?![{_OTHER}])", _THREE,
+    rf" [{_SIGN}]++[\r\n]*+(?![{_OTHER}])", rf"[{_SIGN}][{_SIGN}]++[\r\n]*+(?![{_OTHER}])",
+    rf"[{_SIGN}](?![A-Za-z{_SIGN}{_OTHER}])[\r\n]*+(?![{_OTHER}])", _LINES, r"[\t ]++(?=[0-9])", r"[\t ]+(?=[\t ][!-~])",
+    rf"\t(?=[{_SIGN}])",
+)  # fmt: skip
 _PATTERNS = {GPT2: _GPT2, SPLIT: LETTERS, SPLIT_ONE: LETTERS, _SPELLED: LETTERS, O200K: _CASED, TEKKEN: _CASED}
+
+
+# Where a line feed that no white space follows closes a word, whatever comes.
+_AT_LINES = (LETTERS, _WORDS[SPLIT], _WORDS[SPLIT_ONE], _DEEPSEEK_WORDS)
 
 
 class Plan(NamedTuple):
@@ -125,7 +173,7 @@ def plan_for(spec: Spec) -> Plan | None:
         nfc = [step["type"] for step in normalizer] == ["NFC"]
         if cut is None or (normalizer and not nfc) or (nfc and spec.get("added_tokens")):
             return None
-        return Plan(cut, {**spec, "normalizer": None}, cut is LETTERS or cut in _WORDS.values(), nfc=nfc)
+        return Plan(cut, {**spec, "normalizer": None}, cut in _AT_LINES, nfc=nfc)
     return _metaspace(spec, normalizer, steps)
 
 
@@ -149,10 +197,12 @@ def _byte_level(steps: list[Spec], added: bool) -> re.Pattern[str] | None:
         return None
     if to_bytes.get("use_regex", True):
         plain = not splits or splits == [{"type": "Digits", "individual_digits": True}]
-        return _GPT2 if plain else None
+        if not plain:
+            return None
+        return _GPT2 if added else _GPT2_WORDS[bool(splits)]
     patterns = tuple(_pattern(split) for split in splits)
     if patterns == _DEEPSEEK:
-        return LETTERS
+        return LETTERS if added else _DEEPSEEK_WORDS
     if len(patterns) != 1:
         return None
     pattern = patterns[0] or ""

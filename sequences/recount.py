@@ -8,7 +8,6 @@ mixture a document was drawn for stands in the mixture, not in sequences.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
