@@ -109,7 +109,9 @@ def test_why_follows_a_document_to_its_end(run: Path) -> None:
     merged = next(Dataset.open(str(run / "minhash")).ledger()).to_pylist()[0]
     way = explain(str(run), merged["id"])
     assert way["end"] == f"merged by minhash ({merged['rule']} into {merged['into_id']})"
-    met = [step["step"] for step in way["steps"] if step["became"] != "survivor"]  # a survivor of exact may be merged later
+    met = [
+        step["step"] for step in way["steps"] if step["became"] != "survivor"
+    ]  # a survivor of exact may be merged later
     assert met == ["pages", "language", "filtered", "scored", "exact", "minhash"]
     kept = next(Dataset.open(str(run / "mixed")).batches(["id"])).column(0)[0].as_py()
     way = explain(str(run), kept[:12])
