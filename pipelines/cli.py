@@ -454,8 +454,9 @@ def verify(
     help="Sequence dataset that the run read. Repeatable, in the run's order.  [default: where the log says]",
 )  # fmt: skip
 @click.option("--content", is_flag=True, help="Also read the rows, and compare their tokens with what was trained on.")
+@click.option("--state", metavar="FILE", help="A state of the run's loader (JSON): the logs must reach as far.")
 @json_option
-def seen(logs: tuple[str, ...], datasets: tuple[str, ...], content: bool, as_json: bool) -> None:
+def seen(logs: tuple[str, ...], datasets: tuple[str, ...], content: bool, state: str | None, as_json: bool) -> None:
     """Check the logs of a training run (docs/handoff.md): did it see the rows that it should have seen?
 
     LOG: the files of all ranks, or their folder. Exit status 3 where it did not.
@@ -466,7 +467,7 @@ def seen(logs: tuple[str, ...], datasets: tuple[str, ...], content: bool, as_jso
     """
     from pipelines.seen import render, seen_report
 
-    found = seen_report(logs, datasets, content)
+    found = seen_report(logs, datasets, content, state)
     say(found, as_json, render)
     if not found["ok"]:
         raise SystemExit(3)

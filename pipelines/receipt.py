@@ -23,12 +23,12 @@ def receipt(path: str) -> dict[str, Any]:
     """
     opened = open_run(path)
     wanted = {step.name for step in opened.steps}
-    if len(opened.steps) == 1 and opened.steps[0].stage == "pack" and not _mixed(opened, opened.steps[0]):
+    if len(opened.steps) == 1 and _is_packed(opened.steps[0]) and not _mixed(opened, opened.steps[0]):
         beside = os.path.dirname(path.rstrip("/")) or "."
         wanted = {os.path.basename(path.rstrip("/"))}
         opened = open_run(beside)
     done = [step for step in opened.steps if step.dataset is not None]
-    packed = [_packed(opened, step) for step in done if step.stage == "pack" and step.name in wanted]
+    packed = [_packed(opened, step) for step in done if _is_packed(step) and step.name in wanted]
     told = {entry["mixture"] for entry in packed}
     mixtures = [_mixture(step) for step in done if step.stage == "mix" and (step.name in wanted or step.name in told)]
     if not mixtures and not packed:
@@ -39,6 +39,22 @@ def receipt(path: str) -> dict[str, Any]:
 def _statistics(step: Step) -> Mapping[str, Any]:
     assert isinstance(step.dataset, Dataset)
     return step.dataset.statistics
+
+
+def _is_packed(step: Step) -> bool:
+    """Whether it holds sequences: what `pack` wrote, or what was left of that when documents were removed."""
+    return step.dataset is not None and step.dataset.record == "Sequence"
+
+
+def _facts(run: Run, step: Step) -> Mapping[str, Any]:
+    """What `pack` wrote down; of sequences that were changed since, the rows are counted."""
+    if step.stage == "pack":
+        return _statistics(step)
+    from pipelines.why_token import packing
+    from sequences.recount import recount
+
+    assert step.dataset is not None
+    return recount(step.dataset, packing(run, step).get("config", {}).get("mode"))
 
 
 def _mixed(run: Run, step: Step) -> Step | None:
@@ -52,9 +68,14 @@ def _mixture(step: Step) -> dict[str, Any]:
 
 def _packed(run: Run, step: Step) -> dict[str, Any]:
     """A packed dataset, and by source what was asked, what the mixture holds and what came into sequences."""
-    facts = _statistics(step)
+    facts = _facts(run, step)
     mixture = _mixed(run, step)
-    mixed = {} if mixture is None else {str(entry["source"]): entry for entry in _statistics(mixture)["sources"]}
+    # Rows alone tell documents' sources and not those of the mixture, so the two are not put side by side.
+    apart = step.stage != "pack"
+    asked_in_all = sum(entry["asked_tokens"] or 0 for entry in _statistics(mixture)["sources"]) if mixture else 0
+    mixed = (
+        {} if apart or mixture is None else {str(entry["source"]): entry for entry in _statistics(mixture)["sources"]}
+    )
     packed = {str(entry["source"]): entry for entry in facts.get("sources", [])}
     sources = []
     for name in [*mixed, *(name for name in packed if name not in mixed)]:
@@ -73,7 +94,7 @@ def _packed(run: Run, step: Step) -> dict[str, Any]:
             else None
         )
         sources.append(row)
-    total = sum(row["asked_tokens"] or 0 for row in sources)
+    total = asked_in_all
     return {
         "step": step.name, "mixture": mixture and mixture.name,
         **{key: facts[key] for key in _PACKED if key in facts},
@@ -139,11 +160,11 @@ def _render_packed(packed: Mapping[str, Any]) -> list[str]:
         f"{packed['step']}: {_n(packed.get('rows'))} sequences of {_n(packed.get('sequence_length'))}, "
         f"{packed.get('mode')}" + (f", from {packed['mixture']}" if packed["mixture"] else "")
     ]
-    fill = packed.get("fill")
+    fill, cut, longer = packed.get("fill"), packed.get("documents_cut"), packed.get("documents_longer")
     lines.append(
         f"  full {'?' if fill is None else f'{100 * fill:.3f} %'}, padding {_n(packed.get('padding'))} tokens; documents cut "
-        f"{_n(packed.get('documents_cut'))} of {_n(packed.get('occurrences'))} (longer than a sequence: "
-        f"{_n(packed.get('documents_longer'))})"
+        f"{'?' if cut is None else _n(cut)} of {_n(packed.get('occurrences'))} (longer than a sequence: "
+        f"{'?' if longer is None else _n(longer)})"
     )
     lines.append(
         f"  tokens {_n(packed.get('tokens'))} (unique {_n(packed.get('tokens_unique'))}, repeats "

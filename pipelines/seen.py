@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arcmill.errors import InputError
 
+if TYPE_CHECKING:
+    from sequences.reader import SequenceReader
 
-def seen_report(logs: Sequence[str], datasets: Sequence[str], content: bool) -> dict[str, Any]:
+
+def seen_report(
+    logs: Sequence[str], datasets: Sequence[str], content: bool, state: str | None = None
+) -> dict[str, Any]:
     """Check the logs of a run (files, or folders of *.jsonl) against its datasets. Raises InputError, UsageError."""
     from sequences.reader import SequenceReader
     from sequences.seen import check_logs, log_header
@@ -25,7 +31,20 @@ def seen_report(logs: Sequence[str], datasets: Sequence[str], content: bool) -> 
             f"{paths[0]}: the log is of data {header['fingerprint'][:16]}, {', '.join(reader.urls)} is "
             f"{reader.fingerprint[:16]}; name the run's datasets by --input, in their order"
         )
-    return check_logs(paths, reader, content).to_json()
+    return check_logs(paths, reader, content, _consumed(state, reader)).to_json()
+
+
+def _consumed(state: str | None, reader: SequenceReader) -> int:
+    """Samples that the run has consumed, by a state of its loader (JSON); 0 where none is given."""
+    if state is None:
+        return 0
+    try:
+        told = json.loads(Path(state).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{state}: cannot be read ({error})") from None
+    if not isinstance(told, dict):
+        raise InputError(f"{state}: not a state of a reader")
+    return reader.resume(told)[0]
 
 
 def _files(given: str) -> list[str]:

@@ -191,11 +191,17 @@ def _places(run: Run, step: Step, tokenizer: str | None, unknown: list[str]) -> 
     if not identity:
         unknown.append("how it was packed: the dataset of pack is not here, so tokens are not told as text")
         return None
+    wanted = next((str(e["fingerprint"]) for e in identity["inputs"] if e["name"] == "tokenizer"), "none")
+    if (
+        tokenizer is not None and (given := Dataset.open(tokenizer).fingerprint) != wanted
+    ):  # other texts of the same ids
+        raise UsageError(f"--tokenizer {tokenizer}: is {given[:12]}; the tokens were made by {wanted[:12]}")
     if tokenizer is None:
         held = _read_by(run, identity, "tokenizer")
         if not held or held[0].dataset is None:
-            mark = next((str(e["fingerprint"])[:12] for e in identity["inputs"] if e["name"] == "tokenizer"), "none")
-            unknown.append(f"the text of tokens: the tokenizer ({mark}) is not in the run; name it with --tokenizer")
+            unknown.append(
+                f"the text of tokens: the tokenizer ({wanted[:12]}) is not in the run; name it with --tokenizer"
+            )
             return None
         tokenizer = held[0].dataset.path
     from sequences.token_places import TokenPlaces

@@ -22,6 +22,7 @@ from arcmill.dataset import Dataset
 from arcmill.errors import InputError, UsageError
 from arcmill.storage import file_sha256, locate
 from sequences.boundaries import cu_seqlens_of
+from sequences.compact import Compact
 from sequences.pages import list_column
 
 Verify = Literal["none", "size", "sha256"]
@@ -45,8 +46,7 @@ class Part(NamedTuple):
 class Block(NamedTuple):
     """A decoded row group. Where the runs of row r end, padding's too, is at splits[r] to splits[r + 1] of `ends`."""
 
-    input_ids: npt.NDArray[np.int32]  # (rows, length)
-    loss_mask: npt.NDArray[np.uint8]  # (rows, length)
+    tokens: Compact
     ends: npt.NDArray[np.int32]
     splits: list[int]
     segments: pa.ListArray | None  # whole, where they were asked for
@@ -210,7 +210,7 @@ class Store:
         splits: list[int] = np.searchsorted(in_row, np.arange(rows + 1)).tolist()
         shape = (rows, self.length)
         return Block(
-            ids.reshape(shape), mask.astype(np.uint8, copy=False).reshape(shape),
+            Compact(ids.reshape(shape), mask.astype(np.uint8, copy=False).reshape(shape)),
             boundaries - in_row * np.int32(self.length), splits, segments,
         )  # fmt: skip
 
@@ -270,7 +270,8 @@ def _bytes(filesystem: Any, path: str, first: int, last: int) -> bytes:
 
 
 def _tokenizer(dataset: Dataset) -> str | None:
-    inputs = dataset.manifest.get("inputs", [])
+    # Where documents were removed, the manifest names what was packed, and its statistics how that was.
+    inputs = [*dataset.manifest.get("inputs", []), *dataset.statistics.get("packed", {}).get("inputs", [])]
     return next((entry["fingerprint"] for entry in inputs if entry["name"] == "tokenizer"), None)
 
 

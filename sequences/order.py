@@ -23,7 +23,7 @@ from arcmill.errors import UsageError
 
 Numbers = npt.NDArray[np.int64]
 CYCLE_STEPS = 4  # after so many steps a batch draws from the same lanes again: workers 1, 2 and 4 then share none
-DEFAULT_LANES = 64
+DEFAULT_LANES = 32  # a process that reads all of them holds some 300 MB (docs/handoff.md)
 
 
 class Stretch(NamedTuple):

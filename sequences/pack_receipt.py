@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_SOURCES = 200  # that a task tells apart; those that come later are counted together
@@ -35,6 +35,10 @@ class Receipt:
         held[3] += in_loss
         held[4] += tokens if epoch else 0
         self._longer += tokens > self._length
+
+    def take(self, sources: Mapping[str, Sequence[int]]) -> None:
+        """Counts that were made elsewhere, by source, in the order of FIELDS."""
+        self._sources = {source: list(held) for source, held in sources.items()}
 
     def tallies(self) -> Counter[str]:
         """What was counted, as sums."""

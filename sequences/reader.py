@@ -305,8 +305,7 @@ class SequenceReader:
             blocks, first_rows = windows.blocks(piece.window), piece.window.first_rows
             for group, row in piece.window.places(piece.first, piece.rows):
                 block, number = blocks[group], len(rows)
-                input_ids[number] = block.input_ids[row]
-                loss_mask[number] = block.loss_mask[row]
+                block.tokens.copy(row, input_ids[number], loss_mask[number])
                 ends.append(block.ends[block.splits[row] : block.splits[row + 1]] + number * length)
                 if block.segments is not None:
                     segments.append(block.segments[row].as_py())

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -119,9 +119,24 @@ def log_header(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The first line of a log: of which data, and in which order. InputError where there is none."""
     for _, line in _lines(path):
         if line is not None and "fingerprint" in line and line.get("format") == FORMAT:
+            if wrong := [key for key, fits in _HEADER.items() if not fits(line.get(key))]:
+                raise InputError(
+                    f"{os.fspath(path)}: its first line is damaged: {wrong[0]} is {line.get(wrong[0])!r:.40}"
+                )
             return line
         break
     raise InputError(f"{os.fspath(path)}: not a log of what a run has seen")
+
+
+def _whole(least: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and value >= least
+
+
+_HEADER: dict[str, Callable[[Any], bool]] = {
+    "seed": lambda value: type(value) is int, "lanes": _whole(1), "run": _whole(1), "window": _whole(1),
+    "shuffle": lambda value: type(value) is bool,
+    "datasets": lambda value: isinstance(value, list) and bool(value) and all(type(url) is str for url in value),
+}  # fmt: skip
 
 
 def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
@@ -138,10 +153,12 @@ def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[int, dict[str, Any] |
         raise InputError(f"{os.fspath(path)}: cannot be read ({error})") from None
 
 
-def check_logs(paths: Sequence[str | os.PathLike[str]], reader: SequenceReader, content: bool = False) -> Seen:
+def check_logs(
+    paths: Sequence[str | os.PathLike[str]], reader: SequenceReader, content: bool = False, until: int = 0
+) -> Seen:
     """Compare the logs of all ranks of a run with what `reader` (made with the run's seed, lanes, run, window) says.
 
-    Memory grows with the number of batches (two integers each), not with their rows.
+    `until`: samples that the run has consumed, by its state: where logs end before that, samples are missing. Memory grows with the number of batches (two integers each), not with their rows.
     """
     seen = Seen(content=content)
     spans: list[tuple[int, int]] = []
@@ -152,7 +169,7 @@ def check_logs(paths: Sequence[str | os.PathLike[str]], reader: SequenceReader, 
             if line is None or "chain" not in line:
                 seen.complain("broken", f"{where}: is cut off, or not of a log")
                 continue
-            told = line.pop("chain")
+            told = str(line.pop("chain"))
             chain, expected = told, _chained(chain, line)
             if told != expected:
                 seen.complain("broken", f"{where}: was changed, or a line before it was taken out")
@@ -169,6 +186,10 @@ def check_logs(paths: Sequence[str | os.PathLike[str]], reader: SequenceReader, 
         seen.repeated += max(0, min(last, reached) - first)
         seen.samples += max(0, last - max(first, reached))
         reached = max(reached, last)
+    if until > reached:
+        seen.complain(
+            "missing", f"samples {reached} to {until - 1}: the state says that they were read", until - reached
+        )
     seen.tokens = seen.samples * reader.length
     return seen
 
@@ -177,7 +198,10 @@ def _check_batch(line: dict[str, Any], where: str, reader: SequenceReader, seen:
     """Compare one line of a batch; its samples as a span."""
     try:
         first, rows, step, digest = int(line["first"]), list(line["rows"]), line["step"], str(line["digest"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
+        seen.complain("broken", f"{where}: not a line of a batch")
+        return 0, 0
+    if first < 0:
         seen.complain("broken", f"{where}: not a line of a batch")
         return 0, 0
     seen.batches += 1

@@ -39,3 +39,39 @@ def test_a_run_that_did_not(run: tuple[str, Path], tmp_path: Path) -> None:
     other = write_sequences(tmp_path / "other", seed=4)
     assert "the log is of data" in arcmill("seen", logs, "--input", other, status=3).stderr
     assert "no log there" in arcmill("seen", tmp_path / "nothing", status=3).stderr
+
+
+def test_logs_that_all_end_too_early_show_beside_a_state(run: tuple[str, Path], tmp_path: Path) -> None:
+    """Chains cannot tell that the last lines of every rank are gone."""
+    url, logs = run
+    state = tmp_path / "state.json"
+    state.write_text(json.dumps(SequenceReader(url, global_batch=4, seed=1).state(20, 5)))
+    assert "saw what it should" in arcmill("seen", logs, "--state", state).stdout
+    for log in logs.glob("*.jsonl"):
+        log.write_text("".join(log.read_text().splitlines(keepends=True)[:-1]))
+    assert "saw what it should" in arcmill("seen", logs).stdout
+    assert "samples 16 to 19: the state says" in arcmill("seen", logs, "--state", state, status=3).stdout
+    state.write_text("[]")
+    assert "not a state" in arcmill("seen", logs, "--state", state, status=3).stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "told"),
+    [
+        (0, {"lanes": "x"}, "lanes is 'x'"),
+        (0, {"datasets": None}, "datasets is None"),
+        (0, {"seed": None}, "seed is None"),
+        (2, {"first": float("inf")}, "not a line of a batch"),
+        (2, {"first": -3}, "not a line of a batch"),
+        (2, {"chain": 5}, "was changed"),
+    ],
+)
+def test_a_line_with_values_that_cannot_be(
+    run: tuple[str, Path], line: int, change: dict[str, object], told: str
+) -> None:
+    path = run[1] / "rank-0.jsonl"
+    lines = path.read_text().splitlines()
+    lines[line] = json.dumps({**json.loads(lines[line]), **change})
+    path.write_text("\n".join(lines) + "\n")
+    ended = arcmill("seen", run[1], status=3)
+    assert told in ended.stdout + ended.stderr

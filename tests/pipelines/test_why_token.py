@@ -257,3 +257,12 @@ def test_nothing_that_steers_a_terminal_gets_through(run: Path, tmp_path: Path) 
     packed = make("pack", tmp_path / "run/packed", inputs, sequence_length=64)
     told = render(explain_token(Address(packed.url, 0, 7), tokenizer=str(run / "tokenizer")))
     assert told.replace("\n", "").isprintable() and "\\x1b[31m" in told
+
+
+def test_another_tokenizer_is_refused(run: Path, tmp_path: Path) -> None:
+    """It would tell texts that the tokens never were."""
+    other = make("train-tokenizer", tmp_path / "other", {"input": [str(run / "docs")]}, vocab_size=600).url
+    address = Address(f"{run}/packed/part-00000.parquet", 0, 5)
+    with pytest.raises(UsageError, match="the tokens were made by"):
+        explain_token(address, tokenizer=other)
+    assert explain_token(address, tokenizer=str(run / "tokenizer"))["kind"] == explain_token(address)["kind"]

@@ -10,13 +10,22 @@ import pytest
 from tiny_sequences import row_values, sequence_rows, write_sequences
 
 from arcmill.errors import InputError, UsageError
-from sequences.blocks import Store
+from sequences.blocks import Block, Store
 from sequences.boundaries import cu_seqlens
 
 
 def decoded(store: Store) -> tuple[np.ndarray, np.ndarray]:
     blocks = [store.read(n, g) for n in range(len(store.parts)) for g in range(len(store.footer(n).rows))]
-    return np.concatenate([b.input_ids for b in blocks]), np.concatenate([b.loss_mask for b in blocks])
+    held = [unpacked(block) for block in blocks]
+    return np.concatenate([ids for ids, _ in held]), np.concatenate([mask for _, mask in held])
+
+
+def unpacked(block: Block) -> tuple[np.ndarray, np.ndarray]:
+    shape = block.tokens.rows, block.tokens.length
+    ids, mask = np.empty(shape, np.int32), np.empty(shape, np.uint8)
+    for row in range(block.tokens.rows):
+        block.tokens.copy(row, ids[row], mask[row])
+    return ids, mask
 
 
 @pytest.mark.parametrize(
@@ -116,6 +125,20 @@ def test_rows_of_another_number_or_length_than_told(tmp_path: Path) -> None:
         decoded(Store([other]))
 
 
+def test_a_dataset_that_documents_were_removed_from_names_its_tokenizer_too(tmp_path: Path) -> None:
+    one = write_sequences(tmp_path / "one")
+    for tokenizer in ("t", "u"):
+        left = write_sequences(tmp_path / tokenizer, tokenizer=tokenizer * 64, seed=1)
+        path = Path(left) / "manifest.json"
+        manifest = json.loads(path.read_text())
+        manifest["statistics"] = {"packed": {"config": {}, "inputs": manifest["inputs"]}}
+        manifest["inputs"] = [{"name": "input", "fingerprint": "p" * 64}]
+        path.write_text(json.dumps(manifest))
+    assert len(Store([one, str(tmp_path / "t")]).parts) == 6
+    with pytest.raises(UsageError, match=r"was packed with another tokenizer"):
+        Store([one, str(tmp_path / "u")])
+
+
 def test_datasets_that_do_not_belong_together(tmp_path: Path) -> None:
     one = write_sequences(tmp_path / "one")
     longer = write_sequences(tmp_path / "longer", length=32)
@@ -147,4 +170,4 @@ def test_a_store_goes_to_another_process(tmp_path: Path) -> None:
     store = Store([write_sequences(tmp_path / "d")])
     store.footer(0)
     again = pickle.loads(pickle.dumps(store))
-    assert np.array_equal(again.read(0, 1).input_ids, store.read(0, 1).input_ids)
+    assert np.array_equal(unpacked(again.read(0, 1))[0], unpacked(store.read(0, 1))[0])

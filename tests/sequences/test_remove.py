@@ -20,7 +20,11 @@ from arcmill.errors import InputError, UsageError
 from arcmill.execute import execute
 from arcmill.records import Conversation, Document, Message
 from pipelines.catalogue import get_stage
+from pipelines.receipt import receipt, render
 from pipelines.verify import verify_path
+from sequences.fim.context import ROOM
+from sequences.pack_rows import ARRANGED
+from sequences.recount import UNKNOWN, recount
 from sequences.remove_rows import Piece, together
 
 Tokens = dict[tuple[str, int], list[tuple[int, list[int], str]]]
@@ -112,6 +116,22 @@ def _rows(dataset: Dataset, part: Any) -> list[list[dict[str, Any]]]:
     from arcmill.dataset import read_part
 
     return [batch.to_pylist() for batch in read_part(dataset, part["path"])]
+
+
+def test_a_receipt_is_counted_anew_from_the_rows_that_are_left(run: Path, tmp_path: Path) -> None:
+    packed = Dataset.open(str(run / "packed"))
+    before = recount(packed, packed.statistics["mode"])
+    unknown = dict.fromkeys(UNKNOWN)
+    wanted = {key: told for key, told in packed.statistics.items() if "." not in key}
+    assert before == {**wanted, **unknown}, "of rows that are as pack wrote them, what pack has counted"
+    gone = {(id, epoch): pieces for (id, epoch), pieces in held(packed).items() if id in ("d7", "d8")}
+    make("remove-documents", tmp_path / "out", {"input": [packed.url]}, ids=["d7", "d8"])
+    (after,) = receipt(str(tmp_path / "out"))["packed"]
+    removed = sum(len(tokens) - ROOM * (role in ARRANGED) for pieces in gone.values() for _, tokens, role in pieces)
+    assert len(gone) == 2 and after["tokens"] == before["tokens"] - removed
+    assert after["occurrences"] == before["occurrences"] - 2 and after["documents"] == before["documents"] - 1
+    assert after["tokens"] + after["sentinels"] + after["padding"] == after["rows"] * 512
+    assert after["mode"] == packed.statistics["mode"] and "documents cut ?" in render(receipt(str(tmp_path / "out")))
 
 
 def test_same_bytes_for_any_workers_and_twice_is_once(run: Path, tmp_path: Path) -> None:
