@@ -216,7 +216,7 @@ def test_the_command_line_is_frozen() -> None:
         "why": ["also", "as_json", "tokenizer", "what", "where"],
         "compare": ["as_json", "run_a", "run_b", "samples", "seed", "step"],
         "verify": ["as_json", "environments", "graphs", "no_checksums", "path"],
-        "seen": ["as_json", "content", "datasets", "logs"],
+        "seen": ["as_json", "content", "datasets", "logs", "state"],
         "report": ["output", "recipe", "run_dir"],
         "receipt": ["as_json", "path"],
         "ablate": [
