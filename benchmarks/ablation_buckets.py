@@ -21,13 +21,7 @@ from typing import Any
 import ablation_steps as steps
 import ablation_web
 
-SETTINGS: dict[str, Any] = {
-    "size": "small",
-    "tokens": 400_000,
-    "seeds": 3,
-    "tasks": ["continuation", "last_word"],
-    "items": 100,
-}
+SETTINGS: dict[str, Any] = {**ablation_web.SETTINGS, "tokens": 400_000}
 
 
 def main() -> int:

@@ -6,7 +6,7 @@
 
 Take the folder along, then there:
 
-    python3 -m pip install --no-index --no-deps --target /tmp/site .wheels/*.whl && export PYTHONPATH=/tmp/site:$PWD
+    python3 -m pip install --no-index --no-deps --target .wheels/site .wheels/*.whl && export PYTHONPATH=$PWD/.wheels/site:$PWD
 
 A machine for GPUs has torch, transformers, sentence-transformers, tokenizers, NumPy, PyArrow and Numba of its own, built for
 its driver: these are never fetched, and nothing is fetched that would put another torch in their place.
@@ -80,8 +80,8 @@ def main() -> int:
     if given.limit and total > given.limit:
         print(f"more than {given.limit:.0f} MiB", file=sys.stderr)
         return 1
-    print("there: python3 -m pip install --no-index --no-deps --target /tmp/site "
-          f"{folder}/*.whl && export PYTHONPATH=/tmp/site:$PWD")  # fmt: skip
+    print(f"there: python3 -m pip install --no-index --no-deps --target {folder}/site "
+          f"{folder}/*.whl && export PYTHONPATH=$PWD/{folder}/site:$PWD")  # fmt: skip
     return 0
 
 
