@@ -1,7 +1,7 @@
 """A small crawl with good and bad in it, and held-out clean texts, out of public collections.
 
 `pages(folder, scratch)` gives (url, HTML) of everything that the arms may read; `held_out(folder)` gives sets of texts that
-no arm may read. Both follow from names alone (a hash of a host, or of a page's path), so they were fixed before any
+no arm may read, in two halves: settings are chosen on `development`, and told of on the other. Both follow from names alone (a hash of a host, or of a page's path), so they were fixed before any
 result. `folder` holds the archives that each function names; what is missing is left out, so that any part of them will do.
 
 | in the crawl | kind |
@@ -211,9 +211,11 @@ def modules(scratch: Path, count: int) -> Iterator[tuple[str, bytes]]:
                 yield f"https://modules.dev/{re.sub('[^A-Za-z0-9_./-]+', '-', key)}", content.encode()
 
 
-def held_out(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """(set, id, text) of each held-out document."""
+def held_out(folder: Path, development: bool = False) -> Iterator[tuple[str, str, str]]:
+    """(set, id, text) of each held-out document of one half: that which a recipe may be mended by, or the other."""
     for name, key, text in _held_out(folder):
+        if share(f"{name}/{key}", 2) != development:
+            continue
         text = text.strip()
         if len(text) > LONGEST:
             text = text[: LONGEST + 1].rsplit("\n", 1)[0][:LONGEST].strip()

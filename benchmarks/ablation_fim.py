@@ -2,13 +2,15 @@
 
     python benchmarks/ablation_fim.py --root DIR [--set KEY=VALUE …] [--only-arms]
 
-Arms, of the source code of this Python's packages (`ablation_fim.yaml`): `without`, and `recipe`, of
-whose files format-fim rearranges nine in ten, as in `recipes/code.yaml` (`--half` adds one of half the files). Held out: `packages`, one package in six by a hash of its name,
+Arms, of the source code of this Python's packages, packed to 512 tokens (`ablation_fim.yaml`): `without`, and `recipe`,
+of whose runs of a file pack rearranges nine in ten (`context_fim`, the rate of `recipes/code.yaml`); `--half` adds one
+of half the runs. Rearranged as wholes, before packing, files are longer than the window of so small a decoder, which
+then never sees prefix, suffix and middle together. Held out: `packages`, one package in six by a hash of its name,
 filtered and scored by the same stages.
 
-Read `infill_exact` (the rest of a line, given what stands before and behind it, written greedily), `infill_bits` (bits per
-byte of it) and the plain loss. An arm that never saw the sentinels cannot infill; `infill_prefix_bits` says what it knows
-from what stands before.
+Read `infill_exact` (the rest of a line, given what stands before and behind it, written greedily), `infill_bits` (bits
+per byte of it) and the plain loss. An arm that never saw the sentinels cannot infill; `infill_prefix_bits` says what it
+knows from what stands before.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import Any
 import ablation_steps as steps
 
 SETTINGS: dict[str, Any] = {
-    "size": "small", "tokens": 600_000, "seeds": 3, "tasks": ["infill"], "items": 300
+    "size": "small", "tokens": 5_000_000, "seeds": 3, "context": 512, "tasks": ["infill"], "items": 400, "compile": True
 }  # fmt: skip
 
 
@@ -32,7 +34,7 @@ def main() -> int:
     arms, held_out = build(arguments.root)
     if not arguments.half:
         del arms["half"]
-    steps.ablate(arguments, arms, held_out, **SETTINGS)
+    steps.ablate(arguments, arms, held_out, tokenizer=arguments.root / "fim" / "tokenizer", **SETTINGS)
     return 0
 
 

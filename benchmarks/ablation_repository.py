@@ -25,8 +25,8 @@ from typing import Any
 import ablation_steps as steps
 
 SETTINGS: dict[str, Any] = {
-    "size": "small", "tokens": 300_000, "seeds": 3, "tasks": ["cross_file"], "context": 1024,
-    "items": 150, "document_tokens": 1024,
+    "size": "small", "tokens": 4_000_000, "seeds": 3, "tasks": ["cross_file"], "context": 1024,
+    "items": 400, "document_tokens": 1024, "compile": True,
 }  # fmt: skip
 CONTEXT = ("metadata_columns=[files, programming_language]",)
 

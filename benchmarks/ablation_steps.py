@@ -71,14 +71,16 @@ def packages() -> tuple[list[str], list[str]]:
 
 
 def ablate(
-    arguments: argparse.Namespace, arms: Mapping[str, Path], held_out: Mapping[str, Path], **settings: Any
-) -> None:
-    """Train and measure. `--set` of the command wins over the settings given here."""
+    arguments: argparse.Namespace, arms: Mapping[str, Path], held_out: Mapping[str, Path], *,
+    tokenizer: Path | None = None, **settings: Any,
+) -> None:  # fmt: skip
+    """Train and measure. `--set` of the command wins over the settings given here. `tokenizer`: of packed arms."""
     if arguments.only_arms:
         return
     flags = [f"{name}={path}" for name, path in arms.items()]
     for name, path in held_out.items():
         flags += ["--heldout", f"{name}={path}"]
+    flags += ["--tokenizer", str(tokenizer)] if tokenizer else []
     flags += ["--output", str(arguments.root / "ablation"), "--workers", str(arguments.workers)]
     for each in [*(f"{key}={json.dumps(value)}" for key, value in settings.items()), *arguments.set]:
         flags += ["--set", each]

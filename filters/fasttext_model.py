@@ -47,40 +47,49 @@ def check_model_file(path: str | Path, field: str) -> None:
 
 def _layout(data: mmap.mmap | bytes) -> tuple[int, int]:
     """Number of labels, and where the model ends; raises struct.error or ValueError where it cannot be one."""
-    _, version, *_, entries, words, labels, _, pruned = HEADER.unpack_from(data)
-    if version not in VERSIONS or entries != words + labels or min(words, labels) < 0:
+    _, version, width, *arguments, _, entries, words, labels, _, pruned = HEADER.unpack_from(data)
+    buckets = arguments[7]
+    if version not in VERSIONS or entries != words + labels or min(words, labels, buckets) < 0 or width < 1:
         raise ValueError("header")
     at = HEADER.size
-    for _ in range(entries):
+    for number in range(entries):
         end = data.find(b"\0", at)
-        if end < 0:
+        if end < 0 or data[end + 9] != (number >= words):  # words first, then labels: their numbers are rows
             raise ValueError("dictionary")
         at = end + 10  # the end mark, an int64 count and a byte for the kind
+    for place in range(at, at + 8 * max(pruned, 0), 8):
+        if not 0 <= struct.unpack_from("<2i", data, place)[1] < pruned:
+            raise ValueError("pruned")
     at += 8 * max(pruned, 0)
     (quantized,) = struct.unpack_from("<?", data, at)
-    at = _matrix(data, at + 1, quantized)
+    # The compiled object takes rows by these numbers without looking whether they are there.
+    at = _matrix(data, at + 1, quantized, words + (buckets if pruned < 0 else pruned), width)
     (quantized_output,) = struct.unpack_from("<?", data, at)
-    return labels, _matrix(data, at + 1, quantized and quantized_output)
+    return labels, _matrix(data, at + 1, quantized and quantized_output, labels, width)
 
 
-def _matrix(data: mmap.mmap | bytes, at: int, quantized: bool) -> int:
+def _matrix(data: mmap.mmap | bytes, at: int, quantized: bool, needed: int, width: int) -> int:
+    """Where a matrix ends; ValueError unless it has the rows that are needed, each of this width."""
     if not quantized:
         rows, columns = struct.unpack_from("<2q", data, at)
-        if min(rows, columns) < 0:
+        if rows < needed or columns != width:
             raise ValueError("matrix")
         return int(at + 16 + 4 * rows * columns)
-    with_norms, rows, _, codes = struct.unpack_from("<?2qi", data, at)
-    if min(rows, codes) < 0:
+    with_norms, rows, columns, codes = struct.unpack_from("<?2qi", data, at)
+    if rows < needed or columns != width:
         raise ValueError("codes")
-    at = _quantizer(data, at + 21 + codes)
-    return _quantizer(data, at + rows) if with_norms else at
+    at, parts = _quantizer(data, at + 21 + codes, width)
+    if codes != rows * parts:
+        raise ValueError("codes")
+    return _quantizer(data, at + rows, 1)[0] if with_norms else at
 
 
-def _quantizer(data: mmap.mmap | bytes, at: int) -> int:
-    (dimension,) = struct.unpack_from("<i", data, at)
-    if dimension < 1:
+def _quantizer(data: mmap.mmap | bytes, at: int, width: int) -> tuple[int, int]:
+    """(where a quantizer ends, into how many parts it divides a row)."""
+    dimension, parts, part, last = struct.unpack_from("<4i", data, at)
+    if dimension != width or min(parts, part, last) < 1 or (parts - 1) * part + last != width or last > part:
         raise ValueError("quantizer")
-    return int(at + 16 + 4 * CENTROIDS * dimension)
+    return int(at + 16 + 4 * CENTROIDS * dimension), parts
 
 
 class FastTextModel:

@@ -5,11 +5,14 @@ The same versions of Python and of the libraries (they are in the model's card) 
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 from filters.code_web.default_corpus import code_texts, noise_texts
 from filters.code_web.stage import DEFAULT_MODEL
-from filters.quality.make_default import main
+from filters.quality.make_default import make
 
 
 def corpus() -> tuple[list[str], Iterable[str]]:
@@ -18,5 +21,13 @@ def corpus() -> tuple[list[str], Iterable[str]]:
     return good, noise_texts(good)
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--output", type=Path, default=DEFAULT_MODEL, help="folder of the model (default: the packaged)"
+    )
+    print(json.dumps(make(parser.parse_args().output, DEFAULT_MODEL.name, corpus), indent=1))
+
+
 if __name__ == "__main__":
-    main(__doc__, DEFAULT_MODEL, corpus)
+    main()

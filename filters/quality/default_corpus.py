@@ -1,4 +1,4 @@
-"""The training texts of the packaged model `prose-vs-boilerplate-en`: what a Python installation holds, and rules.
+"""Training texts that every Python installation holds, and rules: a part of those of `prose-vs-boilerplate-en`.
 
 Good are paragraphs of edited explanation: docstrings of the standard library and of a few libraries, and the language
 reference (`pydoc_data`). Bad are texts in words like theirs that nobody would read: listings, code, licences, menus,
@@ -12,11 +12,12 @@ import platform
 import re
 import sysconfig
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from random import Random
 
-__all__ = ["LIBRARIES", "bad_texts", "good_texts", "trees", "versions"]
+__all__ = ["LIBRARIES", "bad_makers", "bad_texts", "good_texts", "trees", "versions", "vocabulary"]
 
 LIBRARIES = ("numpy", "pandas", "pydantic", "pyspark")  # what arcmill itself needs
 
@@ -97,29 +98,38 @@ def good_texts() -> list[str]:
 
 
 def bad_texts(good: list[str]) -> list[str]:
-    """As many documents as `good` has, in equal shares of every kind below."""
-    random = Random("bad")
-    words = [word.strip(".,;:()\"'") for text in good for word in text.split()]
-    words = [word for word in words if word.isalpha()]
-    nouns = sorted({word.lower() for word in words if len(word) > 4})
-    chunks, listings, licences = _code(), _listings(), _licences()
-    makers: list[Callable[[], str]] = [
-        lambda: _shuffled(random, good),
-        lambda: _repeated(random, good),
-        lambda: _teasers(random, good),
-        lambda: _keywords(random, nouns),
-        lambda: _advertising(random, nouns),
-        lambda: _headlines(random, nouns),
-        lambda: _page_furniture(random, nouns),
-        lambda: _log(random, nouns),
-        lambda: _table(random, nouns),
-        lambda: random.choice(chunks),
-        lambda: random.choice(listings),
-        lambda: random.choice(licences),
-    ]
+    """As many documents as `good` has, in equal shares of every kind of bad_makers()."""
+    makers = [*bad_makers(Random("bad"), good).values()]
     return [makers[number % len(makers)]() for number in range(len(good))]
 
 
+def vocabulary(good: list[str]) -> list[str]:
+    """The longer words of texts, lower-case, each once."""
+    words = [word.strip(".,;:()\"'") for text in good for word in text.split()]
+    return sorted({word.lower() for word in words if word.isalpha() and len(word) > 4})
+
+
+def bad_makers(random: Random, good: list[str]) -> dict[str, Callable[[], str]]:
+    """By kind, what makes one more bad text, out of words and sentences of `good` where it needs any."""
+    nouns = vocabulary(good)
+    chunks, listings, licences = _code(), _listings(), _licences()
+    return {
+        "shuffled": lambda: _shuffled(random, good),
+        "repeated": lambda: _repeated(random, good),
+        "teasers": lambda: _teasers(random, good),
+        "keywords": lambda: _keywords(random, nouns),
+        "advertising": lambda: _advertising(random, nouns),
+        "headlines": lambda: _headlines(random, nouns),
+        "menu": lambda: _page_furniture(random, nouns),
+        "log": lambda: _log(random, nouns),
+        "table": lambda: _table(random, nouns),
+        "code": lambda: random.choice(chunks),
+        "listing": lambda: random.choice(listings),
+        "licence": lambda: random.choice(licences),
+    }
+
+
+@cache
 def _code() -> list[str]:
     """Runs of 20 lines of source, without docstrings and comments."""
     found = []
@@ -130,6 +140,7 @@ def _code() -> list[str]:
     return found
 
 
+@cache
 def _listings() -> list[str]:
     """Runs of the file lists (RECORD) and the headers (METADATA) of the libraries."""
     found = []
@@ -142,6 +153,7 @@ def _listings() -> list[str]:
     return found
 
 
+@cache
 def _licences() -> list[str]:
     """Paragraphs of licences, in runs of four."""
     found = []

@@ -15,6 +15,7 @@ from pipelines.ablate.heldout import Held, Kept
 from pipelines.ablate.spans import Items, Measure
 from pipelines.ablate.stream import Array
 from pipelines.ablate.vocabulary import Vocabulary
+from sequences.fim.sentinels import SETS
 
 PER_DOCUMENT = 4
 MIDDLE_BYTES = 24  # longest middle
@@ -23,13 +24,15 @@ FILES = "files"  # metadata of a context: where its pieces are
 
 
 def add_infill(items: Items, kept: Sequence[Kept], vocabulary: Vocabulary, config: Ablate) -> None:
-    """Ask for the rest of a line of source code, given what stands before and after it (PSM), or before it alone.
+    """Ask for the rest of a line of source code, given what stands before and after it (PSM, SPM), or before it alone.
 
     The middle begins at a word's end and ends with the line. Nothing is asked where the tokenizer lacks the sentinels.
     """
     if vocabulary.fim is None:
         return
-    prefix, suffix, middle = ([number] for number in vocabulary.fim)
+    eos, prefix, suffix, middle = (np.array([number], np.int32) for number in (vocabulary.eos, *vocabulary.fim))
+    orders = [each.spm_order for each in SETS.values() if each.tokens == config.fim_tokens]  # the same as in pack
+    joined = (*orders, "joined")[0] == "joined"
     asked: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
     for number, each in enumerate(kept):
         if LANGUAGE_KEY in each.held.metadata:
@@ -48,16 +51,21 @@ def add_infill(items: Items, kept: Sequence[Kept], vocabulary: Vocabulary, confi
                 continue
             behind = after[: room // 3]
             ahead = before[-(room - len(behind)) :]
-            given = np.concatenate([[vocabulary.eos], prefix, ahead, suffix, behind, middle])
-            whole = items.span(np.concatenate([given, wanted]), len(given))
-            alone = np.concatenate([[vocabulary.eos], ahead])
-            left = items.span(np.concatenate([alone, wanted]), len(alone))
+            psm = [prefix, ahead, suffix, behind, middle]
+            spm = [prefix, suffix, behind, middle, ahead] if joined else [suffix, behind, prefix, ahead, middle]
+            spans = {}
+            for mode, parts in {"": psm, "spm_": spm, "prefix_": [ahead]}.items():
+                given = np.concatenate([eos, *parts])
+                spans[mode] = items.span(np.concatenate([given, wanted]), len(given))
             size = float(len(texts[1].encode()))
-            items.measures += [
-                Measure(name, "infill_exact", document, "exact", (whole,), 1.0),
-                Measure(name, "infill_bits", document, "bits", (whole,), size),
-                Measure(name, "infill_prefix_bits", document, "bits", (left,), size),
-            ]
+            for mode, span in spans.items():
+                items.measures += [
+                    Measure(name, f"infill_{mode}exact", document, "exact", (span,), 1.0),
+                    Measure(name, f"infill_{mode}bits", document, "bits", (span,), size),
+                ]
+            items.measures.append(
+                Measure(name, "infill_gain", document, "gain", (spans["prefix_"], spans["spm_"]), size)
+            )
 
 
 def _middles(text: str) -> list[tuple[int, int]]:

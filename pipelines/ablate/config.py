@@ -72,10 +72,14 @@ class Ablate(Settings):
     )
     context: int | None = Field(None, ge=16, le=1 << 17, description="tokens that the decoder sees; null: by size")
     batch_tokens: int | None = Field(None, ge=16, description="tokens in a step of training; null: by size")
-    learning_rate: float | None = Field(None, gt=0, description="highest learning rate of AdamW; null: by size")
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="highest learning rate of Muon, for matrices; AdamW, for the embedding and norms, has twice as much; null: by size",
+    )
     warmup: float = Field(0.05, ge=0, le=0.5, description="share (0-1) of the steps in which the learning rate rises")
     final_rate: float = Field(0.1, ge=0, le=1, description="learning rate at the end, as a share (0-1) of the highest")
-    weight_decay: float = Field(0.1, ge=0, description="weight decay of AdamW, on matrices")
+    weight_decay: float = Field(0.1, ge=0, description="weight decay, on matrices and the embedding")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to train; auto: a GPU if there is one")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         "auto", description="of matrix products; auto: bf16 where the processor multiplies in it, else fp32"

@@ -15,7 +15,7 @@ from pipelines.ablate.stream import FACTS
 
 SCORES = "scores.json"
 ITEMS = "items.npz"
-VERSION = 2  # raised when the same settings would give other weights or scores
+VERSION = 3  # raised when the same settings would give other weights or scores
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,15 @@ METRICS = {
     "loss": Metric("nats/token", False, "loss on held-out text by its tokens"),
     "continuation": Metric("share right", True, "the true continuation among those of other documents"),
     "last_word": Metric("share right", True, "a sentence's last word among words of like frequency"),
-    "infill_exact": Metric("share right", True, "the middle of code between prefix and suffix, every token right"),
-    "infill_bits": Metric("bits/byte", False, "loss on that middle, given prefix and suffix"),
+    "infill_exact": Metric(
+        "share right", True, "the middle of code between prefix and suffix (PSM), every token right"
+    ),
+    "infill_bits": Metric("bits/byte", False, "loss on that middle, given prefix and suffix (PSM)"),
+    "infill_spm_exact": Metric("share right", True, "that middle, given suffix and prefix (SPM), every token right"),
+    "infill_spm_bits": Metric("bits/byte", False, "loss on that middle, given suffix and prefix (SPM)"),
+    "infill_prefix_exact": Metric("share right", True, "that middle, given the prefix alone, every token right"),
     "infill_prefix_bits": Metric("bits/byte", False, "loss on that middle, given the prefix alone"),
+    "infill_gain": Metric("bits/byte", True, "what the suffix saves: the prefix alone less SPM"),
     "cross_file_bits": Metric("bits/byte", False, "loss on a file, given the files before it in its repository"),
     "cross_file_shuffled_bits": Metric("bits/byte", False, "loss on that file, given them in another order"),
     "cross_file_alone_bits": Metric("bits/byte", False, "loss on that file by itself"),

@@ -107,7 +107,7 @@ def _value(found: Mapping[str, Any]) -> str:
 
 def terminal(told: Mapping[str, Any]) -> str:
     """The result for a terminal."""
-    from pipelines.cli import table
+    from pipelines.commands.shown import table
 
     names = [arm["name"] for arm in told["arms"]]
     arms = [

@@ -53,7 +53,9 @@ def collections(tmp_path: Path) -> Path:
 
 def test_held_out_hosts_and_pages_are_not_in_the_crawl(collections: Path) -> None:
     read = [*crawl.articles(collections), *crawl.saved(collections), *crawl.manuals(collections)]
-    held = list(crawl.held_out(collections))
+    tested, chosen_by = list(crawl.held_out(collections)), list(crawl.held_out(collections, development=True))
+    assert {key for _, key, _ in tested}.isdisjoint(key for _, key, _ in chosen_by) and tested and chosen_by
+    held = [*tested, *chosen_by]
     articles = [key for name, key, _ in held if name == "articles"]
     manuals = {key.removeprefix("manuals/") for name, key, _ in held if name == "manuals"}
     hosts = {crawl.host(url) for url, _ in read}

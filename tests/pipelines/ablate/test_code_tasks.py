@@ -43,8 +43,11 @@ def test_prefix_middle_and_suffix_stand_in_the_file_one_after_another(vocabulary
     assert {measure.unit for measure in items.measures} == {f"h{n}" for n in range(10)}
     assert vocabulary.fim is not None
     prefix, suffix, middle = vocabulary.fim
-    for exact, bits, alone in zip(items.measures[::3], items.measures[1::3], items.measures[2::3], strict=True):
-        assert [exact.metric, bits.metric, alone.metric] == ["infill_exact", "infill_bits", "infill_prefix_bits"]
+    names = [f"infill_{mode}{kind}" for mode in ("", "spm_", "prefix_") for kind in ("exact", "bits")]
+    for start in range(0, len(items.measures), 7):
+        exact, bits, spm, _, alone, _, gain = items.measures[start : start + 7]
+        assert [each.metric for each in items.measures[start : start + 7]] == [*names, "infill_gain"]
+        assert gain.spans == (alone.spans[0], spm.spans[0])
         tokens, since = items.tokens[exact.spans[0]].tolist(), items.since[exact.spans[0]]
         assert len(tokens) <= 97 and tokens[0] == vocabulary.eos and tokens[1] == prefix and tokens[since - 1] == middle
         at = tokens.index(suffix)
@@ -52,6 +55,10 @@ def test_prefix_middle_and_suffix_stand_in_the_file_one_after_another(vocabulary
         assert before + wanted + after in texts[int(exact.unit[1:])]
         assert "\n" not in wanted and len(wanted) >= 4 and bits.below == len(wanted.encode())
         assert items.tokens[alone.spans[0]].tolist() == [vocabulary.eos, *tokens[2:at], *tokens[since:]]
+        behind, ahead, asked = tokens[at + 1 : since - 1], tokens[2:at], tokens[since:]
+        turned = [vocabulary.eos, suffix, *behind, prefix, *ahead, middle, *asked]  # the form of GLM's sentinels
+        assert items.tokens[spm.spans[0]].tolist() == turned
+        assert items.since[spm.spans[0]] == len(turned) - len(asked)
 
 
 def context(sizes: list[int]) -> Held:
