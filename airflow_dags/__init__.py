@@ -1,1 +1,1 @@
-"""One Airflow DAG per recipe, made from the recipe."""
+"""One Airflow DAG per recipe, made from the recipe (docs/airflow.md)."""
