@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arcmill.errors import InputError
+from arcmill.remote import out_of_reach, reaching
 from arcmill.storage import file_sha256, locate, read_json
 
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ BATCH_ROWS = 1024
 _MANIFEST_KEYS = frozenset(
     "format_version stage stage_version record schema config inputs files counts fingerprint statistics models".split()
 )
+
+_MANIFEST_TYPES: dict[str, type] = {
+    "stage": str, "record": str, "fingerprint": str, "config": dict, "schema": dict, "inputs": list, "files": list,
+    "counts": dict, "statistics": dict, "models": dict,
+}  # fmt: skip
+_INSIDE = re.compile(r"[^/\\\x00-\x1f][^\\\x00-\x1f]*")
 
 
 def fingerprint(
@@ -45,7 +53,8 @@ class Dataset:
         """Raises InputError where there is no dataset, or one of another format."""
         filesystem, path = locate(url)
         try:
-            manifest = read_json(filesystem, f"{path}/{MANIFEST}")
+            with reaching(url):
+                manifest = read_json(filesystem, f"{path}/{MANIFEST}")
         except (FileNotFoundError, NotADirectoryError):
             if not filesystem.exists(path):
                 raise InputError(f"{url}: no such dataset") from None
@@ -60,6 +69,8 @@ class Dataset:
             raise InputError(f"{url}: {MANIFEST} is not an arcmill manifest")
         if manifest["format_version"] != FORMAT_VERSION:
             raise InputError(f"{url}: dataset format {manifest['format_version']}, this arcmill reads {FORMAT_VERSION}")
+        if (wrong := _unsound(manifest)) is not None:
+            raise InputError(f"{url}: {MANIFEST} is not an arcmill manifest ({wrong})")
         return cls(url, manifest)
 
     @classmethod
@@ -80,15 +91,20 @@ class Dataset:
 
     @property
     def record(self) -> str:
-        return str(self.manifest["record"])
+        return self._told("record")
 
     @property
     def fingerprint(self) -> str:
-        return str(self.manifest["fingerprint"])
+        return self._told("fingerprint")
+
+    def _told(self, key: str) -> str:
+        if key not in self.manifest:
+            raise InputError(f"{self.url}: {MANIFEST} is not an arcmill manifest (it has no '{key}')")
+        return str(self.manifest[key])
 
     @property
     def counts(self) -> dict[str, int]:
-        return dict(self.manifest["counts"])
+        return {**dict.fromkeys(COUNTS, 0), **self.manifest["counts"]}
 
     @property
     def statistics(self) -> dict[str, Any]:
@@ -144,6 +160,9 @@ class Dataset:
 
         for key in sorted(set(self.manifest) - _MANIFEST_KEYS):
             yield f"{MANIFEST}: unknown key '{key}'"
+        if missing := sorted(_MANIFEST_KEYS - set(self.manifest) - {"statistics", "models"}):
+            yield f"{MANIFEST}: lacks '{missing[0]}'"
+            return
         known = self.record in RECORDS and self.record != "Export"
         expected = fingerprint(
             self.manifest["stage"], self.manifest["stage_version"], self.manifest["config"], self.manifest["inputs"],
@@ -186,6 +205,37 @@ class Dataset:
         for name, number in outcomes.items():
             if counts.get(name, 0) != number:
                 yield f"counts: {name} is {counts.get(name)}, the ledger holds {number}"
+
+
+def _unsound(manifest: Mapping[str, Any]) -> str | None:
+    """What of a manifest is not as readers take it; None where all is. A dataset may come from anywhere: the files that it
+    names lie in its folder, or a part would be read, or copied, to where its sender wants."""
+    try:
+        json.dumps(manifest, ensure_ascii=False).encode()
+    except (UnicodeEncodeError, RecursionError):
+        return "it holds half of a character, or nests too deep"
+    for key, kind in _MANIFEST_TYPES.items():
+        if not isinstance(manifest.get(key, kind()), kind):
+            return f"'{key}' is no {'text' if kind is str else 'object' if kind is dict else 'list'}"
+    for file in manifest["files"]:
+        if not isinstance(file, dict) or not isinstance(path := file.get("path"), str):
+            return "a file without a path"
+        if not _INSIDE.fullmatch(path) or ".." in path.split("/"):
+            return f"the file {path!r} does not lie in the folder"
+        if any(type(file.get(key)) is not int or file[key] < 0 for key in ("rows", "bytes")):
+            return f"rows or bytes of {path} are no numbers"
+        if not isinstance(file.get("sha256"), str):
+            return f"{path} has no checksum"
+    for entry in (
+        *manifest.get("inputs", ()),
+        *({"name": name, "fingerprint": held} for name, held in manifest.get("models", {}).items()),
+    ):
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("name", "fingerprint")):
+            return "an input or a model without name and fingerprint"
+    for name, number in manifest["counts"].items():
+        if type(number) is not int or number < 0:
+            return f"counts: {name} is no number"
+    return None
 
 
 class Joined:
@@ -250,7 +300,9 @@ def read_file(filesystem: AbstractFileSystem, path: str, columns: list[str] | No
             for group in range(parquet.num_row_groups):
                 table = parquet.read_row_group(group, columns=columns, use_threads=False)
                 yield from table.to_batches(max_chunksize=BATCH_ROWS)
-    except (OSError, pa.ArrowInvalid, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowInvalid, pa.ArrowException) as error:
+        if told := out_of_reach(error):
+            raise type(told)(f"{path}: {told}") from None
         raise InputError(f"{path}: a damaged part ({' '.join(str(error).split())[:200]})") from None
 
 

@@ -9,7 +9,8 @@ import contextlib
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +26,12 @@ from arcmill.dataset import (
     fingerprint,
 )  # fmt: skip
 from arcmill.errors import ArcmillError, EngineError, InputError, UsageError
+from arcmill.lock import NAME as LOCK
+from arcmill.lock import locked
 from arcmill.parts import task_record
 from arcmill.progress import Progress
 from arcmill.records import RECORDS, schema
+from arcmill.remote import copy_all, has_folders, out_of_reach, reaching
 from arcmill.stage import SourceFile, Stage, in_words, takes
 from arcmill.storage import file_sha256, is_local, list_files, locate, no_space, read_json, write_json
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Inputs = Mapping[str, Sequence[str]]
+HASHED_AT_ONCE = 8  # raw files whose digests are computed side by side
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,11 @@ def _resolve(
         if record == "Files":
             urls = list(inputs[name])
             files = stage.find(urls, config) if stage.find else list_files(urls, stage.accepts)
-            digests = [{"name": file.name, "fingerprint": _digest(file)} for file in files]
+            with ThreadPoolExecutor(
+                HASHED_AT_ONCE
+            ) as pool:  # hashing waits for the storage and holds no lock of Python's
+                found = list(pool.map(_digest, files))
+            digests = [{"name": file.name, "fingerprint": each} for file, each in zip(files, found, strict=True)]
             entries.append({"name": name, "fingerprint": fingerprint("Files", 1, {}, digests, {})})
             continue
         opened = Dataset.tokenizer if (name, record) == ("tokenizer", "Model") else Dataset.open
@@ -136,7 +145,8 @@ def _digest(file: SourceFile) -> str:
     if file.digest is not None:
         return file.digest
     try:
-        return file_sha256(*locate(file.path))
+        with reaching(file.path):
+            return file_sha256(*locate(file.path))
     except OSError as error:
         return f"unreadable: {error.strerror or type(error).__name__}"
 
@@ -147,7 +157,9 @@ def standing(output: str, identity: Mapping[str, Any]) -> tuple[str, list[str]]:
     Raises UsageError where the folder holds something that is not arcmill's.
     """
     filesystem, path = locate(output)
-    if not filesystem.exists(path):
+    with reaching(f"output {output}"):
+        there = filesystem.exists(path)
+    if not there:
         return "new", []
     if not filesystem.isdir(path):
         raise UsageError(f"output {output}: is a file, not a folder")
@@ -194,26 +206,42 @@ def execute(
     filesystem, path = locate(output)
     staging = f"{output.rstrip('/')}/{STAGING}"
     try:
-        filesystem.makedirs(f"{path}/{STAGING}", exist_ok=True)
-        with _lock(filesystem, f"{path}/{STAGING}", output):
+        if has_folders(filesystem):
+            filesystem.makedirs(f"{path}/{STAGING}", exist_ok=True)
+        with locked(filesystem, f"{path}/{STAGING}", output) as check:
             if state == "done":  # only when forced: what a finished run left behind is not to be taken up
-                _clear(filesystem, f"{path}/{STAGING}", identity)
+                _clear(filesystem, f"{path}/{STAGING}")
+                write_json(filesystem, f"{path}/{STAGING}/plan.json", identity)
             else:
                 _keep_or_clear(filesystem, f"{path}/{STAGING}", identity)
             width = stage.width(config) if stage.width else 1
             job = Job(stage, config, job.datasets, job.files, staging, workers, settings or {}, width)
             with progress:
                 done, facts = _run_engine(job, progress)
+            check()
             manifest = _commit(output, identity, job, done, facts)
             metrics = _metrics(manifest, job, done, time.monotonic() - started) | facts.get("metrics", {})
             write_json(filesystem, f"{path}/{METRICS}", metrics)
             _drop_stale(filesystem, path, manifest)
-            write_json(filesystem, f"{path}/{MANIFEST}", manifest)
-        filesystem.rm(f"{path}/{STAGING}", recursive=True)
+            check()
+            try:
+                write_json(filesystem, f"{path}/{MANIFEST}", manifest, new=True)
+            except FileExistsError:  # ours, whose answer was lost; or that of a run which nothing kept out
+                if read_json(filesystem, f"{path}/{MANIFEST}") != manifest:
+                    raise EngineError(f"output {output}: another run committed it meanwhile; verify it") from None
+            if not is_local(filesystem):  # while the lock is held: the names in staging are those of the next run, too
+                _clear(filesystem, f"{path}/{STAGING}")
+        if is_local(filesystem):
+            filesystem.rm(f"{path}/{STAGING}", recursive=True)
     except ArcmillError:
         raise
     except OSError as error:
         raise no_space(error) or EngineError(f"{stage.name}: {error}") from error
+    except Exception as error:
+        told = out_of_reach(error)
+        if told is None:
+            raise
+        raise type(told)(f"{stage.name}: {told}") from error
     return Result(Dataset.open(output), False, time.monotonic() - started)
 
 
@@ -222,50 +250,40 @@ def _sweep(output: str) -> None:
     filesystem, path = locate(output)
     with contextlib.suppress(OSError, UsageError):
         if filesystem.exists(f"{path}/{STAGING}"):
-            with _lock(filesystem, f"{path}/{STAGING}", output):
-                filesystem.rm(f"{path}/{STAGING}", recursive=True)
+            with locked(filesystem, f"{path}/{STAGING}", output):
+                if is_local(filesystem):
+                    filesystem.rm(f"{path}/{STAGING}", recursive=True)
+                else:
+                    _clear(filesystem, f"{path}/{STAGING}")
 
 
 def _refuse_own_input(output: str, job: Job) -> None:
-    target = locate(output)[1]
+    filesystem, target = locate(output)
     for name, datasets in job.datasets.items():
         for dataset in datasets:
-            if dataset.path == target:
+            if dataset.path == target and dataset.filesystem == filesystem:
                 raise UsageError(f"output {output} is the input '{name}' as well; inputs are never changed")
+    if not is_local(filesystem):
+        target = filesystem.unstrip_protocol(target)  # as raw files are named there
     if any(file.path.startswith(target + "/") for file in job.files):
         raise UsageError(f"output {output} holds the input files; inputs are never changed")
     if any(target.startswith(file.path + "/") for file in job.files):
         raise UsageError(f"output {output} lies in a folder that is read; name one outside of the input")
 
 
-@contextlib.contextmanager
-def _lock(filesystem: Any, staging: str, output: str) -> Iterator[None]:
-    """One run at a time on one output. The lock dies with its process, so a killed run leaves none behind."""
-    if not is_local(filesystem):
-        yield
-        return
-    import fcntl
-
-    with open(f"{staging}/lock", "w", encoding="ascii") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise UsageError(f"output {output}: another run is writing it now; wait for it, or name another") from None
-        yield
-
-
 def _keep_or_clear(filesystem: Any, staging: str, identity: Mapping[str, Any]) -> None:
     with contextlib.suppress(FileNotFoundError, InputError):
         if read_json(filesystem, f"{staging}/plan.json").get("fingerprint") == identity["fingerprint"]:
             return
-    _clear(filesystem, staging, identity)
-
-
-def _clear(filesystem: Any, staging: str, identity: Mapping[str, Any]) -> None:
-    for name in filesystem.ls(staging, detail=False):
-        if name.rstrip("/").rpartition("/")[2] != "lock":
-            filesystem.rm(name, recursive=True)
+    _clear(filesystem, staging)
     write_json(filesystem, f"{staging}/plan.json", identity)
+
+
+def _clear(filesystem: Any, staging: str) -> None:
+    """Empty the staging, but for the lock."""
+    for name in filesystem.ls(staging, detail=False):
+        if name.rstrip("/").rpartition("/")[2] != LOCK:
+            filesystem.rm(name, recursive=True)
 
 
 def _run_engine(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -288,17 +306,7 @@ def _run_engine(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dic
         return faiss.run(job, progress)
     from arcmill.engines import datatrove
 
-    done = datatrove.run(job, progress)
-    tallies: Counter[str] = Counter()
-    for record in done:
-        tallies.update(record.get("tallies", {}))
-    statistics: dict[str, Any] = dict(sorted(tallies.items()))
-    if job.stage.summary is not None:
-        statistics = job.stage.summary(job.config, statistics)
-    if job.stage.conclude is not None:
-        found = {name for record in done for name in record.get("found", ())}
-        statistics |= job.stage.conclude(job.config, job.datasets, found)
-    return done, {"statistics": statistics}
+    return datatrove.run(job, progress)
 
 
 def finished_task(staging: str, task: int) -> dict[str, Any] | None:
@@ -332,13 +340,13 @@ def _commit(
     old = f"{path}/{MANIFEST}"
     if filesystem.exists(old):
         filesystem.rm(old)  # from here on the old dataset is no more: its parts are about to be replaced
+    if not is_local(filesystem):
+        copy_all(filesystem, moves)
+        moves = []
     for staged, final in moves:
         if filesystem.exists(staged):
             filesystem.makedirs(final.rpartition("/")[0], exist_ok=True)
-            if is_local(filesystem):
-                os.replace(staged, final)
-            else:
-                filesystem.mv(staged, final)
+            os.replace(staged, final)
         elif not filesystem.exists(final):
             raise EngineError(f"{staged}: a finished part is gone; run again with --force")
     manifest = {

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from arcmill.errors import InputError
 from arcmill.ledger import ledger_batch, ledger_schema
+from arcmill.remote import has_folders
 from arcmill.stage import Outcome
-from arcmill.storage import HashingFile, is_local, locate, write_json
+from arcmill.storage import HashingFile, locate, write_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -125,7 +126,7 @@ class TaskWriter:
         self.staging, self.task = staging, task
         self._filesystem, root = locate(staging)
         self._folder = f"{root}/{uuid.uuid4().hex}"
-        if is_local(self._filesystem):
+        if has_folders(self._filesystem):
             self._filesystem.makedirs(self._folder)
         self._rows = _Roll(self._filesystem, self._folder, "part", schema, part_bytes)
         self._ledger = _Roll(self._filesystem, self._folder, "ledger", ledger_schema(), part_bytes)

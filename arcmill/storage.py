@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from arcmill.errors import EngineError, InputError
+from arcmill.remote import reaching
 from arcmill.stage import SourceFile
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def locate(url: str) -> tuple[AbstractFileSystem, str]:
     import fsspec
 
     try:
-        filesystem, path = fsspec.core.url_to_fs(url)
+        # fsspec remembers listings for the life of a process: what another run wrote meanwhile would not be seen.
+        filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except (ValueError, ImportError) as error:
         raise InputError(f"{url}: {error}") from None
     return filesystem, path
@@ -48,8 +50,11 @@ def is_local(filesystem: AbstractFileSystem) -> bool:
     return "file" in (filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,))
 
 
-def write_json(filesystem: AbstractFileSystem, path: str, value: Any) -> None:
-    """Write JSON so that a reader sees the whole file or none (rename locally, one PUT on an object store)."""
+def write_json(filesystem: AbstractFileSystem, path: str, value: Any, *, new: bool = False) -> None:
+    """Write JSON so that a reader sees the whole file or none (rename locally, one PUT on an object store).
+
+    `new`: on an object store, FileExistsError where there is one already.
+    """
     data = (json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
     if is_local(filesystem):
         temporary = f"{path}.{uuid.uuid4().hex}"
@@ -59,7 +64,7 @@ def write_json(filesystem: AbstractFileSystem, path: str, value: Any) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, path)
     else:
-        filesystem.pipe_file(path, data)
+        filesystem.pipe_file(path, data, mode="create" if new else "overwrite")
 
 
 def read_json(filesystem: AbstractFileSystem, path: str) -> Any:
@@ -67,7 +72,7 @@ def read_json(filesystem: AbstractFileSystem, path: str) -> Any:
     data = filesystem.cat_file(path)
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{path}: is not JSON (truncated or damaged); rebuild with --force") from None
 
 
@@ -155,7 +160,9 @@ def _expand(
     filesystem: AbstractFileSystem, path: str, url: str, accepts: tuple[str, ...]
 ) -> dict[str, tuple[str, int]]:
     try:
-        if not filesystem.exists(path):
+        with reaching(f"input {url}"):
+            there = filesystem.exists(path)
+        if not there:
             if not _MAGIC & set(path):
                 raise InputError(f"input {url}: no such file or folder")
             root = path[: min(path.index(sign) for sign in _MAGIC if sign in path)].rpartition("/")[0]

@@ -1,16 +1,18 @@
 """Decisions over the whole dataset: kept in staging once they are made, then applied part by part.
 
 A decision is a row of `_part`, `_row` (a document's place), the ledger's columns where it leaves, and new values of
-columns where it changes. Rows without one stay as they are. They are stored by part, as `_part=N/….parquet`.
+columns where it changes. Rows without one stay as they are. They are stored by part, as `_part=N/….parquet`. Where it is
+known which parts have any (`parts`), no listing of a store is asked: one that lacked a file would lose its decisions.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from arcmill.engines import datatrove
+from arcmill.engines.part_task import PartTask
 from arcmill.errors import EngineError
 from arcmill.execute import Job
 from arcmill.progress import Progress
@@ -20,6 +22,7 @@ from arcmill.storage import locate, read_json, write_json
 if TYPE_CHECKING:
     import pyarrow as pa
 
+DECISIONS = "decisions.parquet"  # the one file of a part, where `parts` are known
 LEDGER = ("outcome", "rule", "score", "threshold", "into_id", "detail")
 
 
@@ -40,15 +43,15 @@ def taken_up(job: Job, progress: Progress, decide: Callable[[], dict[str, Any]])
 
 def apply(job: Job, made: dict[str, Any], progress: Progress) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Copy the input in its order and apply `made["decisions"]`, a path, by the tasks of the datatrove engine."""
-    step = datatrove.PartTask(job, datatrove.part_tasks(job), decide=Applier(made["decisions"]))
+    step = PartTask(job, datatrove.part_tasks(job), decide=Applier(made["decisions"], made.get("parts")))
     return datatrove.run_tasks(step, progress), {"statistics": made["statistics"]}
 
 
 class Applier:
     """Turns the decisions on one part into a batch core. An object, so that it can travel to worker processes."""
 
-    def __init__(self, decisions: str) -> None:
-        self.decisions = decisions
+    def __init__(self, decisions: str, parts: Sequence[int] | None = None) -> None:
+        self.decisions, self.parts = decisions, None if parts is None else frozenset(parts)
 
     def __call__(self, job: Job, part: int) -> Callable[[pa.RecordBatch], Changes]:
         import numpy as np
@@ -93,10 +96,12 @@ class Applier:
 
         filesystem, root = locate(self.decisions)
         folder = f"{root}/_part={part}"
-        if not filesystem.exists(folder):
-            return None
+        if self.parts is not None:
+            names = [f"{folder}/{DECISIONS}"] if part in self.parts else []
+        else:
+            names = sorted(filesystem.ls(folder, detail=False)) if filesystem.exists(folder) else []
         tables = []
-        for name in sorted(filesystem.ls(folder, detail=False)):
+        for name in names:
             if name.endswith(".parquet"):
                 with filesystem.open(name, "rb") as stream:
                     tables.append(pq.ParquetFile(stream).read(use_threads=False))

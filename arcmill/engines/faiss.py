@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import Dataset
-from arcmill.engines.decisions import apply, taken_up
+from arcmill.engines.decisions import DECISIONS, apply, taken_up
 from arcmill.execute import Job
 from arcmill.progress import Progress
-from arcmill.storage import is_local, locate
+from arcmill.remote import has_folders
+from arcmill.storage import locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +32,8 @@ def run(job: Job, progress: Progress) -> tuple[list[dict[str, Any]], dict[str, A
         filesystem, root = locate(job.staging)
         folder = f"{root}/decisions-{uuid.uuid4().hex}"
         _write(filesystem, folder, table)
-        return {"decisions": filesystem.unstrip_protocol(folder), "statistics": statistics}
+        parts = sorted(set(table.column("_part").to_pylist()))
+        return {"decisions": filesystem.unstrip_protocol(folder), "parts": parts, "statistics": statistics}
 
     return apply(job, taken_up(job, progress, decide), progress)
 
@@ -56,7 +58,7 @@ def _write(filesystem: Any, folder: str, table: pa.Table) -> None:
         if low == high:
             continue
         place = f"{folder}/_part={parts[low]}"
-        if is_local(filesystem):
+        if has_folders(filesystem):
             filesystem.makedirs(place)
-        with filesystem.open(f"{place}/decisions.parquet", "wb") as stream:
+        with filesystem.open(f"{place}/{DECISIONS}", "wb") as stream:
             pq.write_table(rows.slice(low, high - low), stream, compression="zstd")

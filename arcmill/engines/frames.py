@@ -18,7 +18,7 @@ from arcmill.engines import embedded
 from arcmill.engines.embedded import is_embedded, scratch
 from arcmill.errors import InputError
 from arcmill.records import schema
-from arcmill.storage import locate
+from arcmill.storage import is_local, locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,7 +126,8 @@ def _gather(folder: str, order: Order, function: Mapper) -> Mapper:
 
 def read_rows(session: SparkSession, datasets: Sequence[Dataset]) -> DataFrame:
     """The rows of an input, with `_part` (its place among the input's parts) and `_row` (its place in the part)."""
-    return (_read_embedded if embedded.is_session(session) else _read_in_spark)(session, datasets)
+    by_spark = not embedded.is_session(session) and all(is_local(dataset.filesystem) for dataset in datasets)
+    return (_read_in_spark if by_spark else _read_by_fsspec)(session, datasets)
 
 
 def _read_in_spark(session: SparkSession, datasets: Sequence[Dataset]) -> DataFrame:
@@ -155,8 +156,11 @@ def _read_in_spark(session: SparkSession, datasets: Sequence[Dataset]) -> DataFr
     return frame
 
 
-def _read_embedded(session: SparkSession, datasets: Sequence[Dataset]) -> DataFrame:
-    """The embedded engine has no file metadata columns, so the parts are read here, by PyArrow and fsspec."""
+def _read_by_fsspec(session: SparkSession, datasets: Sequence[Dataset]) -> DataFrame:
+    """The parts, read in Spark's tasks by PyArrow and fsspec.
+
+    The embedded engine has no file metadata columns, and Spark's own has no connector to a store unless one is installed.
+    """
     from pyspark.sql.pandas.types import from_arrow_schema
     from pyspark.sql.types import IntegerType, LongType
 

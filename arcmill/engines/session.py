@@ -123,6 +123,8 @@ def _jvm_session(master: str, asked: Mapping[str, str]) -> SparkSession:
             "spark.driver.memory": f"{_driver_megabytes()}m",
             "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -Xshare:auto -XX:TieredStopAtLevel=1",
             "spark.shuffle.compress": "true",
+            # Its ports are on this machine alone, where others may work: without a secret any of them could ask it for work.
+            "spark.authenticate": "true",
         }  # fmt: skip
     options |= asked
     builder = SparkSession.builder.master(master)
@@ -139,11 +141,30 @@ def _jvm_session(master: str, asked: Mapping[str, str]) -> SparkSession:
     log = f"{scratch}/spark.log"
     try:
         with _stderr_to(log):
-            return builder.getOrCreate()
+            session = builder.getOrCreate()
+            if not master.startswith("local"):
+                session.sparkContext.addPyFile(packages_zip(scratch))
+            return session
     except Exception as error:
         told = Path(log).read_text(encoding="utf-8", errors="replace").strip().splitlines()
         why = told[-1] if told else str(error).splitlines()[0]
         raise EngineError(f"no Spark session on {master}: {why[:300]}") from error
+
+
+def packages_zip(folder: str) -> str:
+    """Our own packages as one archive, for executors: they run the code of this process, whether or not they have arcmill.
+
+    What it rests on (pyarrow, numpy …) must be installed there. Only code: models that stages package stay with the driver.
+    """
+    import zipfile
+
+    top = Path(__file__).parents[2]
+    path = Path(folder) / "arcmill-packages.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for package in ("arcmill", "ingest", "filters", "dedup", "synth", "agent_data", "sequences"):
+            for file in sorted((top / package).rglob("*.py")):
+                archive.write(file, file.relative_to(top))
+    return str(path)
 
 
 @contextlib.contextmanager

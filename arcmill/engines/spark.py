@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import BATCH_ROWS
-from arcmill.engines import datatrove
-from arcmill.engines.decisions import apply, taken_up
+from arcmill.engines.decisions import DECISIONS, apply, taken_up
 from arcmill.engines.frames import drop_kept, read_rows, sorted_map
+from arcmill.engines.inputs import input_parts
 from arcmill.engines.session import shuffle_partitions, spark_session
 from arcmill.errors import ArcmillError, EngineError
 from arcmill.execute import Job, finished_task
@@ -29,7 +29,8 @@ from arcmill.ledger import ledger_schema
 from arcmill.parts import TaskWriter
 from arcmill.progress import Progress
 from arcmill.records import schema
-from arcmill.storage import locate
+from arcmill.remote import has_folders
+from arcmill.storage import is_local, locate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,7 +55,7 @@ def _guarded(job: Job, work: Callable[[Job, SparkSession], dict[str, Any]]) -> d
     except ImportError:  # without the embedded engine
         RpcError = ConnectionError
 
-    total = sum(part["bytes"] for name in job.datasets for _, part in datatrove.input_parts(job, name))
+    total = sum(part["bytes"] for name in job.datasets for _, part in input_parts(job, name))
     try:
         session = spark_session(job.workers, job.settings, total)
         session.conf.set("spark.sql.shuffle.partitions", str(shuffle_partitions(session, job.workers, total)))
@@ -92,7 +93,10 @@ def _decide(job: Job, session: SparkSession) -> dict[str, Any]:
     decisions, statistics = result if isinstance(result, tuple) else (result, {})
     filesystem, root = locate(job.staging)
     url = filesystem.unstrip_protocol(f"{root}/decisions-{uuid.uuid4().hex}")
-    parts = max(1, len(datatrove.input_parts(job, main)))
+    parts = max(1, len(input_parts(job, main)))
+    if not is_local(filesystem):
+        made = _put_decisions(decisions, url, parts)
+        return {"decisions": url, "parts": made, "statistics": statistics() if callable(statistics) else statistics}
     (
         decisions.repartition(min(parts, 4096), "_part")
         .sortWithinPartitions("_part", "_row")
@@ -105,6 +109,34 @@ def _decide(job: Job, session: SparkSession) -> dict[str, Any]:
     return {"decisions": url, "statistics": statistics}
 
 
+def _put_decisions(decisions: DataFrame, url: str, parts: int) -> list[int]:
+    """Write the decisions from inside Spark's tasks, through fsspec: no connector of Spark's is needed. The parts that have any.
+
+    A part's decisions are one object of one name, so that retried and speculative attempts write the same.
+    """
+
+    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        written = []
+        filesystem, root = locate(url)
+        for part, pieces in _by_value(batches, "_part"):
+            place = f"{root}/_part={part}"
+            if has_folders(filesystem):
+                filesystem.makedirs(place, exist_ok=True)
+            table = pa.Table.from_batches(list(pieces)).drop_columns(["_part"])
+            with filesystem.open(f"{place}/{DECISIONS}", "wb") as stream:
+                pq.write_table(table, stream, compression="zstd")
+            written.append(part)
+        yield pa.RecordBatch.from_pydict({"part": pa.array(written, pa.int32())})
+
+    session = decisions.sparkSession
+    partitions = min(parts, 4096, int(session.conf.get("spark.sql.shuffle.partitions") or 1))
+    made = sorted_map(decisions, "_part", [("_row", "ascending")], write, "part int", partitions).collect()
+    return sorted({row.part for row in made})
+
+
 def _rewrite(job: Job, session: SparkSession) -> dict[str, Any]:
     from pyspark.sql import functions as F
 
@@ -114,10 +146,10 @@ def _rewrite(job: Job, session: SparkSession) -> dict[str, Any]:
         if job.stage.record_of(name) not in ("Model", "Dataset")
     }
     rows, ledger, statistics = job.stage.core(frames, job.config, _other_inputs(job))
-    size = sum(part["bytes"] for name in job.datasets for _, part in datatrove.input_parts(job, name))
+    size = sum(part["bytes"] for name in job.datasets for _, part in input_parts(job, name))
     buckets = max(1, min(4096, size // (job.config.part_bytes // 4)), 8 if size > (1 << 20) else 1)
     if job.stage.assembles:
-        buckets = max(1, sum(len(datatrove.input_parts(job, name)) for name in frames))
+        buckets = max(1, sum(len(input_parts(job, name)) for name in frames))
         by_order = rows
     else:
         by_order = rows.withColumn("_bucket", F.pmod(F.col("_order"), F.lit(buckets)).cast("int"))
@@ -142,7 +174,7 @@ def _write_buckets(
 
         wanted = ledger_schema() if ledger else schema(record)
         written = []
-        for bucket, pieces in _by_bucket(batches):
+        for bucket, pieces in _by_value(batches, "_bucket"):
             with TaskWriter(staging, first + bucket, schema(record), part_bytes) as writer:
                 whole = _rebatch(pieces, BATCH_ROWS)
                 for piece in assemble(whole, config, datasets) if assemble else whole:
@@ -166,8 +198,8 @@ def _write_buckets(
     return [record for record in done if record is not None]
 
 
-def _by_bucket(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
-    """Cut a stream that is sorted by `_bucket` where the bucket changes."""
+def _by_value(batches: Iterator[pa.RecordBatch], column: str) -> Iterator[tuple[int, Iterator[pa.RecordBatch]]]:
+    """Cut a stream that is sorted by a column where its value changes."""
     from itertools import groupby, pairwise
 
     import numpy as np
@@ -176,7 +208,7 @@ def _by_bucket(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, Iterato
         for batch in batches:
             if not batch.num_rows:
                 continue
-            values = batch.column("_bucket").to_numpy()
+            values = batch.column(column).to_numpy()
             edges = [0, *(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), batch.num_rows]
             for low, high in pairwise(edges):
                 yield int(values[low]), batch.slice(low, high - low)

@@ -89,3 +89,9 @@ print(failed)
 def test_programs_can_be_begun_beside_the_embedded_session() -> None:
     done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=120)
     assert done.stdout.split() == ["0"], done.stderr[-2000:]
+
+
+def test_sparks_own_ports_ask_for_a_secret(spark: Any, spark_master: str) -> None:
+    if spark_master == "embedded":
+        pytest.skip("Sail has no secret; it is chosen where nobody else works (test_another_person_is_noticed)")
+    assert spark.conf.get("spark.authenticate") == "true"

@@ -17,7 +17,7 @@ from types import GeneratorType
 from typing import Any
 
 from arcmill.dataset import read_part
-from arcmill.engines.datatrove import _state, input_parts
+from arcmill.engines.inputs import input_parts, stage_state
 from arcmill.engines.llm.link import LOST, Link, failure, opened
 from arcmill.engines.llm.settings import LlmSettings, llm_settings
 from arcmill.engines.memory import peak_memory, reset_peak_memory
@@ -121,7 +121,7 @@ class Loop:
         self._started = time.monotonic()
         self._begun_with = 0
         self._pool = ThreadPoolExecutor(max(2, job.workers), thread_name_prefix="work")
-        self._state = _state(job) if todo else ()
+        self._state = stage_state(job) if todo else ()
 
     def run(self) -> None:
         """All rows of all unfinished tasks. Whatever ends it early leaves finished tasks and the journal behind."""
