@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -10,7 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from arcmill.errors import UsageError
 
-__all__ = ["Field", "Settings", "StageConfig", "assign", "parse_assignment", "read_yaml", "validate"]
+__all__ = [
+    "Field",
+    "Settings",
+    "StageConfig",
+    "assign",
+    "parse_assignment",
+    "read_yaml",
+    "validate",
+    "without_credentials",
+]
 
 
 class Settings(BaseModel):
@@ -40,6 +50,7 @@ class StageConfig(Settings):
 
 
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s']+(?=@)|(?<=\?)[^\s'?]+=[^\s']*")
+_SECRET = re.compile(r"^(?:env|headers)$|key$|token$|secret|password", re.IGNORECASE)
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -56,13 +67,22 @@ def validate(model: type[Model], values: dict[str, Any], where: str) -> Model:
             elif problem["type"] == "missing":
                 lines.append(f"{where}: setting '{field}' is required ({_meaning(model, problem['loc'])})")
             else:
-                # Credentials that somebody put into a URL are not repeated.
-                value = _CREDENTIALS.sub("…", repr(problem["input"]))
-                named = (
-                    f"setting '{field}' is {value}: " if field else ""
-                )  # no field: what several have to do with one another
-                lines.append(f"{where}: {named}{problem['msg'].lower()}")
+                # No field: what several have to do with one another.
+                named = f"setting '{field}'{_shown(problem['loc'], problem['input'])}: " if field else ""
+                lines.append(f"{where}: {named}{without_credentials(problem['msg'].lower())}")
         raise UsageError("\n".join(lines)) from None
+
+
+def without_credentials(text: str) -> str:
+    """A message in which URLs have neither user and password nor a query, which may be a signature."""
+    return _CREDENTIALS.sub("…", text)
+
+
+def _shown(loc: tuple[int | str, ...], value: Any) -> str:
+    """What a setting is, for a message; nothing that may be a key: those of environments, headers and URLs are not repeated."""
+    if any(_SECRET.search(str(part)) for part in loc) or isinstance(value, Mapping):
+        return ""
+    return f" is {without_credentials(repr(value))}"
 
 
 def _accepted(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
@@ -81,14 +101,14 @@ def _meaning(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
 
 def parse_assignment(text: str) -> tuple[str, Any]:
     """Split `key=value` of `--set`; the value is read as YAML (numbers, lists, null, true)."""
-    import yaml
+    from arcmill import yaml_text
 
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise UsageError(f"--set {text!r}: expected key=value, for example --set min_score=0.8")
     try:
-        return key.strip(), yaml.safe_load(value) if value.strip() else None
-    except yaml.YAMLError:
+        return key.strip(), yaml_text.load(value) if value.strip() else None
+    except yaml_text.BadYaml:
         return key.strip(), value
 
 
@@ -104,14 +124,15 @@ def assign(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def read_yaml(path: str) -> dict[str, Any]:
-    """Read one YAML mapping (safe loader: no Python objects)."""
-    import yaml
+    """Read one YAML mapping: plain values, no Python objects, within the bounds of `yaml_text`."""
+    from arcmill import yaml_text
 
     try:
-        loaded = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open("rb") as file:
+            loaded = yaml_text.load(file.read(yaml_text.MOST_BYTES + 1).decode("utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml_text.BadYaml, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if loaded is None:
         return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import suppress
 from typing import Any, BinaryIO
 
@@ -12,6 +13,8 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 SKIPPABLE = (b"\x50\x2a\x4d\x18", b"\x5d\x2a\x4d\x18")  # zstd skippable frames; 5d holds a WARC dictionary
 CHUNK = 1 << 16
 ZSTD_PIECE = 256
+MAX_DICTIONARY = 32 << 20
+MAX_WINDOW = 1 << 27
 
 
 class CorruptStream(Exception):
@@ -58,15 +61,22 @@ class ByteReader:
         if not self._raw.startswith(SKIPPABLE[1]):
             return
         size = int.from_bytes(self._raw[4:8], "little")
-        if size > 32 << 20:
+        if size > MAX_DICTIONARY:
             self._error = "zstd dictionary over 32 MiB"
             return
         while len(self._raw) < 8 + size and self._fill_raw():
             pass
         data, self._raw = self._raw[8 : 8 + size], self._raw[8 + size :]
-        if data.startswith(ZSTD_MAGIC):
-            data = zstandard.ZstdDecompressor().decompress(data, max_output_size=32 << 20)
-        self._dictionary = zstandard.ZstdCompressionDict(data)
+        try:
+            if data.startswith(ZSTD_MAGIC):
+                # Read as a stream: a frame says itself how much it holds, and that much would be allocated at once.
+                unpacked = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).stream_reader(io.BytesIO(data))
+                data = unpacked.read(MAX_DICTIONARY + 1)
+            if len(data) > MAX_DICTIONARY:
+                raise ValueError("over 32 MiB")
+            self._dictionary = zstandard.ZstdCompressionDict(data)
+        except (zstandard.ZstdError, ValueError) as error:
+            self._error = f"zstd dictionary: {error}"
 
     def _new_decoder(self) -> Any:
         if self.kind == "gzip":
@@ -74,7 +84,7 @@ class ByteReader:
         import zstandard
 
         # Bounds the window, so that a frame cannot ask for gigabytes.
-        return zstandard.ZstdDecompressor(dict_data=self._dictionary, max_window_size=1 << 27).decompressobj()
+        return zstandard.ZstdDecompressor(dict_data=self._dictionary, max_window_size=MAX_WINDOW).decompressobj()
 
     def _more(self) -> bool:
         """Decompress one piece more into the buffer; False at the end or before damage."""

@@ -11,6 +11,10 @@ BLOCK = 512
 MAX_NAME = 1 << 16  # bytes of a pax or GNU long-name header
 
 
+class TooMuch(Exception):
+    """The archive declares more bytes than it may hold."""
+
+
 class Member(NamedTuple):
     """A regular file of the archive; `data` holds at most `keep` bytes and one. `kind` is the header's type flag."""
 
@@ -31,19 +35,20 @@ def _checksum(head: bytes) -> bool:
 
 
 def _number(field: bytes) -> int | None:
-    if field[:1] in (b"\x80", b"\xff"):  # GNU base 256
+    """None for what is no number, or a negative one: a reader that trusts that goes backwards, for ever."""
+    if field[:1] == b"\x80":  # GNU base 256; \xff would be negative
         return int.from_bytes(field[1:], "big")
     digits = field.strip(b" \0")
-    try:
-        return int(digits, 8) if digits else 0
-    except ValueError:
+    if digits.strip(b"01234567"):
         return None
+    return int(digits, 8) if digits else 0
 
 
-def read_members(reader: ByteReader, keep: int, others: bool = False) -> Iterator[Member]:
+def read_members(reader: ByteReader, keep: int, others: bool = False, most: int | None = None) -> Iterator[Member]:
     """Regular files in order; with `others` also links, folders and devices, without data.
 
-    Raises EOFError where the archive is cut and ValueError for a broken header.
+    Raises EOFError where the archive is cut, ValueError for a broken header, and TooMuch before a member with which the
+    archive would come to more than `most` bytes is passed over.
     """
     long_name: str | None = None
     while True:
@@ -55,6 +60,8 @@ def read_members(reader: ByteReader, keep: int, others: bool = False) -> Iterato
         size = _number(head[124:136])
         if size is None or not _checksum(head):
             raise ValueError("broken tar header")
+        if most is not None and reader.position + size > most:
+            raise TooMuch(f"a member of {size:,} bytes, of an archive that may hold {most:,}")
         kind = head[156:157]
         padding = -size % BLOCK
         if kind in b"xgLK":

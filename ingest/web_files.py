@@ -15,7 +15,7 @@ from ingest.content_encoding import TooMuch, decode_content
 from ingest.http_message import decode_body, parse_response
 from ingest.page import Page, expands, plain_text, read_page, too_large
 from ingest.tar import Member, is_tar, read_members
-from ingest.warc import ARC_LINE, Damage, Record, read_archive
+from ingest.warc import Damage, Record, arc_line, read_archive
 
 if TYPE_CHECKING:
     from ingest.web import IngestWeb
@@ -42,7 +42,7 @@ def read_file(file: SourceFile, config: IngestWeb) -> Iterator[Row]:
         first = head.lstrip(b"\r\n \t")
         if first.startswith(b"WARC/"):
             yield from _archive(file, reader, config, arc=False)
-        elif first.startswith(b"filedesc:") or ARC_LINE.match(first.split(b"\n", 1)[0] + b"\n"):
+        elif first.startswith(b"filedesc:") or arc_line(first.split(b"\n", 1)[0] + b"\n"):
             yield from _archive(file, reader, config, arc=True)
         elif is_tar(head):
             yield from _tar(file, reader, config)

@@ -20,23 +20,38 @@ def to_message(message: AnyMessage) -> Message:
     if isinstance(message, Message):
         return message
     calls = []
-    for number, given in enumerate(message.get("tool_calls") or ()):
+    for number, given in enumerate(_listed(message.get("tool_calls"))):
         call = given.get("function") or given
+        if not isinstance(call, Mapping):
+            raise ChatError("bad-call", f"a call is {call!r:.80}; an object with name and arguments is needed")
         arguments = call.get("arguments")
         if not isinstance(arguments, str):
             arguments = json.dumps({} if arguments is None else arguments, ensure_ascii=False)
         calls.append(ToolCall(str(given.get("id") or f"call_{number}"), str(call.get("name") or ""), arguments))
     reasoning = message.get("reasoning_content", message.get("reasoning"))
-    return Message(
-        str(message.get("role")), _text(message.get("content")), reasoning, calls or None, message.get("tool_call_id")
-    )
+    answers = message.get("tool_call_id")
+    for value, what in ((reasoning, "the reasoning"), (answers, "the id of the call that is answered")):
+        if not isinstance(value, str | None):
+            raise ChatError("not-text", f"{what} of a message is {value!r:.80}; a text is needed")
+    return Message(str(message.get("role")), _text(message.get("content")), reasoning, calls or None, answers)
+
+
+def _listed(calls: Any) -> list[Mapping[str, Any]]:
+    """The calls of a message; ChatError where they are no list of objects."""
+    if calls is None:
+        return []
+    if not isinstance(calls, list | tuple) or not all(isinstance(call, Mapping) for call in calls):
+        raise ChatError("bad-call", f"the calls of a message are {calls!r:.80}; a list of objects is needed")
+    return list(calls)
 
 
 def _text(content: Any) -> str | None:
     if content is None or isinstance(content, str):
         return content
+    if not isinstance(content, list | tuple):
+        raise ChatError("not-text", f"a message holds {content!r:.80}; a text or a list of its parts is needed")
     parts = []
-    for part in content if isinstance(content, Sequence) else ():
+    for part in content:
         if isinstance(part, str):
             parts.append(part)
         elif isinstance(part, Mapping) and part.get("type") == "text":

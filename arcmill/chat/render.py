@@ -83,11 +83,13 @@ def spans(
     *,
     thinking: bool | None = None,
     stop: str = ENDOFTEXT,
+    every: bool = False,
 ) -> list[Piece]:
     """The rendering of a training row as (text, in the loss?) pieces; they begin and end at tokens of the format.
 
     In the loss is what a model writes after the last user message: each answer from where its generation prompt ends,
-    with the stop token after it, and nothing else. `stop` ends the row. A missing content is "", never the word None.
+    with the stop token after it, and nothing else. `stop` ends the row. `every`: the answers before it, too, which must not
+    reason, since that is not rendered. A missing content is "", never the word None.
     """
     form, given = dialect_of(dialect), [without_null(to_message(message)) for message in messages]
     if stop not in STOPS:
@@ -97,7 +99,12 @@ def spans(
     read = read_tools(tools)
     check(given, read, form)
     _check_turn(given, thinking, stop)
-    pieces = _pieces(given, read, form, thinking)
+    before = given[: last_user(given)]
+    if every and any((message.reasoning or "").strip() for message in before):
+        raise ChatError(
+            "reasoning-of-earlier-turns", "an answer before the last user message reasons, which is not rendered"
+        )
+    pieces = _pieces(given, read, form, thinking, every)
     merged: list[Piece] = []
     for text, loss in [*pieces, (stop, True)]:
         if merged and merged[-1][1] == loss:
@@ -153,8 +160,10 @@ def _check_turn(messages: Sequence[Message], thinking: bool | None, stop: str) -
             raise ChatError("reasoning-in-direct-mode", f"message {place} reasons where that was turned off")
 
 
-def _pieces(messages: Sequence[Message], tools: Sequence[Any], form: Dialect, thinking: bool | None) -> list[Piece]:
-    last = last_user(messages)
+def _pieces(
+    messages: Sequence[Message], tools: Sequence[Any], form: Dialect, thinking: bool | None, every: bool = False
+) -> list[Piece]:
+    last = -1 if every else last_user(messages)
     pieces: list[Piece] = [(START, False)]
     if tools:
         pieces.append((tools_block([tool_text(tool) for tool in tools], form), False))
@@ -166,7 +175,7 @@ def _pieces(messages: Sequence[Message], tools: Sequence[Any], form: Dialect, th
             pieces.append((f"{SYSTEM}{form.nl}{content}", False))
         elif message.role == "user":
             mark = NOTHINK if form.marks_users and thinking is False else ""
-            pieces.append((f"{USER}{form.nl}{content}{mark}", False))
+            pieces += [(USER, stops), (f"{form.nl}{content}{mark}", False)]
         elif message.role == "tool":
             if previous != "tool":
                 pieces.append((OBSERVATION, stops))

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from arcmill.tables.lines import Broken, chunks
 from ingest.code.items import Item, Limits, dropped, errored, too_large, unsafe
 from ingest.compression import ByteReader, CorruptStream
-from ingest.tar import BLOCK, is_tar, read_members
+from ingest.tar import BLOCK, TooMuch, is_tar, read_members
 
 HELD = 32 << 20  # bytes of members that are kept between the two passes over an archive
 _KINDS = {b"1": ("hard-link", "hard links are not followed"), b"2": ("symlink", "links are not followed"),
@@ -51,6 +51,7 @@ def raw_members(opened: Callable[[], BinaryIO], limits: Limits) -> Iterator[Item
     """The members of an archive. Raises NotAnArchive before the first."""
     with opened() as stream:
         head = stream.read(6)
+        most = min(limits.total_bytes, (1 << 20) + limits.ratio * max(stream.seek(0, 2), 1))
         stream.seek(0)
         if head.startswith(b"PK"):
             from ingest.code.zip_archive import zip_members
@@ -65,16 +66,16 @@ def raw_members(opened: Callable[[], BinaryIO], limits: Limits) -> Iterator[Item
         except Broken as error:
             yield Item("", b"", errored(error.rule, f"before the first member: {error}"))
             return
-        yield from _tar_members(reader, counted, limits)
+        yield from _tar_members(reader, counted, limits, most)
 
 
-def _tar_members(reader: ByteReader, stored: Stored, limits: Limits) -> Iterator[Item]:
+def _tar_members(reader: ByteReader, stored: Stored, limits: Limits, most: int) -> Iterator[Item]:
     try:
         if not is_tar(reader.peek(BLOCK)):
             raise NotAnArchive("neither tar nor zip")
     except Broken as error:
         raise NotAnArchive(str(error)) from None
-    members = read_members(reader, limits.file_bytes, others=True)
+    members = read_members(reader, limits.file_bytes, others=True, most=most)
     number = 0
     while True:
         try:
@@ -84,6 +85,9 @@ def _tar_members(reader: ByteReader, stored: Stored, limits: Limits) -> Iterator
             return
         except Broken as error:
             yield Item("", b"", errored(error.rule, f"after {number:,} members: {error}"))
+            return
+        except TooMuch as error:
+            yield Item("", b"", errored("bomb", f"after {number:,} members: {error} (max_total_bytes, max_ratio)"))
             return
         except (CorruptStream, ValueError) as error:
             yield Item("", b"", errored("corrupt", f"after {number:,} members: {error}"))

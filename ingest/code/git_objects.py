@@ -22,6 +22,7 @@ NAMES = {number: name for name, number in KINDS.items()}
 CEILING = 64 << 20  # bytes of any object, whatever is asked for: also of the bases that a delta is made of
 _CACHE_BYTES = 16 << 20
 _MAX_CHAIN = 4096  # deltas on deltas; git itself makes 50 at most
+_MOST_MADE = 1 << 30  # bytes that are made on the way to one object: a chain of large ones would take minutes each
 _CHUNK = 1 << 16
 _DAMAGE: tuple[Any, ...] = (isal_zlib.error, zlib.error)
 
@@ -98,12 +99,16 @@ class Pack:
             held += len(delta)
             deltas.append((offset, delta))
             offset = base
+        total = 0
         for place, delta in reversed(deltas):
             try:
                 chunks: Any = apply_delta(data, delta)
             except Exception as error:  # dulwich raises several, and its compiled part others
                 raise Corrupt(f"a broken delta: {error}") from None
             data = b"".join(chunks)
+            total += len(data)
+            if total > _MOST_MADE:
+                raise Corrupt("a chain of deltas that makes more than 1 GiB")
             self._keep(place, kind, data)
         if not deltas:
             self._keep(offset, kind, data)

@@ -16,8 +16,9 @@ from ingest.code.git_objects import BLOB, CEILING, COMMIT, TAG, TREE, Corrupt, M
 
 _REF = re.compile(r"^(?!.*\.\.)[A-Za-z0-9_+@.,#=-][\w+@.,#=%/-]*$")
 HEX = re.compile(r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")
-_ORIGIN = re.compile(r'^\s*\[remote\s+"origin"\]\s*$([^\[]*)', re.MULTILINE | re.IGNORECASE)
-_URL = re.compile(r"^\s*url\s*=\s*\"?(\S+?)\"?\s*$", re.MULTILINE)
+# Blanks, never \s: over empty lines that would take the square of their number.
+_ORIGIN = re.compile(r'^[ \t]*\[remote[ \t]+"origin"\][ \t\r]*$([^\[]*)', re.MULTILINE | re.IGNORECASE)
+_URL = re.compile(r"^[ \t]*url[ \t]*=[ \t]*\"?(\S+?)\"?[ \t\r]*$", re.MULTILINE)
 _MAX_REFS = 64 << 20  # bytes of packed-refs
 
 
@@ -181,9 +182,9 @@ def open_folder(control: str) -> Repository:
 
     real = os.path.realpath(control)
     config = _small(real, "config", 1 << 20) or ""
-    if re.search(r"^\s*refstorage\s*=\s*reftable", config, re.MULTILINE | re.IGNORECASE):
+    if re.search(r"^[ \t]*refstorage[ \t]*=[ \t]*reftable", config, re.MULTILINE | re.IGNORECASE):
         raise BadRepository("unsupported", "references are kept as a reftable")
-    wide = re.search(r"^\s*objectformat\s*=\s*sha256", config, re.MULTILINE | re.IGNORECASE) is not None
+    wide = re.search(r"^[ \t]*objectformat[ \t]*=[ \t]*sha256", config, re.MULTILINE | re.IGNORECASE) is not None
     id_bytes, form = (32, SHA256) if wide else (20, SHA1)
     objects = f"{real}/objects"
     if not _inside(real, objects):
@@ -205,10 +206,12 @@ def open_folder(control: str) -> Repository:
                     return int(index.object_offset(wanted))  # type: ignore[attr-defined]
                 except KeyError:
                     return None
+                except Exception as error:  # dulwich raises whatever its arithmetic comes to
+                    raise Corrupt(f"a damaged index of a pack: {error}") from None
 
             with open(f"{base}.pack", "rb") as stream:
                 packs.append(Pack(stream, 0, find, id_bytes))
-    except (OSError, ValueError, AssertionError, Corrupt) as error:
+    except Exception as error:  # dulwich raises whatever a damaged index comes to
         raise BadRepository("corrupt", f"a pack cannot be read: {error}") from None
     packed = _packed(_small(real, "packed-refs", _MAX_REFS) or "")
 

@@ -141,6 +141,7 @@ def repository_input(path: str, name: str, revision: str, max_files: int) -> Inp
         control = path
         if not is_repository(path):
             return None
+    commit: str | None = None
     try:
         with open_folder(control) as repository:
             commit = repository.resolve(revision)

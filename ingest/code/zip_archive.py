@@ -13,6 +13,7 @@ from ingest.code.items import Item, Limits, dropped, errored, too_large, unsafe
 _LOCAL = b"PK\x03\x04"
 _DIRECTORY_BYTES = 64 << 20  # of the central directory, which is read whole
 _STEP = 1 << 16
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BAD = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError, NotImplementedError, KeyError,
         IndexError, OverflowError)  # fmt: skip
 
@@ -66,6 +67,10 @@ def zip_members(stream: BinaryIO, limits: Limits) -> Iterator[Item]:
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limits: Limits) -> Item:
     if info.flag_bits & 1:
         return Item(name, b"", errored("encrypted", f"{name}: needs a password"))
+    if info.compress_type not in _METHODS:
+        # zipfile unpacks bzip2 and LZMA without a bound: 400 bytes give 400 MB, whatever the member says of its size.
+        detail = f"{name}: packed by method {info.compress_type}; stored and deflated members are read"
+        return Item(name, b"", errored("unsupported", detail))
     try:
         with archive.open(info) as member:
             data = member.read(limits.file_bytes + 1)
@@ -120,7 +125,7 @@ def _in_order(stream: BinaryIO, limits: Limits) -> Iterator[Item]:
         if (
             number > limits.files
             or flags & 1
-            or method not in (0, 8)
+            or method not in _METHODS
             or (flags & 8 and method == 0)
             or stored == 0xFFFFFFFF
         ):

@@ -188,5 +188,5 @@ def _parquet(path: str, name: str) -> Iterator[tuple[str, Any]]:
                     if when is not None and not isinstance(when, str):
                         value["created_at"] = when.isoformat() if hasattr(when, "isoformat") else None
                     yield f"{name}, row {number}", value
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         yield name, Outcome("corrupt", "errored", detail=f"{name}: {' '.join(str(error).split())[:200]}")

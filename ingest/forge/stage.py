@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from typing import Any
 
 from pydantic import field_validator
 
@@ -26,7 +28,8 @@ class IngestForge(StageConfig):
     )
     salt: str = Field(
         "",
-        description="text that placeholders of people depend on; a secret one keeps them from being looked up by known logins",
+        description="text that placeholders of people depend on; a secret one keeps them from being looked up by known logins; a digest "
+        "of it reaches the manifest",
     )
     merges: bool = Field(
         True, description="whether commits of several parents become documents (against their first parent)"
@@ -42,6 +45,10 @@ class IngestForge(StageConfig):
     max_dump_bytes: int = Field(
         1 << 30, ge=1, description="bytes of JSON of one input, which is held in memory; more is one errored row"
     )
+
+    def identity(self) -> dict[str, Any]:
+        """As of any stage; of the salt a digest, for whoever has a manifest could look up people by it."""
+        return {**super().identity(), "salt": self.salt and sha256(f"salt {self.salt}".encode()).hexdigest()}
 
     @field_validator("repo")
     @classmethod

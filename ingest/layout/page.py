@@ -112,6 +112,8 @@ class Walker:
 
     def _enter(self, node: Node) -> bool:
         """Note the beginning of an element; whether its children are to be walked."""
+        if not hasattr(node, "hasattr"):  # `<?td>`: a processing instruction has what follows its mark as its tag
+            return False
         tag = node.tag
         if tag == "br":
             self._line.append("\n\n")  # told from the line breaks of the source, which are spaces

@@ -291,3 +291,14 @@ def test_clutter_goes(clutter: str) -> None:
 )  # fmt: skip
 def test_what_is_large_or_holds_code_or_is_not_named_stays(kept: str) -> None:
     assert without_clutter(kept.encode()) == kept.encode()
+
+
+def test_a_processing_instruction_is_no_element() -> None:
+    from ingest.page import Page, read_page
+    from ingest.web import IngestWeb
+
+    words = "The ferry leaves at eight and comes back in the evening, if the wind allows. " * 4
+    for tag in ("td", "table", "pre", "img", "a", "code"):
+        page = f"<html><body><article><p>{words}<?{tag} class=x></p><p>{words}</p></article></body></html>"
+        found = read_page(page.encode(), "text/html", IngestWeb(layout="rich"), is_html=True)
+        assert isinstance(found, Page) and found.text.count("ferry") == 8

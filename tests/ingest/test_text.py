@@ -431,3 +431,17 @@ def test_a_folder_through_the_kernel_is_conserved(tmp_path: Path) -> None:
     assert (counts["in"], counts["kept"], counts["dropped"], counts["errored"]) == (5, 2, 1, 2)
     with pytest.raises(InputError, match=r"columns\.text"):
         execute(STAGE, IngestText(), {"input": [str(folder)]}, str(tmp_path / "strict"))
+
+
+def test_parquet_whose_column_has_no_name_in_utf8_is_errored(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from arcmill.stage import Failure, SourceFile
+    from ingest.text import IngestText, core
+
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["words"], "namename": ["x"]}), path)
+    path.write_bytes(path.read_bytes().replace(b"namename", b"name\x98ame"))
+    (row,) = core(SourceFile(str(path), "a.parquet", 1), IngestText())
+    assert isinstance(row, Failure) and row.outcome.rule == "bad-parquet"

@@ -47,7 +47,7 @@ class Arguments:
     def parameter(self, one: Mapping[str, Any]) -> None:
         """A parameter object. SchemaError where it says not where it goes."""
         name, place = one.get("name"), one.get("in")
-        if not isinstance(name, str) or not name or place not in _STYLES:
+        if not isinstance(name, str) or not name or not isinstance(place, str) or place not in _STYLES:
             raise SchemaError("bad-parameter", f"a parameter {str(name)[:80]!r} in {str(place)[:40]!r}")
         if place == "header" and name.lower() in _NOT_GIVEN:
             self.remarks.append(f"header-left-out: {name}")
@@ -55,7 +55,7 @@ class Arguments:
         needed = one.get("required") is True or place == "path"
         default = "form" if place in ("query", "cookie") else "simple"
         style = one.get("style", default)
-        if style not in _STYLES[place]:
+        if not isinstance(style, str) or style not in _STYLES[place]:
             self.remarks.append(f"unknown-style: {name} ({str(style)[:40]})")
             style = default
         explode = one.get("explode")

@@ -191,3 +191,13 @@ def test_an_operation_that_cannot_be_compiled_costs_only_itself(operation: Any, 
 )  # fmt: skip
 def test_documents_without_operations_say_why(given: dict[str, Any], rules: list[str]) -> None:
     assert [one.outcome.rule for one in tools_in(given, "x") if isinstance(one, Failure)] == rules
+
+
+@pytest.mark.parametrize(
+    "change", [{"in": []}, {"in": {}}, {"name": [], "in": "query"}, {"style": ["form"]}, {"style": {}}]
+)
+def test_a_parameter_of_another_form_costs_only_its_operation(change: dict[str, Any]) -> None:
+    one = {"name": "a", "in": "query", "schema": {"type": "string"}, **change}
+    given = {"openapi": "3.1.0", "paths": {"/x": {"get": {"parameters": [one]}, "post": {}}}}
+    found = list(tools_in(given, "a"))
+    assert len(found) == 2 and isinstance(found[1], ToolSpec)

@@ -397,6 +397,14 @@ def test_damaged_repositories_cost_what_is_damaged(tmp_path: Path) -> None:
     os.chmod(found, 0o644)
     found.write_bytes(found.read_bytes()[:10])
     assert rules(tmp_path / "p") == [("errored", "corrupt")]
+    repository(tmp_path / "c", FILES)  # a configuration of empty lines took minutes
+    (tmp_path / "c/.git/config").write_bytes(b"\n" * (1 << 20))
+    assert len(read(tmp_path / "c")[0]) == len(FILES)
+    repository(tmp_path / "i", packed=True)
+    found = next((tmp_path / "i/.git/objects/pack").glob("*.idx"))
+    os.chmod(found, 0o644)
+    found.write_bytes(found.read_bytes()[:3])
+    assert rules(tmp_path / "i") == [("errored", "corrupt")]
 
 
 # -- hostile archives ------------------------------------------------------------------------------------------------

@@ -1,0 +1,61 @@
+"""The fuzzer itself, and a taste of every harness: the minute is in .ci/run, the hours are by hand."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from arcmill.errors import InputError
+from arcmill.stage import Failure, Outcome
+from fuzz import harness as module
+from fuzz.harness import Harness, Unsound, attempt, told
+from fuzz.harnesses import HARNESSES
+from fuzz.mutate import of_bytes, of_json, shrunk
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_a_taste_of_each_parser(name: str) -> None:
+    harness = HARNESSES[name]
+    seeds = list(harness.seeds())
+    turn = random.Random(f"taste {name}")
+    tokens = [token.encode("utf-8", "surrogatepass") for token in harness.tokens]
+    outcomes = {harness.run(seeds[0])}  # what it imports takes longer than an input may
+    for number in range(len(seeds) + 12):
+        made = of_json(seeds, harness.tokens, turn) if harness.json and number % 2 else of_bytes(seeds, tokens, turn)
+        data = seeds[number] if number < len(seeds) else made
+        tried = attempt(harness, data)
+        assert not tried.crash, f"{data!r:.500}\n{tried.detail}"
+        outcomes.add(tried.outcome)
+    assert len(outcomes) > 1, "all inputs end alike: the harness reads nothing of them"
+
+
+def test_a_mistake_a_broken_promise_and_a_hang_are_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS", 0.05)
+
+    def run(data: bytes) -> str:
+        if data == b"told":
+            raise InputError("no such thing")
+        if data == b"unsound":
+            raise Unsound("not the same")
+        if data == b"late":
+            try:
+                while True:
+                    time.monotonic()
+            except Exception:
+                return "swallowed"
+        if data == b"hidden":
+            return told([Failure("a", Outcome("unreadable", "errored", detail="TypeError: x"))])
+        return str(data[7])
+
+    kinds = {
+        data: attempt(Harness("x", list, run), data).crash
+        for data in (b"told", b"unsound", b"late", b"hidden", b"short", b"long enough")
+    }
+    assert kinds.pop(b"told") == "" and kinds.pop(b"long enough") == ""
+    assert [crash.split(" at ")[0] for crash in kinds.values()] == ["Unsound", "Hang", "Unsound", "IndexError"]
+
+
+def test_what_fails_is_shrunk() -> None:
+    assert shrunk(b"a long input with a BUG in it" * 50, lambda data: b"BUG" in data, 2000) == b"BUG"
