@@ -35,7 +35,10 @@ from arcmill.config import StageConfig
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from arcmill.dataset import Dataset
+
 ENGINES = ("datatrove", "spark", "local", "faiss", "vllm")
+ENGINE_SETTINGS = ("spark", "llm", "datatrove", "slurm", "ray")  # `--set spark.KEY=VALUE`: of engines, never of a stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,18 @@ class Rest:
     rows: pa.RecordBatch
 
 
+class Whole(NamedTuple):
+    """What all tasks of a stage made together, for `Stage.conclude`, which is asked once, after the last task.
+
+    It returns the manifest's `statistics` (JSON values), in the order they are to stand; without it they are `counted`. It may
+    judge, too: an ArcmillError that it raises ends the run before anything is committed, and the finished tasks are kept.
+    """
+
+    inputs: Mapping[str, Sequence[Dataset]]  # by input name
+    counted: Mapping[str, int]  # the sums of all tallies, by name in sorted order
+    found: frozenset[str]  # all that parts named as `Edited.found`
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """One raw input file. `name` is relative to the folder that was given, so it is the same on every machine.
@@ -105,9 +120,9 @@ class SourceFile:
 
     def open(self) -> BinaryIO:
         """The raw bytes, as they are stored."""
-        import fsspec
+        from arcmill.storage import locate
 
-        filesystem, path = fsspec.core.url_to_fs(self.path)
+        filesystem, path = locate(self.path)
         stream: BinaryIO = filesystem.open(path, "rb")
         return stream
 
@@ -142,12 +157,10 @@ class Stage:
     rewrites: bool = False
     joins: bool = False  # engine local: several datasets of an input are given as one, of which rows are read
     edits: bool = False
-    # where parts are edited: (config, input name -> datasets, all that was `found`) -> more for `statistics`
-    conclude: Callable[..., dict[str, Any]] | None = None
     # (batches of rests, config[, state]) -> as a making core: after all tasks, over what they left
     gathers: Callable[..., Any] | None = None
-    # (config, what was counted over all tasks) -> the manifest's statistics, where they are more than sums
-    summary: Callable[[Any, Mapping[str, int]], dict[str, Any]] | None = None
+    # engine datatrove: (config, what all tasks made) -> the manifest's statistics, where they are more than its sums
+    conclude: Callable[[Any, Whole], dict[str, Any]] | None = None
     # (batches of plans, config, input name -> datasets) -> batches of rows, in the same order: where rows are plans
     assembles: Callable[..., Any] | None = None
     accepts: tuple[str, ...] = ()  # suffixes that a folder of raw files is searched for

@@ -67,7 +67,8 @@ def main() -> None:
             same = {part["sha256"] for part in dataset.parts} & {part["sha256"] for part in packed.parts}
             print(f"{name:<18} {seconds:7.2f} CPU s  {len(same)} of {len(packed.parts)} parts as they were")
         print(f"rows touched: {less.statistics['rows_touched']} of {packed.rows}")
-        from pipelines.why_token import Address, explain_token
+        from pipelines.token_address import Address
+        from pipelines.why_token import explain_token
 
         drawn = random.Random(1)
         addresses = [

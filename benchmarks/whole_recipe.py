@@ -2,8 +2,8 @@
 
     python benchmarks/whole_recipe.py [--pages DIR] [--times N] [--sides arcmill,datatrove]
 
-Both sides read the same WARC, each as a process of its own pinned to one core, one after the other. datatrove's chain:
-WarcReader, Trafilatura, LanguageFilter, Gopher repetition, Gopher quality, C4, FineWeb, PIIFormatter, the same
+Both sides read the same WARC, each as a process of its own pinned to one core, one after the other. datatrove's chain
+(`fineweb_chain.py`): WarcReader, Trafilatura, LanguageFilter, Gopher repetition, Gopher quality, C4, FineWeb, PIIFormatter, the same
 fastText quality model, the four MinHash steps (14 x 8, 5-grams), DocumentTokenizer with the tokenizer that arcmill
 trained. arcmill runs `recipes/web.yaml`, which does more (exact duplicates, verified pairs, buckets, mixture, training of
 the tokenizer, ledger, manifests, checksums). DIR holds .html files (also .gz); without it, HTML pages of the
@@ -29,8 +29,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from fineweb_chain import MODELS, Settings, chain
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-MODELS = REPOSITORY / "filters" / "models"
 
 
 def main() -> int:
@@ -43,7 +44,8 @@ def main() -> int:
     parser.add_argument("--peer", nargs=3, metavar=("WARC", "TOKENIZER", "FOLDER"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.peer:
-        datatrove_chain(*arguments.peer)
+        warc, tokenizer, into = arguments.peer
+        chain(Path(warc), into, peer_settings(tokenizer))
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -171,51 +173,18 @@ def report_peer(folder: Path) -> None:
             print(f"  {step['name'][:34]:<34} {seconds:7.1f} s  {counts}")
 
 
-def datatrove_chain(warc: str, tokenizer: str, folder: str) -> None:
-    """The same chain, of datatrove's own blocks."""
-    os.environ["HF_HOME"] = f"{folder}/hub"
-    from datatrove.executor import LocalPipelineExecutor
-    from datatrove.pipeline.dedup import (
-        MinhashDedupBuckets,
-        MinhashDedupCluster,
-        MinhashDedupFilter,
-        MinhashDedupSignature,
-    )
-    from datatrove.pipeline.dedup.minhash import MinhashConfig
-    from datatrove.pipeline.extractors import Trafilatura
-    from datatrove.pipeline.filters import (
-        C4QualityFilter,
-        FastTextClassifierFilter,
-        FineWebQualityFilter,
-        GopherQualityFilter,
-        GopherRepetitionFilter,
-        LanguageFilter,
+def peer_settings(tokenizer: str) -> Settings:
+    """What `recipes/web.yaml` does: its languages, its quality model, tokens out; all else as datatrove has it by default.
+
+    No URL filter: `write_warc` makes the hosts up, so it would cost the peer time and drop nothing.
+    C4's rule on lines without a final mark, which web.yaml does not apply, spares the peer work in the steps after it.
+    """
+    models = (MODELS / "prose-vs-boilerplate-en").iterdir()
+    quality = next(path for path in models if path.suffix in (".ftz", ".bin"))
+    return Settings(
+        languages=("en", "zh"), urls=False, extract_seconds=1, terminal_punctuation=True, classifier=quality,
+        tokenizer=tokenizer,
     )  # fmt: skip
-    from datatrove.pipeline.formatters import PIIFormatter
-    from datatrove.pipeline.readers import JsonlReader, WarcReader
-    from datatrove.pipeline.tokens import DocumentTokenizer
-    from datatrove.pipeline.writers import JsonlWriter
-    from datatrove.utils.lid import FT176LID
-
-    FT176LID.MODEL_URL = str(MODELS / "lid.176.ftz")
-    quality = next(path for path in (MODELS / "prose-vs-boilerplate-en").iterdir() if path.suffix in (".ftz", ".bin"))
-    config = MinhashConfig(n_grams=5, num_buckets=14, hashes_per_bucket=8)
-
-    def run(name: str, *pipeline: object) -> None:
-        LocalPipelineExecutor(pipeline=list(pipeline), logging_dir=f"{folder}/logs/{name}", tasks=1, workers=1).run()
-
-    source = Path(warc)
-    run("filter", WarcReader(str(source.parent), glob_pattern=source.name), Trafilatura(), LanguageFilter(["en", "zh"]),
-        GopherRepetitionFilter(), GopherQualityFilter(), C4QualityFilter(), FineWebQualityFilter(), PIIFormatter(),
-        FastTextClassifierFilter(str(quality), keep_labels=("positive", 0.0), newline_replacement=" "), JsonlWriter(f"{folder}/filtered"))  # fmt: skip
-    run("signatures", JsonlReader(f"{folder}/filtered"), MinhashDedupSignature(f"{folder}/signatures", config=config))
-    LocalPipelineExecutor(
-        pipeline=[MinhashDedupBuckets(f"{folder}/signatures", f"{folder}/buckets", config=config)],
-        logging_dir=f"{folder}/logs/buckets", tasks=config.num_buckets, workers=1,
-    ).run()  # fmt: skip
-    run("cluster", MinhashDedupCluster(f"{folder}/buckets", f"{folder}/removed", config=config))
-    run("tokens", JsonlReader(f"{folder}/filtered"), MinhashDedupFilter(f"{folder}/removed"),
-        DocumentTokenizer(f"{folder}/tokens", tokenizer, eos_token="<|endoftext|>"))  # fmt: skip
 
 
 if __name__ == "__main__":

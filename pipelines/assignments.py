@@ -7,7 +7,7 @@
 | `STEP.stage=NAME` | the step is this stage instead; its inputs and settings begin anew |
 | `STEP=PATH` | the dataset at PATH in the place of the step |
 | `STEP.input=PATH` of a stage that reads nothing | the same |
-| `spark.…`, `llm.…`, `canaries.…` | settings of engines, and of canaries |
+| `spark.…`, `llm.…`, `datatrove.…`, `slurm.…`, `ray.…`, `canaries.…`, `airflow.…` | settings of engines, of canaries, and of the DAG in Airflow |
 
 Steps that served only what was replaced are left out.
 """
@@ -19,6 +19,7 @@ from typing import Any
 
 from arcmill.config import assign, parse_assignment
 from arcmill.errors import ArcmillError, UsageError
+from arcmill.stage import ENGINE_SETTINGS
 
 Values = dict[str, Any]
 _TOKENIZERS = ("train-tokenizer", "import-tokenizer")  # for their output the folder of a published model can stand
@@ -41,9 +42,9 @@ def _assign(values: Values, text: str, path: str, given: dict[str, list[str]]) -
     key, value = parse_assignment(text)
     step, _, rest = key.partition(".")
     steps = values.get("steps")
-    if step in ("spark", "llm"):
+    if step in ENGINE_SETTINGS:
         values.setdefault("settings", {})[key] = value
-    elif step == "canaries" and not (isinstance(steps, dict) and step in steps):
+    elif step in ("canaries", "airflow") and not (isinstance(steps, dict) and step in steps):
         if rest and values.get(step) is None:
             values[step] = {}
         assign(values, key, value)  # without a rest it is all of them: {} plants the default ones, null none

@@ -28,6 +28,7 @@ STAGES = {
     "reparse-web": Listed("ingest.reparse", "Parse kept pages again, with code blocks, tables and formulas laid out in Markdown and LaTeX."),
     "ingest-text": Listed("ingest.text", "Read JSON lines, CSV or Parquet tables of texts, with a column mapping."),
     "ingest-problems": Listed("ingest.problems", "Read benchmarks and problem sets from JSON lines, CSV or Parquet, with a column mapping."),
+    "ingest-conversations": Listed("ingest.conversations", "Read conversations in OpenAI's or ShareGPT's form, from JSON lines, Parquet or CSV."),
     "ingest-environment": Listed("ingest.environment", "Read the documentation, licences and sources of this Python: real text without a download."),
     "ingest-code": Listed("ingest.code.stage", "Read git repositories, bundles, source archives and source trees: a document a file, with language and licence."),
     "ingest-forge": Listed("ingest.forge.stage", "Read issues, pull requests, reviews and commits: git histories, JSON of GitHub's API, rows of issues with patches."),

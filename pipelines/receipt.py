@@ -12,7 +12,8 @@ from pipelines.lineage import Run, Step, open_run
 
 _PACKED = (
     "rows", "rows_at_least", "sequence_length", "mode", "fill", "padding", "documents_cut", "documents_longer", "segments",
-    "sentinels", "documents", "occurrences", "tokens", "tokens_in_loss", "tokens_unique", "tokens_repeated",
+    "sentinels", "documents", "occurrences", "tokens", "tokens_in_loss", "tokens_in_loss_repeated", "tokens_unique",
+    "tokens_repeated",
 )  # fmt: skip
 
 
@@ -86,6 +87,9 @@ def _packed(run: Run, step: Step) -> dict[str, Any]:
             "mixed_tokens": asked and asked["tokens"],
             "packed_tokens": made["tokens"] if made else 0,
             "in_loss_tokens": made["tokens_in_loss"] if made else 0,
+            "in_loss_unique_tokens": _unique_in_loss(made) if made else 0,
+            "in_loss_percent": _share(made["tokens_in_loss"], made["tokens"]) if made else None,
+            "loss_percent": _share(made["tokens_in_loss"], facts["tokens_in_loss"]) if made else None,
             "unique_tokens": made["tokens"] - made["tokens_repeated"] if made else 0,
         }
         row["error_percent"] = (
@@ -98,9 +102,20 @@ def _packed(run: Run, step: Step) -> dict[str, Any]:
     return {
         "step": step.name, "mixture": mixture and mixture.name,
         **{key: facts[key] for key in _PACKED if key in facts},
+        "in_loss_percent": _share(facts["tokens_in_loss"], facts["tokens"]), "in_loss_unique": _unique_in_loss(facts),
         "error_percent": round(100 * (facts["tokens"] - total) / total, 4) if total and "tokens" in facts else None,
         "sources": sources,
     }  # fmt: skip
+
+
+def _unique_in_loss(counted: Mapping[str, Any]) -> int | None:
+    """Tokens in the loss that are no repeats; None of data packed before these were counted."""
+    repeated = counted.get("tokens_in_loss_repeated")
+    return None if repeated is None else counted["tokens_in_loss"] - repeated
+
+
+def _share(part: int, whole: int) -> float | None:
+    return round(100 * part / whole, 3) if whole else None
 
 
 def render(found: Mapping[str, Any]) -> str:
@@ -168,15 +183,22 @@ def _render_packed(packed: Mapping[str, Any]) -> list[str]:
     )
     lines.append(
         f"  tokens {_n(packed.get('tokens'))} (unique {_n(packed.get('tokens_unique'))}, repeats "
-        f"{_n(packed.get('tokens_repeated'))}; in the loss {_n(packed.get('tokens_in_loss'))}), sentinels "
-        f"{_n(packed.get('sentinels'))}; against asked {_percent(packed.get('error_percent'))}"
+        f"{_n(packed.get('tokens_repeated'))}), sentinels {_n(packed.get('sentinels'))}; against asked "
+        f"{_percent(packed.get('error_percent'))}"
+    )
+    lines.append(
+        f"  in the loss {_n(packed.get('tokens_in_loss'))}, {_part(packed['in_loss_percent'])} of the tokens"
+        + ("" if packed["in_loss_unique"] is None else f" (unique {_n(packed['in_loss_unique'])})")
     )
     rows = [
         (row["source"], _n(row["asked_tokens"]), _n(row["mixed_tokens"]), _n(row["packed_tokens"]),
-         _percent(row["error_percent"]), _n(row["unique_tokens"]), _n(row["in_loss_tokens"]))
+         _percent(row["error_percent"]), _n(row["unique_tokens"]), _n(row["in_loss_tokens"]),
+         _n(row["in_loss_unique_tokens"]), _part(row["in_loss_percent"]), _part(row["loss_percent"]))
         for row in packed["sources"]
     ]  # fmt: skip
-    return lines + _table(rows, ("source", "asked", "mixed", "packed", "error", "unique", "in the loss"))
+    return lines + _table(rows, (
+        "source", "asked", "mixed", "packed", "error", "unique", "in the loss", "unique there", "of its own", "of the loss",
+    ))  # fmt: skip
 
 
 def _table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> list[str]:
@@ -190,6 +212,10 @@ def _table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> list[str]
 
 def _n(number: Any) -> str:
     return "" if number is None else f"{number:,}"
+
+
+def _part(value: Any) -> str:
+    return "" if value is None else f"{value:.1f} %"
 
 
 def _percent(value: Any) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -27,6 +27,7 @@ from arcmill.stage import Stage, in_words, takes
 from pipelines.assignments import assign_all
 from pipelines.canaries.config import Canaries
 from pipelines.catalogue import get_stage
+from pipelines.scheduling import Scheduling
 
 Named = dict[str, list[str]]
 
@@ -49,6 +50,7 @@ class RecipeModel(Settings):
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of engines, such as spark.master")
     steps: dict[str, StepModel] = Field(description="the steps, by name")
     canaries: Canaries | None = Field(None, description="plant canaries in a shadow of the run; see docs/canaries.md")
+    airflow: Scheduling | None = Field(None, description="how Airflow runs the recipe; see docs/airflow.md")
 
     @field_validator("steps")
     @classmethod
@@ -68,6 +70,7 @@ class Step:
     config: StageConfig
     steps: Named  # input name -> names of steps
     paths: Named  # input name -> paths outside the run
+    missing: tuple[str, ...] = ()  # required inputs that are still to be given
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Recipe:
     settings: Mapping[str, Any]
     steps: tuple[Step, ...]
     canaries: Canaries | None = None
+    airflow: Scheduling = field(default_factory=Scheduling)
 
     def inputs(self, step: Step, root: str) -> Named:
         """The inputs of a step as paths, with the run's folder `root`."""
@@ -88,23 +92,33 @@ class Recipe:
         return named
 
 
-def load_recipe(path: str, assignments: Iterable[str] = ()) -> Recipe:
+def load_recipe(path: str, assignments: Iterable[str] = (), *, inputs_later: bool = False) -> Recipe:
     """Read and check a recipe. `assignments` are those of `--set`, see `pipelines.assignments`.
+
+    `inputs_later` is for who only wants the DAG: a required input may lack, and stands in `Step.missing` then; datasets
+    outside the run are not opened.
 
     Raises UsageError that names the step, the field and what is accepted.
     """
     path, model = _read(path, assignments)
-    steps = [_resolve(name, step, model, path) for name, step in model.steps.items()]
+    steps = [_resolve(name, step, model, path, inputs_later) for name, step in model.steps.items()]
     ordered = _order(steps, path)
     for step in ordered:
-        _check_records(step, {other.name: other for other in ordered}, path)
-    recipe = Recipe(model.name, model.description, dict(model.settings), tuple(ordered), model.canaries)
+        _check_records(step, {other.name: other for other in ordered}, path, look=not inputs_later)
+    airflow = model.airflow or Scheduling()
+    _check_scheduling(airflow, {step.name: step for step in ordered}, path)
+    recipe = Recipe(model.name, model.description, dict(model.settings), tuple(ordered), model.canaries, airflow)
     if recipe.canaries is not None:
         from pipelines.canaries.follow import way_of
 
         if not way_of(recipe, "").steps:
             raise UsageError(f"{path}: canaries: no step judges documents one by one, so there is nothing to follow")
     return recipe
+
+
+def recipe_name(path: str) -> str:
+    """The name of a recipe, which is read and not resolved."""
+    return _read(path, ())[1].name
 
 
 def step_names(path: str) -> list[tuple[str, str]]:
@@ -141,7 +155,7 @@ def builtin_recipe(name: str) -> str | None:
     return str(candidate) if candidate.is_file() else None
 
 
-def _resolve(name: str, step: StepModel, model: RecipeModel, path: str) -> Step:
+def _resolve(name: str, step: StepModel, model: RecipeModel, path: str, inputs_later: bool) -> Step:
     where = f"{path}: step '{name}'"
     try:
         stage = get_stage(step.stage)
@@ -166,13 +180,17 @@ def _resolve(name: str, step: StepModel, model: RecipeModel, path: str) -> Step:
         if input_name not in stage.inputs and "*" not in stage.inputs:
             accepted = ", ".join(stage.inputs) or "none"
             raise UsageError(f"{where}: {stage.name} has no input '{input_name}'; accepted: {accepted}")
+    missing: list[str] = []
     for input_name, (record, required) in stage.inputs.items():
         if required and input_name not in steps and input_name not in paths and not (input_name == "*" and given):
+            if inputs_later:
+                missing.append(input_name)
+                continue
             raise UsageError(
                 f"{where}: input '{input_name}' ({in_words(record)}) of {stage.name} is required; "
                 f"give it in the recipe or by --set {name}.input=PATH"
             )
-    return Step(name, stage, config, steps, paths)
+    return Step(name, stage, config, steps, paths, tuple(missing))
 
 
 def _order(steps: list[Step], path: str) -> list[Step]:
@@ -192,22 +210,36 @@ def _order(steps: list[Step], path: str) -> list[Step]:
     return placed
 
 
-def _made(step: Step, steps: Mapping[str, Step]) -> str | None:
-    """What a step writes; None where its main input decides, and is a dataset that does not stand yet."""
+def _check_scheduling(airflow: Scheduling, steps: Mapping[str, Step], path: str) -> None:
+    for key, names in (("steps", airflow.steps), ("follows", airflow.follows)):
+        for name in names:
+            step, _, given = name.partition(".") if key == "follows" and name not in steps else (name, "", "")
+            if step not in steps:
+                raise UsageError(f"{path}: airflow.{key}: no step '{step}'; steps: {', '.join(steps)}")
+            accepted = steps[step].stage.inputs
+            if key == "follows" and (not accepted or (given and given not in accepted and "*" not in accepted)):
+                told = ", ".join(accepted) or f"none: {steps[step].stage.name} reads nothing"
+                raise UsageError(f"{path}: airflow.follows.{name}: inputs of step '{step}': {told}")
+
+
+def _made(step: Step, steps: Mapping[str, Step], look: bool = True) -> str | None:
+    """What a step writes; None where its main input decides, and is a dataset that does not stand (or is not looked at)."""
     if "|" not in step.stage.writes:
         return step.stage.writes
     main = step.stage.main_input or ""
     if step.steps.get(main):
-        return _made(steps[step.steps[main][0]], steps)
+        return _made(steps[step.steps[main][0]], steps, look)
+    if not look:
+        return None
     with contextlib.suppress(ArcmillError, IndexError, KeyError):
         return step.stage.made(Dataset.open(step.paths[main][0]).record)
     return None
 
 
-def _check_records(step: Step, steps: Mapping[str, Step], path: str) -> None:
+def _check_records(step: Step, steps: Mapping[str, Step], path: str, look: bool = True) -> None:
     for input_name, paths in step.paths.items():
         wanted = step.stage.inputs.get(input_name, step.stage.inputs.get("*", ("", False)))[0]
-        for given in paths if wanted != "Files" else ():
+        for given in paths if look and wanted != "Files" else ():
             record = None
             with contextlib.suppress(ArcmillError, KeyError):  # one that cannot be read is told when the step comes
                 record = Dataset.open(given).record
@@ -219,7 +251,7 @@ def _check_records(step: Step, steps: Mapping[str, Step], path: str) -> None:
     for input_name, others in step.steps.items():
         wanted = step.stage.inputs.get(input_name, step.stage.inputs.get("*", ("", False)))[0]
         for other in others:
-            made = _made(steps[other], steps)
+            made = _made(steps[other], steps, look)
             if made is not None and not takes(wanted, made):
                 raise UsageError(
                     f"{path}: step '{step.name}': input '{input_name}' needs {in_words(wanted)}, but step '{other}' "

@@ -29,7 +29,7 @@ class Told(NamedTuple):
 
 def environments(given: Sequence[str]) -> dict[str, str | dict[str, Any]]:
     """`--environment NAME=SPEC`: module:factory, a mapping in YAML, or the folder of a search index."""
-    import yaml
+    from arcmill import yaml_text
 
     found: dict[str, str | dict[str, Any]] = {}
     for text in given:
@@ -40,8 +40,8 @@ def environments(given: Sequence[str]) -> dict[str, str | dict[str, Any]]:
             )
         if where.startswith("{"):
             try:
-                spec = yaml.safe_load(where)
-            except yaml.YAMLError as error:
+                spec = yaml_text.load(where)
+            except yaml_text.BadYaml as error:
                 raise UsageError(f"--environment {name}: not YAML: {' '.join(str(error).split())}") from None
             found[name] = spec
         else:

@@ -100,18 +100,20 @@ def run(
 
     Then the canaries that the recipe asks for, except under `only`; returns what became of them, in one line.
 
-    `force` rebuilds steps whose dataset was made from something else, and those that `only` or `start` name.
+    `force` rebuilds steps whose dataset was made from something else. With `only` or `start` it rebuilds every step that they
+    leave: those named and, from `start` on, all that consume them, whatever their fingerprints say. Who asks for a step to be
+    built anew with what follows no longer trusts what lies there, and a fingerprint knows inputs and settings, not the code.
     """
     from arcmill.execute import execute, identify, standing
     from arcmill.progress import Progress
 
     steps = select(recipe, only, start)
-    named = {_named(recipe, wanted) for wanted in (*only, *start)}
+    chosen = bool(only or start)
     width = max(len(step.name) for step in steps)
     began = time.monotonic()
     for number, step in enumerate(steps, 1):
         output, inputs = f"{root}/{step.name}", recipe.inputs(step, root)
-        rebuild = force and (step.name in named or standing(output, identify(step.stage, step.config, inputs)[0])[0] == "drifted")  # fmt: skip
+        rebuild = force and (chosen or standing(output, identify(step.stage, step.config, inputs)[0])[0] == "drifted")
         label = f"[{number}/{len(steps)}] {step.name:<{width}}"
         try:
             result = execute(

@@ -14,7 +14,7 @@ from typing import Any
 
 from arcmill.dataset import MANIFEST, Dataset
 from arcmill.errors import InputError
-from arcmill.storage import locate
+from arcmill.storage import is_local, locate
 from pipelines.absent import still_there
 from pipelines.replayed import Trajectories
 
@@ -35,7 +35,13 @@ def verify_path(
         folders = []
     if not folders:
         raise InputError(f"{path}: neither a dataset nor a run that holds one")
-    beside = path if folders != [path] else f"{path.rstrip('/')}/.."
+    beside = (
+        path
+        if folders != [path]
+        else f"{path.rstrip('/')}/.."
+        if is_local(filesystem)
+        else path.rstrip("/").rpartition("/")[0]
+    )
     questions, trajectories = _Questions(beside, graphs), Trajectories(beside, environments)
     try:
         datasets = [_verify(folder, checksums, questions, trajectories) for folder in folders]

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 DIALECT, LOSS, MARKS = "chat", "chat_loss", "chat_marks"  # keys of a document's metadata
 
 
-def document_of(conversation: Conversation, row: Variant, dialect: str, by_turn: bool, apart: bool) -> Document:
-    """A training row as a document. `apart`: it is the direct one of two that only their reasoning tells apart."""
+def document_of(conversation: Conversation, row: Variant, dialect: str, numbered: bool, apart: bool) -> Document:
+    """A training row as a document. `numbered`: its id names its turn, as it must wherever a conversation may be several
+    rows; `apart`: it is the direct one of two that only their reasoning tells apart."""
     metadata = {DIALECT: dialect, LOSS: json.dumps(list(spans_of(row.pieces))), "conversation": conversation.id}
     name = conversation.id
-    if by_turn:
+    if numbered:
         name, metadata["turn"] = f"{name}#{row.turn}", str(row.turn)
     if row.marks:
         metadata[MARKS] = str(row.marks)

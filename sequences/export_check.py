@@ -12,13 +12,18 @@ from arcmill.records import Message
 
 
 def checked(
-    messages: Sequence[Message], tools: Sequence[str] | None, dialect: str, thinking: bool | None, stop: str
+    messages: Sequence[Message],
+    tools: Sequence[str] | None,
+    dialect: str,
+    thinking: bool | None,
+    stop: str,
+    every: bool = False,
 ) -> list[Piece]:
     """The (text, in the loss?) pieces of a training row that comes back from its rendering as it went in.
 
     Raises ChatError with the reason where it does not; `spans` says which rows teach no sound protocol.
     """
-    pieces = spans(messages, tools, dialect, thinking=thinking, stop=stop)
+    pieces = spans(messages, tools, dialect, thinking=thinking, stop=stop, every=every)
     back = parse("".join(text for text, _ in pieces), dialect)
     wanted = normal([without_null(message) for message in messages])
     if back.messages != wanted:

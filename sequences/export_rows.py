@@ -120,14 +120,15 @@ def sft_rows(
     return made, {name: count for name, count in counts.items() if count}
 
 
-def variants(conversation: Conversation, config: Rendering, counts: Counter[str]) -> list[Variant]:
-    """The training rows of a conversation, checked; `counts` is told of them. Raises ChatError where one is none."""
+def variants(conversation: Conversation, config: Rendering, counts: Counter[str], every: bool = False) -> list[Variant]:
+    """The training rows of a conversation, checked; `counts` is told of them. `every`: all answers of a row are in the loss, not
+    only those after the last user message. Raises ChatError where one is none."""
     made: list[Variant] = []
     for row in _training_rows(conversation, config):
         lost = sum(bool((message.reasoning or "").strip()) for message in row.messages[: last_user(row.messages) + 1])
         counts["reasoning_of_earlier_turns"] += 0 if config.by_turn else lost
         for thinking in _modes(row.messages, conversation.thinking, config):
-            made.append(_variant(conversation, row, thinking, config))
+            made.append(_variant(conversation, row, thinking, config, every))
             counts["rows_direct" if thinking is False else "rows_thinking"] += 1
     if config.check == "full":
         check_calls(conversation.messages, conversation.tools)
@@ -158,14 +159,16 @@ def _modes(messages: Sequence[Message], given: bool | None, config: Rendering) -
     return thinks if config.thinking == "thinking" else [False] if config.thinking == "direct" else [*thinks, False]
 
 
-def _variant(conversation: Conversation, row: TrainingRow, thinking: bool | None, config: Rendering) -> Variant:
+def _variant(
+    conversation: Conversation, row: TrainingRow, thinking: bool | None, config: Rendering, every: bool
+) -> Variant:
     tools = conversation.tools
     messages = direct(row.messages) if thinking is False and config.thinking != "given" else row.messages
     if config.check == "protocol":
         check_protocol(messages)
         read_tools(tools)
         return Variant(row.turn, messages, tools, thinking, ())
-    pieces = checked(messages, tools, config.dialect, thinking, row.stop)
+    pieces = checked(messages, tools, config.dialect, thinking, row.stop, every)
     marked = thinking is False and DIALECTS[config.dialect].marks_users
     return Variant(
         row.turn, messages, tools, thinking, pieces, sum(m.role == "user" for m in messages) if marked else 0

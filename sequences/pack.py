@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import field_validator, model_validator
 
 from arcmill.config import Field, Settings, StageConfig
-from arcmill.stage import Outcome, Rest, Stage
+from arcmill.stage import Outcome, Rest, Stage, Whole
 from sequences.fim.sentinels import SETS, SpmOrder
 
 if TYPE_CHECKING:
@@ -171,11 +171,11 @@ def pack_alone(
     yield from gathers(iter(rests), config, state)
 
 
-def summary(config: Pack, counted: Mapping[str, int]) -> dict[str, Any]:
+def conclude(config: Pack, whole: Whole) -> dict[str, Any]:
     """The receipt: how full the sequences are, what was cut, and what each source gave."""
     from sequences.pack_receipt import summary
 
-    return summary(config.mode, config.sequence_length, counted)
+    return summary(config.mode, config.sequence_length, whole.counted)
 
 
 def _arranger(config: Pack, encoder: DocumentEncoder) -> RunArranger | None:
@@ -204,5 +204,5 @@ STAGE = Stage(
     setup=setup,
     makes=True,
     gathers=gathers,
-    summary=summary,
+    conclude=conclude,
 )

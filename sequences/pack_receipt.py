@@ -8,7 +8,7 @@ from typing import Any
 
 MOST_SOURCES = 200  # that a task tells apart; those that come later are counted together
 OTHERS = "(others)"
-FIELDS = ("documents", "occurrences", "tokens", "tokens_in_loss", "tokens_repeated")
+FIELDS = ("documents", "occurrences", "tokens", "tokens_in_loss", "tokens_repeated", "tokens_in_loss_repeated")
 _KEY = "source\0"
 
 
@@ -34,6 +34,7 @@ class Receipt:
         held[2] += tokens
         held[3] += in_loss
         held[4] += tokens if epoch else 0
+        held[5] += in_loss if epoch else 0
         self._longer += tokens > self._length
 
     def take(self, sources: Mapping[str, Sequence[int]]) -> None:

@@ -19,16 +19,14 @@ from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from arcmill.errors import UsageError
 from sequences.ahead import Piece, Windows
+from sequences.batch import Batch, Completer, Item, gather
 from sequences.blocks import Store, Verify
 from sequences.order import Numbers, Order, choose_lanes
 
 STATE_FORMAT = 1
-IGNORED = -100  # label of a token that is not in the loss, as PyTorch's cross entropy has it
-Batch = dict[str, Any]
 _DECIDES = ("fingerprint", "seed", "lanes", "run", "window", "shuffle")
 
 
@@ -38,16 +36,6 @@ class Place(NamedTuple):
     dataset: str
     part: str
     row: int  # in the part
-
-
-class _Item(NamedTuple):
-    """What is read at once: one step's samples of this rank, or a micro-batch of them."""
-
-    step: int
-    micro: int
-    first: int  # sample of the run, counted over all ranks and epochs
-    last: int
-    consumed: int  # samples of the whole run when this step is over
 
 
 class SequenceReader:
@@ -92,8 +80,8 @@ class SequenceReader:
         self.global_batch, self.seed, self.micro_batch = global_batch, seed, micro_batch
         self.epochs, self.drop_last, self.shuffle, self.window = epochs, drop_last, shuffle, window
         self.dtype, self.labels, self.segments = np.dtype(dtype), labels, segments
+        self._completer = Completer(self.dtype, labels)
         self._threads, self._prefetch, self._chosen = threads, prefetch, (lanes, run)
-        self._counted: npt.NDArray[Any] | None = None
         self._store = Store(self.urls, verify, segments)
         prints = self._store.fingerprints
         self.fingerprint = prints[0] if len(prints) == 1 else sha256("\n".join(prints).encode()).hexdigest()
@@ -198,7 +186,7 @@ class SequenceReader:
         """Samples `first` to `last` (exclusive) of the run as a batch, on whichever rank they were."""
         windows = self._windows_at_hand()
         pieces = windows.plan(first, last)
-        return self.complete(self._batch(windows, _Item(first // self.global_batch, 0, first, last, last), pieces))
+        return self.complete(self._batch(windows, Item(first // self.global_batch, 0, first, last, last), pieces))
 
     def _windows_at_hand(self) -> Windows:
         """Windows that stay open from one call to the next, for samples asked for one by one."""
@@ -261,7 +249,7 @@ class SequenceReader:
 
     def _gathered(self, consumed: int, step: int, worker: int, workers: int, skip: int) -> Iterator[Batch]:
         windows = Windows(self._store, self._order, self._threads)
-        waiting: deque[tuple[_Item, list[Piece]]] = deque()
+        waiting: deque[tuple[Item, list[Piece]]] = deque()
         try:
             for number, item in enumerate(self._items(consumed, step)):
                 if number % workers == worker and number >= skip * workers:
@@ -273,7 +261,7 @@ class SequenceReader:
         finally:
             windows.close()
 
-    def _items(self, consumed: int, step: int) -> Iterator[_Item]:
+    def _items(self, consumed: int, step: int) -> Iterator[Item]:
         end = None if self.epochs is None else self.epochs * self.rows
         while end is None or consumed < end:
             until = consumed + self.global_batch
@@ -285,7 +273,7 @@ class SequenceReader:
             for micro in range(self.micro_batches):
                 size = self.micro_batch or last - first
                 begin = min(first + micro * size, last)
-                yield _Item(step, micro, begin, min(begin + size, last), until)
+                yield Item(step, micro, begin, min(begin + size, last), until)
             consumed, step = until, step + 1
 
     def _share(self, first: int, last: int) -> tuple[int, int]:
@@ -293,55 +281,9 @@ class SequenceReader:
         size = last - first
         return first + size * self.rank // self.world_size, first + size * (self.rank + 1) // self.world_size
 
-    def _batch(self, windows: Windows, item: _Item, pieces: list[Piece]) -> Batch:
-        """What cannot be told from the rest of a batch; `complete` adds that."""
-        count, length = item.last - item.first, self.length
-        input_ids = np.empty((count, length), np.int32)
-        loss_mask = np.empty((count, length), np.uint8)
-        ends: list[npt.NDArray[np.int32]] = [np.zeros(1, np.int32)]
-        segments: list[Any] = []
-        rows: list[int] = []
-        for piece in pieces:
-            blocks, first_rows = windows.blocks(piece.window), piece.window.first_rows
-            for group, row in piece.window.places(piece.first, piece.rows):
-                block, number = blocks[group], len(rows)
-                block.tokens.copy(row, input_ids[number], loss_mask[number])
-                ends.append(block.ends[block.splits[row] : block.splits[row + 1]] + number * length)
-                if block.segments is not None:
-                    segments.append(block.segments[row].as_py())
-                rows.append(first_rows[group] + row)
-            windows.done(piece)
-        batch: Batch = {
-            "input_ids": input_ids,
-            "loss_mask": loss_mask,
-            "cu_seqlens": np.concatenate(ends),
-            "rows": np.array(rows, np.int64),
-            "step": item.step,
-            "micro": item.micro,
-            "first": item.first,
-            "consumed": item.consumed,
-            "epoch": item.first // self.rows,
-        }
-        if self.segments:
-            batch["segments"] = segments
-        return batch
+    def _batch(self, windows: Windows, item: Item, pieces: list[Piece]) -> Batch:
+        return gather(windows, item, pieces, self.length, self.rows, self.segments)
 
     def complete(self, batch: Batch) -> Batch:
         """Add what follows from the rest: positions, the longest run, labels; and tokens as the dtype asked for."""
-        ids, boundaries = batch["input_ids"], batch["cu_seqlens"]
-        runs = np.diff(boundaries)
-        # Each run begins at a boundary, padding too, so a position is the way from there.
-        positions = self._numbers(ids.size) - np.repeat(boundaries[:-1].astype(self.dtype), runs)
-        batch["input_ids"] = ids.astype(self.dtype, copy=False)
-        batch["position_ids"] = positions.reshape(ids.shape)
-        batch["max_seqlen"] = int(runs.max()) if len(runs) else 0
-        if self.labels:
-            trained = (batch["loss_mask"] != 0) & (batch["position_ids"] != 0)
-            batch["labels"] = np.where(trained, ids, IGNORED).astype(np.int64, copy=False)
-        return batch
-
-    def _numbers(self, size: int) -> npt.NDArray[Any]:
-        """0 to size - 1, kept from batch to batch."""
-        if self._counted is None or len(self._counted) < size:
-            self._counted = np.arange(size, dtype=self.dtype)
-        return self._counted[:size]
+        return self._completer.complete(batch)

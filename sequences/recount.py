@@ -52,7 +52,8 @@ def _count(batch: pa.RecordBatch, sources: dict[str, Any], counted: Counter[str]
     added = np.where(arranged, ROOM, 0)  # sentinels, which are in the loss and of no document
     tokens, in_loss = size - added, trained[begin + size] - trained[begin] - added
     first = offset == 0
-    columns = (first & (epoch == 0), first, tokens, in_loss, np.where(epoch > 0, tokens, 0))
+    again = epoch > 0
+    columns = (first & ~again, first, tokens, in_loss, np.where(again, tokens, 0), np.where(again, in_loss, 0))
     names = pc.struct_field(flat, "source").dictionary_encode()
     codes = names.indices.to_numpy()
     for code, name in enumerate(names.dictionary.to_pylist()):

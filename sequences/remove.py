@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from arcmill.config import Field, StageConfig
-from arcmill.stage import Edited, Stage
+from arcmill.stage import Edited, Stage, Whole
 
 if TYPE_CHECKING:
     from arcmill.dataset import Dataset, Part
@@ -65,11 +65,11 @@ def core(part: Part, config: RemoveDocuments, state: Removal) -> Edited:
     return without(part, state)
 
 
-def conclude(config: RemoveDocuments, inputs: Mapping[str, Sequence[Dataset]], found: set[str]) -> dict[str, Any]:
-    """After all parts: which ids were nowhere. Raises UsageError unless that is allowed."""
+def conclude(config: RemoveDocuments, whole: Whole) -> dict[str, Any]:
+    """The counts, and which ids were nowhere. Raises UsageError unless that is allowed."""
     from sequences.remove_ids import conclude as check
 
-    return check(config, inputs, found)
+    return {**whole.counted, **check(config, whole.inputs, whole.found)}
 
 
 STAGE = Stage(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from arcmill.storage import locate
 if TYPE_CHECKING:
     from sequences.remove import RemoveDocuments
 
-TURN = r"(#[0-9]+)?(-direct)?$"  # what render-chat puts behind the id of a conversation
+TURN = re.compile(r"#[0-9]+(-direct)?$")  # what render-chat puts behind the id of a conversation
 _SHOWN = 5
 
 
@@ -27,7 +27,7 @@ class Removal:
 
     def __init__(self, named: set[str], contexts: Mapping[str, Sequence[str]], turns: bool, pad: Padding) -> None:
         self.named, self._contexts, self._turns, self.pad = named, contexts, turns, pad
-        self._values = pa.array(sorted({*named, *contexts}), pa.string())
+        self._wanted = named | contexts.keys()
 
     @classmethod
     def load(cls, config: RemoveDocuments, inputs: Mapping[str, Sequence[Dataset]]) -> Removal:
@@ -44,11 +44,12 @@ class Removal:
 
     def hits(self, ids: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Of each id, whether its row or segment goes."""
-        found = pc.is_in(ids, value_set=self._values)
-        if self._turns:
-            stems = pc.replace_substring_regex(ids, TURN, "", max_replacements=1)
-            found = pc.or_(found, pc.is_in(stems, value_set=self._values))
-        return found.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+        # A set of Python's is made once; Arrow would make its table of all that goes anew for each part.
+        found = (
+            id in self._wanted or (self._turns and "#" in id and TURN.sub("", id, count=1) in self._wanted)
+            for id in ids.to_pylist()
+        )
+        return np.fromiter(found, np.bool_, len(ids))
 
     def because(self, id: str) -> tuple[list[str], str]:
         """Which named ids a row or segment goes for, and in words why."""
@@ -56,7 +57,7 @@ class Removal:
             files = list(self._contexts[id])
             return files, f"holds {', '.join(files[:_SHOWN])}" + (" …" if len(files) > _SHOWN else "")
         if id not in self.named:
-            stem = re.sub(TURN, "", id, count=1)
+            stem = TURN.sub("", id, count=1)
             return [stem], f"of conversation {stem}"
         return [id], ""
 
@@ -135,7 +136,7 @@ def _contexts(named: set[str], datasets: Sequence[Dataset]) -> dict[str, list[st
     return found
 
 
-def conclude(config: RemoveDocuments, inputs: Mapping[str, Sequence[Dataset]], found: set[str]) -> dict[str, Any]:
+def conclude(config: RemoveDocuments, inputs: Mapping[str, Sequence[Dataset]], found: Set[str]) -> dict[str, Any]:
     """What is told of the whole: ids asked for and found; and how the input was packed, since its dataset may go."""
     named = _named(config, inputs.get("remove", ()))
     missing = sorted(named - found)

@@ -2,8 +2,9 @@
 
 A document's text is the rendering of a training row in a dialect, byte for byte that of export-sft's layout text. Metadata
 says what it is: `chat` (the dialect), `chat_loss` (JSON, [[start, end], …]: characters that are in the loss), `chat_marks`
-(messages marked /nothink, where there are any), `conversation` (its id) and `turn`. Ids are `<conversation>` where that is one
-row, `<conversation>#<turn>` where rows are turns; `-direct` follows where its reasoning was taken out besides a row that has it.
+(messages marked /nothink, where there are any), `conversation` (its id) and `turn`. Ids are `<conversation>` where that is always one
+row (rows=conversation, unless thinking=both), else `<conversation>#<turn>`; `-direct` follows where its reasoning was taken out besides
+a row that has it. So no two rows share an id, whatever conversations are called: all ids have the ending, or none has.
 
 Every row is rendered, parsed back and compared, and each call checked by the schema of its tool. A conversation of which
 one row fails is dropped as a whole, with the reason as its rule.
@@ -20,6 +21,8 @@ from arcmill.stage import Outcome, Stage
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from arcmill.records import Conversation
+
 CHARACTERS_AT_ONCE = 4 << 20  # of documents that are held before they are written
 
 
@@ -27,9 +30,10 @@ class RenderChat(StageConfig):
     """Which rows a conversation becomes, and in which dialect."""
 
     dialect: Literal["glm45", "glm47"] = Field("glm45", description="chat dialect of the text; see docs/chat.md")
-    rows: Literal["turn", "conversation"] = Field(
+    rows: Literal["turn", "conversation", "fewest"] = Field(
         "turn", description="a document for each user turn that was answered (what comes before is its context), or one for "
-        "a conversation, which loses the reasoning of its earlier turns"
+        "a conversation, which loses the reasoning of its earlier turns; fewest: one, with all answers in "
+        "the loss, for a conversation that has none to lose and ends in an answer, else a document for each turn"
     )  # fmt: skip
     thinking: Literal["given", "thinking", "direct", "both"] = Field(
         "given", description="given: rows as their conversation says; thinking: rows that reason, no others; direct: rows "
@@ -42,6 +46,23 @@ class RenderChat(StageConfig):
     @property
     def by_turn(self) -> bool:
         return self.rows == "turn"
+
+    @property
+    def numbered(self) -> bool:
+        """Whether a conversation may become several rows, so that ids name the turn."""
+        return self.rows != "conversation" or self.thinking == "both"
+
+    def shaped(self, conversation: Conversation) -> tuple[RenderChat, bool]:
+        """These settings with the rows that a conversation gets, turn or conversation; and whether all its answers are in the loss."""
+        if self.rows != "fewest":
+            return self, False
+        from arcmill.chat.messages import last_user
+
+        messages = conversation.messages
+        answered = next((m.role == "assistant" for m in reversed(messages) if m.role != "tool"), False)
+        loses = self.thinking != "direct" and any((m.reasoning or "").strip() for m in messages[: last_user(messages)])
+        whole = answered and not loses
+        return self.model_copy(update={"rows": "conversation" if whole else "turn"}), whole
 
     @property
     def check(self) -> str:
@@ -66,11 +87,12 @@ def core(
         for conversation in batch_to_rows("Conversation", batch):
             told: Counter[str] = Counter()
             try:
-                rows = variants(conversation, config, told)
+                shape, every = config.shaped(conversation)
+                rows = variants(conversation, shape, told, every)
                 pairs = {row.turn for row in rows if row.thinking is True} if config.thinking == "both" else ()
                 documents = [
                     document_of(
-                        conversation, row, config.dialect, config.by_turn, row.thinking is False and row.turn in pairs
+                        conversation, row, config.dialect, config.numbered, row.thinking is False and row.turn in pairs
                     )
                     for row in rows
                 ]
@@ -95,7 +117,7 @@ def core(
 
 STAGE = Stage(
     name="render-chat",
-    version=1,
+    version=2,
     help="Render conversations as documents of a chat dialect, with the characters that are in the loss, for mix and pack.",
     example="arcmill render-chat --input accepted --output chats --set dialect=glm45 --set thinking=both",
     config=RenderChat,

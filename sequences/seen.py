@@ -25,7 +25,8 @@ import numpy as np
 from arcmill.errors import InputError
 
 if TYPE_CHECKING:
-    from sequences.reader import Batch, SequenceReader
+    from sequences.batch import Batch
+    from sequences.reader import SequenceReader
 
 FORMAT = 1
 _SHOWN = 20  # complaints that are kept of each kind; all are counted

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from sequences.reader import Batch
+from sequences.batch import Batch
 
 _SLOT = "_slot"
 

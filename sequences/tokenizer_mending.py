@@ -172,7 +172,23 @@ def _shape(spec: Spec) -> str | None:
         for each in added
     ):
         return "added_tokens are not a list of tokens with content and id"
-    return None
+    if isinstance(model["vocab"], dict):
+        if wrong := [number for number in model["vocab"].values() if type(number) is not int]:
+            return f"{wrong[0]!r:.40} is no id; ids are whole numbers from 0 to {checks.LARGEST_ID:,}"
+    elif not all(isinstance(each, list) and len(each) == 2 and isinstance(each[0], str) for each in model["vocab"]):
+        return "its vocab is no list of tokens with scores"
+    steps = (("normalizer", "normalizers"), ("pre_tokenizer", "pretokenizers"), ("decoder", "decoders"))
+    return next((f"its {key} is no step" for key, inner in steps if not _is_step(spec.get(key), inner)), None)
+
+
+def _is_step(step: Any, inner: str) -> bool:
+    """Whether a step has a type, and one of several steps holds steps: None is one, too."""
+    if step is None:
+        return True
+    if not isinstance(step, dict) or not isinstance(step.get("type"), str):
+        return False
+    held = step.get(inner)
+    return step["type"] != "Sequence" or (isinstance(held, list) and all(_is_step(each, inner) for each in held))
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from arcmill.errors import ArcmillError, UsageError
-from sequences.reader import Batch, SequenceReader
+from sequences.batch import Batch
+from sequences.reader import SequenceReader
 
 try:
     import torch

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +68,47 @@ def to_frame(spark: Any) -> Callable[..., Any]:
         return frame.repartition(partitions)
 
     return build
+
+
+@pytest.fixture(scope="session")
+def store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An S3-compatible server for the whole run, which the environment names."""
+    from multiprocessing import forkserver
+
+    from object_store import missing, serving
+
+    if why := missing():
+        pytest.skip(why)
+    with serving(tmp_path_factory.mktemp("store") / "server.log") as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        # One that earlier tests began would give workers the environment of then.
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+        yield
+
+
+@pytest.fixture
+def bucket(store_server: None) -> str:
+    """`s3://…`, a bucket of its own, empty."""
+    from arcmill.storage import locate
+
+    url = f"s3://test-{uuid.uuid4().hex[:12]}"
+    filesystem, path = locate(url)
+    filesystem.mkdir(path)
+    return url
+
+
+@pytest.fixture(scope="session")
+def fetch() -> Callable[[str, Path], Path]:
+    """Copy what lies below a URL to a local folder, to be compared."""
+    from arcmill.storage import locate
+
+    def copy(url: str, folder: Path) -> Path:
+        filesystem, root = locate(url)
+        for name in filesystem.find(root):
+            target = folder / name[len(root) + 1 :]
+            os.makedirs(target.parent, exist_ok=True)
+            target.write_bytes(filesystem.cat_file(name))
+        return folder
+
+    return copy

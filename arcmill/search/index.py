@@ -70,15 +70,13 @@ class SearchIndex:
     def open(cls, path: str | Path) -> SearchIndex:
         """The index in a folder. InputError where there is none, or it is damaged."""
         from arcmill.dataset import Dataset
-        from arcmill.storage import is_local
+        from arcmill.remote import local_folder
 
         dataset: Dataset = Dataset.open(str(path))
         if dataset.manifest["stage"] != STAGE:
             raise InputError(f"{path}: made by {dataset.manifest['stage']}; a search index is made by {STAGE}")
-        if not is_local(dataset.filesystem):
-            raise InputError(f"{path}: a search index is read through memory maps; copy it to a local folder")
         try:
-            return cls(Path(dataset.path), dataset.fingerprint)
+            return cls(Path(local_folder(dataset)), dataset.fingerprint)  # it is read through memory maps
         except (OSError, EOFError, ValueError, KeyError) as error:
             raise InputError(
                 f"{path}: a damaged index ({type(error).__name__}: {error}); arcmill verify tells more"

@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, NamedTuple
 from isal import isal_zlib
 
 _READ = 1 << 20
-# How much compressed input is given to a decompressor at once. Deflate makes at most 1032 bytes of one; the
-# others may make some 30,000, so they get little at a time and a bomb stays under 128 MB.
+# How much compressed input is given to a decompressor at once. Deflate makes at most 1032 bytes of one, zstd some 30,000,
+# so it gets little at a time and a bomb stays under 128 MB. bzip2 makes a million of one: what it puts out is bounded.
 _GZIP_INPUT, _DENSE_INPUT = 1 << 16, 1 << 11
 _XZ_MEMORY = 256 << 20  # a header may ask for 4 GiB of dictionary; `xz -9` needs 65 MiB
 
@@ -57,14 +57,28 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
             waiting = b""  # tapes and some tools pad with zeros after the last member
             continue
         data, waiting, begun = waiting[:step], waiting[step:], True
-        try:
-            made = decoder.decompress(data)
-        except _damage() as error:
-            raise Broken("corrupt", f"the {name} data is damaged: {error}") from None
-        if made:
-            yield made
+        made = _made(decoder, data)
+        while True:
+            try:
+                piece = next(made, None)
+            except _damage() as error:
+                raise Broken("corrupt", f"the {name} data is damaged: {error}") from None
+            if piece is None:
+                break
+            if piece:
+                yield piece
         if decoder.eof:
             waiting, decoder, begun = decoder.unused_data + waiting, make(), False
+
+
+def _made(decoder: Any, data: bytes) -> Iterator[bytes]:
+    """What a decoder makes of some input: at once, or piece by piece where it can bound its output (bzip2, xz)."""
+    if not hasattr(decoder, "needs_input"):
+        yield decoder.decompress(data)
+        return
+    yield decoder.decompress(data, _READ)
+    while not decoder.eof and not decoder.needs_input:
+        yield decoder.decompress(b"", _READ)
 
 
 def _damage() -> tuple[type[Exception], ...]:

@@ -273,7 +273,7 @@ def parquet(file: SourceFile, mapper: Mapper[Row]) -> Iterator[Row | Failure]:
         try:
             table = pq.ParquetFile(stream, buffer_size=1 << 20, page_checksum_verification=True)
             schema, metadata = table.schema_arrow, table.metadata
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # The footer, which says where the rows are, stands at the end: without it no row can be saved.
             yield mapper.failure("bad-parquet", "row", 1, f"no readable Parquet footer: {_line(error)}")
             return

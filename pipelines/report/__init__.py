@@ -45,7 +45,9 @@ def _check_target(target: str) -> None:
     try:
         if filesystem.isdir(path):
             raise UsageError(f"output {target}: is a folder; name a file, such as {target.rstrip('/')}/report.html")
-        if filesystem.exists(path) and not filesystem.cat_file(path, 0, 64).lower().startswith(b"<!doctype html"):
+        if filesystem.exists(path) and not filesystem.cat_file(path, start=0, end=64).lower().startswith(
+            b"<!doctype html"
+        ):
             raise UsageError(f"output {target}: exists and is not a report; it is left alone")
     except OSError as error:
         raise UsageError(f"output {target}: cannot be read ({error.strerror or error})") from None

@@ -18,12 +18,13 @@ from pages import write_pages
 
 from arcmill.dataset import Dataset
 from arcmill.engines.session import find_java
+from pipelines.receipt import receipt
 from pipelines.verify import verify_path
 from pipelines.why import explain
 
 Digest = Callable[[Path | str], str]
 
-STEPS = "pages language filtered scored exact minhash buckets mixed tokenizer packed".split()
+STEPS = "pages language filtered scored exact minhash buckets tokenizer counted mixed packed".split()
 
 
 def start(pages: Path, root: Path, workers: int, *settings: str, **more: Any) -> subprocess.Popen[str]:
@@ -57,6 +58,14 @@ def test_every_row_is_accounted_for(run: Path) -> None:
     for step in STEPS:
         counts = Dataset.open(str(run / step)).counts
         assert counts["in"] == counts["kept"] + counts["dropped"] + counts["merged"] + counts["errored"], step
+
+
+def test_the_sequences_hold_what_the_mixture_was_asked_for(run: Path) -> None:
+    found = receipt(str(run))
+    (source,) = found["mixtures"][0]["sources"]
+    assert source["tokens_by"] == Dataset.open(str(run / "tokenizer")).fingerprint[:16]
+    assert found["packed"][0]["tokens"] == source["tokens"]
+    assert abs(found["packed"][0]["error_percent"]) <= 0.1
 
 
 def test_duplicates_and_junk_went_and_good_pages_stayed(run: Path) -> None:

@@ -21,8 +21,9 @@ from arcmill.execute import execute
 from arcmill.records import Conversation, Document, Message, batch_to_documents
 from pipelines.catalogue import get_stage
 from pipelines.cli import cli
+from pipelines.token_address import Address, address_in, parse_address
 from pipelines.why import explain
-from pipelines.why_token import Address, address_in, explain_token, parse_address
+from pipelines.why_token import explain_token
 from pipelines.why_token_text import render
 
 CODE = 'def f{0}(x):\n    """Größe 日本語 👩‍👧 {0}"""\n    return x + {0}\n\n'

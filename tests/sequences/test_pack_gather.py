@@ -94,14 +94,21 @@ def test_one_row_of_padding_for_all_tasks(
     assert bool(marks) == bool(fim)
     assert len(first) == facts["occurrences"] == dataset.counts["kept"]
     expected = {
-        "rows": len(rows), "padding": 700 * len(rows) - held, "fill": round(held / (700 * len(rows)), 6), "sentinels": marks,
-        "documents": sum(epoch == 0 for _, epoch in first), "documents_cut": len(cut), "segments": len(segments),
-        "tokens": held - marks, "tokens_in_loss": held - marks,
+        "rows": len(rows),
+        "padding": 700 * len(rows) - held,
+        "fill": round(held / (700 * len(rows)), 6),
+        "sentinels": marks,
+        "documents": sum(epoch == 0 for _, epoch in first),
+        "documents_cut": len(cut),
+        "segments": len(segments),
+        "tokens": held - marks,
+        "tokens_in_loss": held - marks,
         "tokens_repeated": sum(s["length"] - 3 * (s["role"] in ("psm", "spm")) for s in segments if s["epoch"]),
-    }  # fmt: skip
+    }
+    expected["tokens_in_loss_repeated"] = expected["tokens_repeated"]  # fmt: skip
     assert {key: facts[key] for key in expected} == expected
     assert [entry["source"] for entry in sorted(facts["sources"], key=lambda e: e["source"])] == ["a", "b", "c"]
-    for field in ("documents", "occurrences", "tokens", "tokens_in_loss", "tokens_repeated"):
+    for field in ("documents", "occurrences", "tokens", "tokens_in_loss", "tokens_repeated", "tokens_in_loss_repeated"):
         assert sum(entry[field] for entry in facts["sources"]) == facts[field]
     if mode == "best_fit":
         assert facts["documents_cut"] == facts["documents_longer"]

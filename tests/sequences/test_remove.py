@@ -224,7 +224,7 @@ def test_a_conversation_goes_with_the_rows_of_its_turns(tmp_path: Path) -> None:
     talks = [Conversation(name, [Message("user", "hi")], "s") for name in names]
     url = dataset_of("Conversation", talks, str(tmp_path / "talks"))
     after = make("remove-documents", tmp_path / "out", {"input": [url]}, ids=["c1"])
-    assert [i for b in after.batches(["id"]) for i in b.column("id").to_pylist()] == ["c10#1", "c1#x"]
+    assert [i for b in after.batches(["id"]) for i in b.column("id").to_pylist()] == ["c1-direct", "c10#1", "c1#x"]
     alone = make("remove-documents", tmp_path / "alone", {"input": [url]}, ids=["c1"], turns=False)
     assert alone.rows == 5
 

@@ -24,6 +24,7 @@ from sequences.export_sft import ExportSft
 from sequences.export_tokens import ChatTokenizer
 from sequences.pack import STAGE as PACK
 from sequences.pack import Pack, pack_alone, setup
+from sequences.remove_ids import TURN
 from sequences.render_chat import STAGE, RenderChat
 from sequences.tokenizer import STAGE as TRAIN
 from sequences.tokenizer import TrainTokenizer
@@ -158,6 +159,62 @@ def test_texts_come_back_and_ids_are_apart(tmp_path: Path, given: str) -> None:
         loss = [text for text, in_loss in pieces_of(document.text, json.loads(metadata["chat_loss"])) if in_loss]
         assert loss[-1].endswith(("<|endoftext|>", "<|user|>", "<|observation|>"))
         assert document.text.endswith(loss[-1])
+
+
+def test_no_conversation_is_called_as_another_ones_row(tmp_path: Path) -> None:
+    names = ["x", "x-direct", "x#0", "x#0-direct", "x#0#0-direct"]
+    messages = [Message("user", "hi"), Message("assistant", "ho", "so it is")]
+    talks = [Conversation(name, messages, "s") for name in names]
+    url = dataset_of("Conversation", talks, str(tmp_path / "talks"))
+    for rows in ("turn", "conversation"):
+        for thinking in ("given", "direct", "both"):
+            config = RenderChat(rows=rows, thinking=thinking)  # type: ignore[arg-type]
+            made = documents_of(execute(STAGE, config, {"input": [url]}, str(tmp_path / f"{rows}-{thinking}")).dataset)
+            assert len(made) == len(names) * (2 if thinking == "both" else 1)
+            assert len({document.id for document in made}) == len(made)
+            for document in made:  # and an id leads back to its conversation alone
+                assert document.metadata is not None
+                named = TURN.sub("", document.id) if config.numbered else document.id
+                assert named == document.metadata["conversation"]
+
+
+def loss_of(document: Document) -> str:
+    assert document.metadata is not None
+    spans_in_loss = json.loads(document.metadata["chat_loss"])
+    return "".join(text for text, in_loss in pieces_of(document.text, spans_in_loss) if in_loss)
+
+
+def test_the_fewest_rows_lose_no_reasoning(tmp_path: Path, given: str) -> None:
+    """Whole conversations where their earlier turns do not reason, and end in an answer; turns else."""
+    made = documents_of(execute(STAGE, RenderChat(rows="fewest"), {"input": [given]}, str(tmp_path / "fewest")).dataset)
+    turns = documents_of(execute(STAGE, RenderChat(), {"input": [given]}, str(tmp_path / "turns")).dataset)
+    rows: dict[str, list[Document]] = defaultdict(list)
+    for document in made:
+        assert document.metadata is not None
+        rows[document.metadata["conversation"]].append(document)
+    loss: dict[str, list[str]] = defaultdict(list)
+    for document in turns:
+        assert document.metadata is not None
+        loss[document.metadata["conversation"]].append(loss_of(document))
+    whole = set()
+    for conversation in conversations()[:-1]:
+        last = max(place for place, m in enumerate(conversation.messages) if m.role == "user")
+        loses = any(m.reasoning for m in conversation.messages[:last])
+        its_turns = sum(m.role == "user" for m in conversation.messages)
+        assert len(rows[conversation.id]) == (its_turns if loses else 1)
+        if its_turns > 1 and not loses:
+            whole.add(conversation.id)
+            ((only,),) = [rows[conversation.id]]
+            assert only.id == f"{conversation.id}#{its_turns - 1}"
+        # The same is in the loss, in the same order, but once rendered.
+        assert [loss_of(row) for row in rows[conversation.id]] == (
+            loss[conversation.id] if loses else ["".join(loss[conversation.id])]
+        )
+    assert whole and len(made) < len(turns)
+    open_end = [Message("user", "a"), Message("assistant", "b"), Message("user", "c")]
+    url = dataset_of("Conversation", [Conversation("open", open_end, "s")], str(tmp_path / "open"))
+    (row,) = documents_of(execute(STAGE, RenderChat(rows="fewest"), {"input": [url]}, str(tmp_path / "o")).dataset)
+    assert row.id == "open#0"
 
 
 def packed(folder: str, documents: list[Document], **config: Any) -> tuple[list[dict[str, Any]], dict[str, Outcome]]:

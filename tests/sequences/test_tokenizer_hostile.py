@@ -43,6 +43,15 @@ def last_id(number: Any) -> Change:
         (last_id(2**31), "ids have no token, more than have one"),
         (lambda known: known.update(decoder=None), "has no decoder to turn them back"),
         (last_id(True), "cannot load it|is no id"),
+        (lambda known: known["model"]["vocab"].update(x="7"), "is no id"),
+        (lambda known: known["model"]["vocab"].update(x=None), "is no id"),
+        (lambda known: known["model"].update(vocab=[["a", 0.5], "b"]), "no list of tokens with scores"),
+        (lambda known: known.update(normalizer={"type": "Sequence"}), "its normalizer is no step"),
+        (
+            lambda known: known.update(pre_tokenizer={"type": "Sequence", "pretokenizers": [3]}),
+            "its pre_tokenizer is no step",
+        ),
+        (lambda known: known.update(decoder="ByteLevel"), "its decoder is no step"),
     ],
 )
 def test_a_spec_that_would_take_hours_or_all_memory(tmp_path: Path, spec: str, change: Change, said: str) -> None:
