@@ -1,4 +1,4 @@
-"""Trains the packaged model again: `python -m filters.code_web.make_default --output DIR`.
+"""Trains the packaged model again: `python -m filters.code_web.default.make --output DIR`.
 
 The same versions of Python and of the libraries (they are in the model's card) give the same bytes.
 """
@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from filters.code_web.default_corpus import code_texts, noise_texts
+from filters.code_web.default.corpus import code_texts, noise_texts
 from filters.code_web.stage import DEFAULT_MODEL
-from filters.quality.make_default import make
+from filters.quality.default.make import make
 
 
 def corpus() -> tuple[list[str], Iterable[str]]:

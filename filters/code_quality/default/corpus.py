@@ -4,8 +4,8 @@ Good are the files of well-kept libraries that people write by hand. Bad are fil
 API clients, bindings, Cython, parsers, tables), minified files as packages ship them, and
 files made here from good ones: names shortened and comments gone, lines run together, lines in another order.
 
-What a file is follows from its package's row in `default_packages.tsv`, its path, and marks of generators at its top
-(`default_marks.py`).
+What a file is follows from its package's row in `packages.tsv`, its path, and marks of generators at its top
+(`marks.py`).
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from hashlib import blake2b
 from pathlib import Path
 
 from filters.code.columns import COMMENT, FROM, KIND, STRING, TO, WORD
-from filters.code_quality import default_marks
+from filters.code_quality.default import marks
 
 __all__ = ["KINDS", "SUFFIXES", "Package", "Sample", "packages", "samples"]
 
-TABLE = Path(__file__).parent / "default_packages.tsv"
+TABLE = Path(__file__).parent / "packages.tsv"
 KINDS = ("hand", "generated", "minified", "made")
 MOST = 60  # files of a kind and language from one package
 _READ = 400  # files of a suffix and package that are read for that, the first by hash
@@ -148,12 +148,12 @@ def _kind(text: str, name: str, package: Package) -> str | None:
     lines = text.count("\n") + 1
     if re.search(r"[.-]min\.", name) or len(text) > 200 * lines:
         return "minified"
-    if (package.bad and package.bad.search(name)) or default_marks.generated(text):
+    if (package.bad and package.bad.search(name)) or marks.generated(text):
         return "generated"
     if name.endswith(".d.ts"):
         return None  # mostly emitted by the compiler, also below src/
     good = package.good and package.good.search(name) and len(text) <= _LARGEST_GOOD
-    doubtful = _PERHAPS.search(name) or _COMPILED.search(text) or default_marks.perhaps_generated(text)
+    doubtful = _PERHAPS.search(name) or _COMPILED.search(text) or marks.perhaps_generated(text)
     return "hand" if good and not doubtful else None  # None: not certain
 
 

@@ -1,4 +1,4 @@
-"""Fetches the packages of `default_packages.tsv` by name and version with the registries' own clients, and unpacks them.
+"""Fetches the packages of `packages.tsv` by name and version with the registries' own clients, and unpacks them.
 
 Nothing of a package is run by us: wheels, npm packages and Debian packages are only unpacked. pip itself asks an sdist's
 build backend for its metadata before it keeps the file; only packages where that needs no compiler are in the table.
@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from arcmill.errors import EngineError
-from filters.code_quality.default_corpus import SUFFIXES, Package
+from filters.code_quality.default.corpus import SUFFIXES, Package
 
 __all__ = ["fetch"]
 

@@ -1,7 +1,7 @@
 """The training texts of the packaged model `code-docs-vs-noise-en`: documentation with code, and what is made against it.
 
 Good are docstrings with examples, of the standard library and of a few libraries, and their descriptions (READMEs). Bad are
-the kinds of `filters.quality.default_corpus` made from them (shuffled, repeated, cut into teasers, advertising, menus, logs,
+the kinds of `filters.quality.default.corpus` made from them (shuffled, repeated, cut into teasers, advertising, menus, logs,
 listings, licences, bare code), and bare lists of signatures. No web page is among them.
 """
 
@@ -12,7 +12,7 @@ import re
 from importlib import metadata
 from random import Random
 
-from filters.quality.default_corpus import LIBRARIES, bad_texts, trees
+from filters.quality.default.corpus import LIBRARIES, bad_texts, trees
 
 __all__ = ["code_texts", "noise_texts"]
 

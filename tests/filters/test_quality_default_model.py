@@ -19,9 +19,9 @@ from random import Random
 import pytest
 
 from arcmill.errors import EngineError
-from filters.quality import default_boilerplate, default_corpus, default_measure, default_texts
-from filters.quality.default_readers import READERS, entries, furniture, is_prose
-from filters.quality.default_sources import Source, beside, fetch, members, sources
+from filters.quality.default import boilerplate, corpus, measure, texts
+from filters.quality.default.readers import READERS, entries, furniture, is_prose
+from filters.quality.default.sources import Source, beside, fetch, members, sources
 from filters.quality.train import TrainQuality
 
 FERRY = "The ferry left the harbour before dawn, and nobody on the quay saw it go."
@@ -113,10 +113,10 @@ def test_what_is_no_prose_is_boilerplate() -> None:
 def few_modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Code and signatures of two modules instead of whole libraries, which take long to parse."""
     modules = [Path(argparse.__file__), Path(tarfile.__file__)]
-    monkeypatch.setattr(default_corpus, "_sources", lambda: iter(modules))
-    default_corpus._code.cache_clear()
+    monkeypatch.setattr(corpus, "_sources", lambda: iter(modules))
+    corpus._code.cache_clear()
     yield
-    default_corpus._code.cache_clear()
+    corpus._code.cache_clear()
 
 
 def kinds() -> dict[str, dict[str, list[list[str]]]]:
@@ -134,35 +134,35 @@ def kinds() -> dict[str, dict[str, list[list[str]]]]:
 
 
 def test_documents_are_balanced_and_of_many_lengths() -> None:
-    made = default_texts.documents(kinds(), 40)
+    made = texts.documents(kinds(), 40)
     assert {kind: len(some) for kind, some in made.items()} == {"a": 40, "b": 40, "c": 40}
     words = [len(text.split()) for some in made.values() for text in some]
     assert min(words) < 40 and max(words) > 250
-    assert made == default_texts.documents(kinds(), 40)
+    assert made == texts.documents(kinds(), 40)
 
 
 @pytest.mark.usefixtures("few_modules")
 def test_bad_kinds_are_equal_shares_and_every_one_is_made() -> None:
-    good = [text for some in default_texts.documents(kinds(), 40).values() for text in some]
-    bad = default_measure.bad_documents(good, {"found": ["A\nB"]}, 90, "seed")
+    good = [text for some in texts.documents(kinds(), 40).values() for text in some]
+    bad = measure.bad_documents(good, {"found": ["A\nB"]}, 90, "seed")
     assert {"shuffled", "found", "headline list", "spam", "shop", "comments", "notices", "mail"} <= set(bad)
     assert len({len(some) for some in bad.values()}) == 1
     assert all(text.strip() for some in bad.values() for text in some)
-    assert bad == default_measure.bad_documents(good, {"found": ["A\nB"]}, 90, "seed")
+    assert bad == measure.bad_documents(good, {"found": ["A\nB"]}, 90, "seed")
 
 
 @pytest.mark.usefixtures("few_modules")
 def test_a_kind_left_out_is_ranked_by_the_others() -> None:
-    made = default_texts.documents(kinds(), 60)
+    made = texts.documents(kinds(), 60)
     config = TrainQuality(epochs=3, hash_bucket=1024, features=1000, min_count=1, holdout=0.2)
-    (row,) = default_measure.leave_out(made, {"found": [f"Home | Page {n} | Next" for n in range(20)]}, config, ("b",))
+    (row,) = measure.leave_out(made, {"found": [f"Home | Page {n} | Next" for n in range(20)]}, config, ("b",))
     assert (row.left_out, row.documents) == ("b", len(made["b"]))
     assert row.auc["found"] > 0.9 and set(row.auc) > {"spam", "menu", "all"}
     assert min(row.auc.values()) <= row.auc["all"] <= max(row.auc.values())
 
 
 def test_runs_are_spread_and_bounded() -> None:
-    runs = default_boilerplate._runs([str(n) for n in range(1000)], 10, 5)
+    runs = boilerplate._runs([str(n) for n in range(1000)], 10, 5)
     assert len(runs) == 5 and runs[0].startswith("0\n") and all(5 < len(run.split("\n")) <= 10 for run in runs)
 
 
@@ -171,11 +171,11 @@ def test_boilerplate_found_comes_of_archives(tmp_path: Path, monkeypatch: pytest
     facts = json.dumps({"Area": {"text": "12 km"}, "Story": {"text": FERRY}})
     source = archive_of(tmp_path, {"package/xx.json": facts})
     source = replace(source, reader="country", files=r"package/.*\.json")
-    monkeypatch.setattr(default_boilerplate, "sources", lambda: [source])
+    monkeypatch.setattr(boilerplate, "sources", lambda: [source])
     with pytest.raises(
         EngineError, match="no text of these kinds: changelog, licence found, page furniture, file list"
     ):
-        default_boilerplate.found(tmp_path)
+        boilerplate.found(tmp_path)
 
 
 def test_debian_lays_its_licence_beside_the_texts(tmp_path: Path) -> None:

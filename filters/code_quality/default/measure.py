@@ -1,7 +1,7 @@
 """What the packaged model `hand-written-vs-generated-code` is measured by, on files that nothing was trained on.
 
 The model never sees a mark. score-code reads marks beside it, and so do the labels of most generated files, by rules of their
-own (`default_marks.py`): what it reaches on "files as they come" is true of files with marks, and says nothing of others.
+own (`marks.py`): what it reaches on "files as they come" is true of files with marks, and says nothing of others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from filters.code_quality.default_corpus import KINDS, Sample
+from filters.code_quality.default.corpus import KINDS, Sample
 from filters.code_quality.score import MARKED, marked
 from filters.quality.calibration import roc_auc
 

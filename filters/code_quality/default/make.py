@@ -1,6 +1,6 @@
-"""Trains the packaged models again: `python -m filters.code_quality.train_default --packages FOLDER --output DIR`.
+"""Trains the packaged models again: `python -m filters.code_quality.default.make --packages FOLDER --output DIR`.
 
-Fetches the packages of `default_packages.tsv` into FOLDER (about 4 GB of source files; npm, and apt on Debian 12, must be
+Fetches the packages of `packages.tsv` into FOLDER (about 4 GB of source files; npm, and apt on Debian 12, must be
 there), trains on those of the split "train", and prints the AUC on those of "unseen".
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filters.code_quality.default_corpus import Sample, key, packages, samples
-from filters.code_quality.default_measure import evaluate
-from filters.code_quality.default_sources import fetch
+from filters.code_quality.default.corpus import Sample, key, packages, samples
+from filters.code_quality.default.measure import evaluate
+from filters.code_quality.default.sources import fetch
 from filters.code_quality.model import CARD, CodeQualityModel
 from filters.code_quality.score import DEFAULT_MODEL
 from filters.code_quality.train import TrainCodeQuality

