@@ -21,7 +21,8 @@ from arcmill import lock
 from arcmill.config import StageConfig
 from arcmill.dataset import Dataset
 from arcmill.errors import EngineError, InputError, UsageError
-from arcmill.execute import execute, standing
+from arcmill.execute import execute
+from arcmill.identity import standing
 from arcmill.storage import is_local, locate
 
 ROOT = Path(__file__).parents[2]
