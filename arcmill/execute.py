@@ -24,6 +24,7 @@ from arcmill.remote import has_folders, out_of_reach
 from arcmill.stage import Stage
 from arcmill.storage import is_local, locate, no_space, read_json, write_json
 
+
 @dataclass(frozen=True)
 class Result:
     """What `execute` did: the dataset, and whether it had to be made."""
