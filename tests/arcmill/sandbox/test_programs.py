@@ -26,17 +26,17 @@ LIMITS = Limits(
 SHELL = "import subprocess\nran = subprocess.run(['/bin/sh', '-c', {!r}], stderr=subprocess.STDOUT)\nraise SystemExit(ran.returncode)"
 
 
-def _escapes():
-    """The attempts of test_sandbox.py, to be made here too."""
-    path = Path(__file__).with_name("test_sandbox.py")
-    spec = importlib.util.spec_from_file_location("attempts_of_test_sandbox", path)
+def _tests(name: str):
+    """A test file of this folder, whose attempts are made here too."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"attempts_of_{name}", path)
     made = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = made
     spec.loader.exec_module(made)
-    return made
+    return vars(made)
 
 
-ESCAPES = _escapes()
+ESCAPES = _tests("test_confinement") | _tests("test_limits") | _tests("test_run")
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_programs_run_beside_python(sandbox):
     ],
 )  # fmt: skip
 def test_what_is_closed_without_programs_is_closed_with_them(sandbox, tmp_path, name):
-    attempt = getattr(ESCAPES, f"test_{name}")
+    attempt = ESCAPES[f"test_{name}"]
     given = {"sandbox": sandbox, "tmp_path": tmp_path}
     attempt(**{one: given[one] for one in inspect.signature(attempt).parameters})
 
