@@ -128,7 +128,7 @@ class Dataset:
         """Dimensions of the vectors of an Embedding dataset; 1 where it holds something else."""
         kind = str(self.manifest.get("schema", {}).get("embedding", ""))
         number = kind.rpartition("[")[2].rstrip("]")
-        return int(number) if number.isdecimal() else 1
+        return int(number) if number.isdecimal() and len(number) < 10 else 1
 
     def file(self, name: str) -> str:
         """The full path of a listed file, on this dataset's filesystem."""

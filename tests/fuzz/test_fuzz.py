@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from arcmill.errors import InputError
 from arcmill.stage import Failure, Outcome
 from fuzz import harness as module
+from fuzz import trial
 from fuzz.harness import Harness, Unsound, attempt, told
 from fuzz.harnesses import HARNESSES
 from fuzz.mutate import of_bytes, of_json, shrunk
@@ -59,3 +62,37 @@ def test_a_mistake_a_broken_promise_and_a_hang_are_crashes(monkeypatch: pytest.M
 
 def test_what_fails_is_shrunk() -> None:
     assert shrunk(b"a long input with a BUG in it" * 50, lambda data: b"BUG" in data, 2000) == b"BUG"
+
+
+def test_a_seed_and_a_number_of_inputs_give_the_same_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "_bound_memory", lambda: None)
+    seen: list[bytes] = []
+
+    def run(data: bytes) -> str:
+        seen.append(data)
+        return f"{len(data) % 7}"  # new kinds become seeds
+
+    def tried(seed: int) -> list[bytes]:
+        seen.clear()
+        assert trial.fuzz(Harness("x", lambda: [b"one", b"two two"], run), 60, 80, seed, None, tmp_path)["inputs"] == 80
+        return list(seen)
+
+    first = tried(1)
+    assert first == tried(1) != tried(2)
+
+
+def test_an_input_that_fails_slowly_is_kept_and_told_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "_bound_memory", lambda: None)
+    monkeypatch.setattr(trial, "SHRINKING", 0.3)
+
+    def run(data: bytes) -> str:
+        if data != b"a seed":
+            time.sleep(0.1)
+            raise ValueError("slow")
+        return "fine"
+
+    began = time.monotonic()
+    found: dict[str, Any] = trial.fuzz(Harness("x", lambda: [b"a seed"], run), 0, 5, 1, None, tmp_path)
+    assert time.monotonic() - began < 10
+    (file,) = found["crashes"].values()
+    assert Path(file).read_bytes() != b"a seed" and "slow" in Path(file).with_suffix(".txt").read_text()

@@ -63,6 +63,17 @@ def test_a_spec_that_would_take_hours_or_all_memory(tmp_path: Path, spec: str, c
         import_files(files(tmp_path / "in"), ImportTokenizer(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("count", "size"), [(2**32, 2**33), (10**25, 10**26), (-1, 300), (400, 300), (1.5, 300), ("4", 300)]
+)
+def test_a_tekken_file_that_counts_more_special_tokens_than_there_can_be(tmp_path: Path, count: Any, size: Any) -> None:
+    token = {"rank": 0, "token_bytes": "YQ==", "token_str": "a"}
+    config = {"pattern": ".", "default_vocab_size": size, "default_num_special_tokens": count, "version": "v3"}
+    (tmp_path / "tekken.json").write_text(json.dumps({"config": config, "vocab": [token]}), "utf-8")
+    with pytest.raises(InputError, match=r"not a tekken\.json \(ValueError"):
+        import_files(files(tmp_path), ImportTokenizer(), tmp_path)
+
+
 def test_json_that_is_too_deep(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("[" * 100_000, "utf-8")
     with pytest.raises(InputError, match=r"not a tokenizer\.json"):

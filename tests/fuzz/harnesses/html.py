@@ -32,5 +32,6 @@ def run(data: bytes) -> str:
 
 
 TOKENS = ("<p>", "</p>", "<div>", "<b>", "<table>", "<tr>", "<td>", "<math>", "<mfrac>", "<pre>", "<code>", "<template>", "<svg>", "<li>",
-          "<!--", "-->", "<![CDATA[", "<a href=", "&#1114112;", "<frameset>", "<select>", "<plaintext>", "<span class=katex>")  # fmt: skip
+          "<!--", "-->", "<![CDATA[", "<a href=", "&#1114112;", "<frameset>", "<select>", "<plaintext>", "<?td class=x?>", "<!DOCTYPE math>",
+          "<?annotation?>", "<span class=katex>")  # fmt: skip
 HARNESS = Harness("html", seeds, run, tokens=TOKENS)
