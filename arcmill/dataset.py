@@ -295,7 +295,7 @@ def read_file(filesystem: AbstractFileSystem, path: str, columns: list[str] | No
 
     try:
         with filesystem.open(path, "rb") as stream:
-            parquet = pq.ParquetFile(stream)
+            parquet = pq.ParquetFile(stream, page_checksum_verification=True)
             # Row groups are bounded in bytes by the writer, so one group at a time bounds the memory too.
             for group in range(parquet.num_row_groups):
                 table = parquet.read_row_group(group, columns=columns, use_threads=False)

@@ -44,15 +44,9 @@ def execute(
     """
     started = time.monotonic()
     identity, job = identify(stage, config, inputs)
-    state, differences = standing(output, identity)
-    if state == "done" and not force:
+    if _look(output, identity, force) == "done" and not force:
         _sweep(output)
         return Result(Dataset.open(output), True, time.monotonic() - started)
-    if state == "drifted" and not force:
-        listed = "\n  ".join(differences) or "its files"
-        raise UsageError(
-            f"output {output} was made from something else:\n  {listed}\n--force rebuilds it; or name another output"
-        )
     _refuse_own_input(output, job)
     progress = progress or Progress(stage.name)
     filesystem, path = locate(output)
@@ -61,6 +55,10 @@ def execute(
         if has_folders(filesystem):
             filesystem.makedirs(f"{path}/{STAGING}", exist_ok=True)
         with locked(filesystem, f"{path}/{STAGING}", output) as check:
+            state = _look(output, identity, force)  # again: another run may have ended since, and its work stands
+            if state == "done" and not force:
+                _leave(filesystem, f"{path}/{STAGING}")
+                return Result(Dataset.open(output), True, time.monotonic() - started)
             if state == "done":  # only when forced: what a finished run left behind is not to be taken up
                 _clear(filesystem, f"{path}/{STAGING}")
                 write_json(filesystem, f"{path}/{STAGING}/plan.json", identity)
@@ -81,10 +79,7 @@ def execute(
             except FileExistsError:  # ours, whose answer was lost; or that of a run which nothing kept out
                 if read_json(filesystem, f"{path}/{MANIFEST}") != manifest:
                     raise EngineError(f"output {output}: another run committed it meanwhile; verify it") from None
-            if not is_local(filesystem):  # while the lock is held: the names in staging are those of the next run, too
-                _clear(filesystem, f"{path}/{STAGING}")
-        if is_local(filesystem):
-            filesystem.rm(f"{path}/{STAGING}", recursive=True)
+            _leave(filesystem, f"{path}/{STAGING}")
     except ArcmillError:
         raise
     except OSError as error:
@@ -97,16 +92,33 @@ def execute(
     return Result(Dataset.open(output), False, time.monotonic() - started)
 
 
+def _look(output: str, identity: Mapping[str, Any], force: bool) -> str:
+    """How the output stands; UsageError where it was made from something else and is not to be rebuilt."""
+    state, differences = standing(output, identity)
+    if state == "drifted" and not force:
+        listed = "\n  ".join(differences) or "its files"
+        raise UsageError(
+            f"output {output} was made from something else:\n  {listed}\n--force rebuilds it; or name another output"
+        )
+    return state
+
+
+def _leave(filesystem: Any, staging: str) -> None:
+    """Remove the staging while its lock is held: its names are those of the next run, too."""
+    _clear(filesystem, staging)
+    if is_local(filesystem):  # on a store the lock goes when it is let go
+        with contextlib.suppress(OSError):  # of the next run, which has begun and waits for nothing
+            os.remove(f"{staging}/{LOCK}")
+            os.rmdir(staging)
+
+
 def _sweep(output: str) -> None:
     """Remove the staging that a run left when it was killed between its manifest and its end. Best effort."""
     filesystem, path = locate(output)
     with contextlib.suppress(OSError, UsageError):
         if filesystem.exists(f"{path}/{STAGING}"):
             with locked(filesystem, f"{path}/{STAGING}", output):
-                if is_local(filesystem):
-                    filesystem.rm(f"{path}/{STAGING}", recursive=True)
-                else:
-                    _clear(filesystem, f"{path}/{STAGING}")
+                _leave(filesystem, f"{path}/{STAGING}")
 
 
 def _refuse_own_input(output: str, job: Job) -> None:

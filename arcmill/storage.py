@@ -215,7 +215,9 @@ def no_space(error: BaseException) -> EngineError | None:
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             where = f" ({seen.filename})" if seen.filename else ""
+            full = seen.errno in (errno.ENOSPC, errno.EDQUOT)
+            mend = "once there is room" if full else "where it may write, or name another output"
             return EngineError(f"cannot write{where}: {os.strerror(seen.errno).lower()}; "
-                               "finished parts are kept, run the same command again once there is room")  # fmt: skip
+                               f"finished parts are kept, run the same command again {mend}")  # fmt: skip
         seen = seen.__cause__ or seen.__context__
     return None
