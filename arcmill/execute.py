@@ -6,6 +6,7 @@ The rules of DESIGN section 3 are held here, for every stage, whatever its engin
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -23,7 +23,15 @@ from places import told
 from steps import WHOLE, cases
 from table import Row, markdown
 
-STEPS = ["texts", "exact", "quality", "samples", "accepted", "trajectories", "semantic"]  # an engine each, sandbox and gateway
+STEPS = [
+    "texts",
+    "exact",
+    "quality",
+    "samples",
+    "accepted",
+    "trajectories",
+    "semantic",
+]  # an engine each, sandbox and gateway
 YEARS = [0, 10, -10, 1, -30, 0.001, -0.001]
 
 

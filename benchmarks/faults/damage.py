@@ -75,7 +75,10 @@ def damaged(case: Case, seed: int, kind: str) -> Row | None:
     shutil.copytree(case.work / path, copy)
     what = KINDS[kind](copy, chance)
     file = what.split(",")[0]
-    inputs = {key: [f"damaged/{copy.name}" if (key, each) == (name, path) else each for each in paths] for key, paths in case.inputs.items()}
+    inputs = {
+        key: [f"damaged/{copy.name}" if (key, each) == (name, path) else each for each in paths]
+        for key, paths in case.inputs.items()
+    }
     ran = Child(case.arguments("damaged/out", 1, inputs), case.work, case.name).wait(LONGEST)
     noticed = file in Child(["verify", f"damaged/{copy.name}"], case.work, case.name).wait(LONGEST).told
     if ran.status == 0:
@@ -85,5 +88,3 @@ def damaged(case: Case, seed: int, kind: str) -> Row | None:
         return Row(kind, case.stage, f"{name}: {what}", f"exit 0: {end}", "", equal, equal, noticed)
     named = file in ran.last and ran.status in (3, 4) and not ran.traceback
     return Row(kind, case.stage, f"{name}: {what}", told(ran), "", named, None, noticed)
-
-

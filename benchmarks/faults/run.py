@@ -41,7 +41,12 @@ KINDS: dict[str, Callable[[Case, int], Row | None]] = {
     "missing": partial(damage.damaged, kind="missing part"),
     "manifest": partial(damage.damaged, kind="cut manifest"),
 }
-FOLDERS = {"twice": ["twice"], "disk": ["disk"], "readonly": ["disk"], **dict.fromkeys(("flip", "cut", "missing", "manifest"), ["damaged"])}
+FOLDERS = {
+    "twice": ["twice"],
+    "disk": ["disk"],
+    "readonly": ["disk"],
+    **dict.fromkeys(("flip", "cut", "missing", "manifest"), ["damaged"]),
+}
 
 
 def main() -> int:

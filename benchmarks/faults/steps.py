@@ -101,9 +101,13 @@ def prepare_review(case: Case) -> None:
     with table.open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     for number, row in enumerate(rows[:20]):
-        row |= {"decision": "accept" if number else "refuse", "by": "A. Name", "at": "2026-01-01", "note": "" if number else "no"}
+        row |= {
+            "decision": "accept" if number else "refuse",
+            "by": "A. Name",
+            "at": "2026-01-01",
+            "note": "" if number else "no",
+        }
     with table.open("w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.DictWriter(stream, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-
