@@ -22,8 +22,10 @@ class RejectSamples(GenerationConfig):
     guards = GenerationConfig.guards | {"unsafe"}  # where code runs does not decide whether it is right
 
     temperature: float = Field(0.0, ge=0, le=2, description="sampling temperature of the judge; 0 is greedy")
-    form: FormRules = Field(default_factory=FormRules)
-    judge: JudgeRules = Field(default_factory=JudgeRules)
+    form: FormRules = Field(
+        default_factory=FormRules, description="step 1: limits on the form of reasoning and answers"
+    )
+    judge: JudgeRules = Field(default_factory=JudgeRules, description="step 3: what the judge is told, and what passes")
     answers: bool = Field(True, description="step 2: verify answers; rows without a verifiable one are errored")
     judged: bool = Field(True, description="step 3: ask the judge about rows of type judged; false drops them")
     unsafe: bool = Field(

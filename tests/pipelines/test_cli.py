@@ -48,9 +48,9 @@ def test_a_stage_has_help_with_an_example_and_its_settings(name: str) -> None:
     command = cli.stage_command(name)
     shown = command.get_help(command.make_context(name, ["--output", "x"]))
     assert stage.example.splitlines()[0] in shown
-    for key, _, _, meaning in cli.settings_of(stage.config):
-        assert key in shown
-        assert meaning, f"{name}: setting {key} has no meaning"
+    for setting in cli.settings_of(stage.config):
+        assert setting.key in shown
+        assert setting.meaning, f"{name}: setting {setting.key} has no meaning"
 
 
 @pytest.mark.parametrize("name", sorted(cli.cli.commands))
