@@ -59,9 +59,10 @@ def run_command(
     return argv if workers is None else [*argv, "--workers", str(workers)]
 
 
-def report_command(recipe: str, root: str) -> list[str]:
-    """`report ROOT --recipe RECIPE`."""
-    return ["report", _clean(root, "root"), "--recipe", _clean(recipe, "recipe")]
+def report_command(recipe: str, root: str, since: str | None = None) -> list[str]:
+    """`report ROOT --recipe RECIPE [--since EARLIER]`."""
+    argv = ["report", _clean(root, "root"), "--recipe", _clean(recipe, "recipe")]
+    return [*argv, "--since", _clean(since, "since")] if since else argv
 
 
 def param_of(step: Step, name: str) -> str:

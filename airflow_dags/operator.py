@@ -127,14 +127,20 @@ class ReportOperator(CommandOperator):
     def execute(self, context: Mapping[str, Any]) -> str:
         """Write the page."""
         given = self.given(context)
+        since = context["params"].get("since")
+        commands = []
         try:
-            argv = report_command(self.source, given.root)
             if self.recipe.canaries is not None:
                 workers = given.workers or self.recipe.airflow.cpu.workers
-                argv = run_command(
-                    self.recipe, self.source, given.root, self.assignments, given.inputs, given.settings, workers
+                commands.append(
+                    run_command(
+                        self.recipe, self.source, given.root, self.assignments, given.inputs, given.settings, workers
+                    )
                 )
+            if since or not commands:  # a run writes a page, too, but compares it with nothing
+                commands.append(report_command(self.source, given.root, since))
         except ArcmillError as error:
             raise AirflowFailException(str(error)) from None
-        self.run_process(argv)
+        for argv in commands:
+            self.run_process(argv)
         return f"{given.root}/report.html"

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 Mapper = Callable[[Iterator["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]
 Order = Sequence[tuple[str, Literal["ascending", "descending"]]]  # nulls are last either way
 _BATCH_ROWS = 8192
+_kept: list[DataFrame] = []
 
 
 def keep(frame: DataFrame) -> DataFrame:
     """The same rows, computed once."""
     if not is_embedded(frame):
-        return frame.persist()
+        _kept.append(frame.persist())
+        return _kept[-1]
     path = f"file://{scratch()}/kept-{uuid.uuid4().hex}"
     frame.write.parquet(path)
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
@@ -50,7 +52,8 @@ def drop_kept(session: SparkSession) -> None:
     import shutil
 
     if not embedded.is_session(session):
-        session.catalog.clearCache()
+        while _kept:  # one by one: a Connect server may hold what others keep
+            _kept.pop().unpersist()
         return
     for entry in os.scandir(scratch()):
         shutil.rmtree(entry.path, ignore_errors=True)

@@ -323,7 +323,10 @@ class Loop:
             return self.settings.journal
         filesystem, path = locate(self.job.staging)
         if not is_local(filesystem):
-            raise UsageError("the journal needs a local folder where the output is not local: --set llm.journal=PATH")
+            raise UsageError(
+                "the journal of a generation stage is a local folder, and the output is not local: name one that outlives this "
+                "machine's failure, with --set llm.journal=PATH"
+            )
         # Beside the dataset, not in it: its bytes depend on the order in which answers came.
         return path.rpartition("/")[0] + ".journal"
 
