@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,9 @@ from .harness import attempt
 from .harnesses import HARNESSES
 from .trial import fuzz
 
-GRACE = 90.0  # seconds for imports, seeds, shrinking; then a child is taken for hung
+# When a child is taken for hung. Both by what it computes, so that one which others leave no processor is none.
+GRACE = 90.0  # seconds of the processor beyond its share: for imports, seeds, shrinking
+IDLE = 60.0  # seconds without a tick of the processor
 
 
 def main() -> int:
@@ -73,15 +76,12 @@ def _child(name: str, given: argparse.Namespace) -> dict[str, Any]:
     command += ["--seeds", str(given.seeds)] if given.seeds else []
     command += ["--inputs", str(given.inputs)] if given.inputs is not None else []
     current, errors = given.out / f"{name}.current", given.out / f"{name}.stderr"
-    hung = False
     # Not through pipes: a process that a parser left behind would hold them open, and be taken for the child's hanging.
     with tempfile.TemporaryFile("w+") as told, errors.open("w+") as wrong:
         environment = {**os.environ, "PYTHONHASHSEED": "0"}  # the same inputs again, whatever a set's order decides
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=told, stderr=wrong, env=environment)
-        try:
-            child.wait(given.seconds + GRACE)
-        except subprocess.TimeoutExpired:
-            hung = True
+        hung = not _ended(child, given.seconds + GRACE)
+        if hung:
             child.send_signal(signal.SIGABRT)  # faulthandler tells where it is
             try:
                 child.wait(10)
@@ -97,6 +97,22 @@ def _child(name: str, given: argparse.Namespace) -> dict[str, Any]:
     place = next((line.strip() for line in last if line.startswith("  File ")), last[-1])[:200]
     crash = "hangs, and cannot be interrupted" if hung else f"the process ended with status {child.returncode}"
     return {"inputs": 0, "spent": 1.0, "outcomes": {}, "crashes": {f"{crash} ({place}; {errors})": str(current)}}
+
+
+def _ended(child: subprocess.Popen[bytes], most: float) -> bool:
+    """Wait until it ends. False where it has used more than `most` seconds of the processor, or sleeps."""
+    used, moved = 0, time.monotonic()
+    while True:
+        try:
+            child.wait(1)
+            return True
+        except subprocess.TimeoutExpired:
+            after = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+        ticks = int(after[11]) + int(after[12])  # in user and in system mode (proc(5), fields 14 and 15)
+        if ticks > used:
+            used, moved = ticks, time.monotonic()
+        if used > most * os.sysconf("SC_CLK_TCK") or time.monotonic() - moved > IDLE:
+            return False
 
 
 if __name__ == "__main__":

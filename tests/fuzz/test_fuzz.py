@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from arcmill.errors import InputError
 from arcmill.stage import Failure, Outcome
+from fuzz import __main__ as command
 from fuzz import harness as module
 from fuzz import trial
 from fuzz.harness import Harness, Unsound, attempt, told
@@ -96,3 +99,14 @@ def test_an_input_that_fails_slowly_is_kept_and_told_in_time(tmp_path: Path, mon
     assert time.monotonic() - began < 10
     (file,) = found["crashes"].values()
     assert Path(file).read_bytes() != b"a seed" and "slow" in Path(file).with_suffix(".txt").read_text()
+
+
+@pytest.mark.parametrize(("does", "ended"), [("0", True), ("time.sleep(60)", False), ("all(n == 0 for n in iter(int, 1))", False)])
+def test_a_child_is_hung_by_what_it_computes(does: str, ended: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "IDLE", 3.0)
+    child = subprocess.Popen([sys.executable, "-c", f"import time; {does}"])
+    try:
+        assert command._ended(child, 0.3) == ended
+    finally:
+        child.kill()
+        child.wait()
