@@ -162,9 +162,7 @@ def _figures(a: StepFigures, b: StepFigures) -> Iterator[Change]:
             parts = a.tokens.by_source.get(key, 0), b.tokens.by_source.get(key, 0)
             yield _part(b.name, f"tokens of {key}", *parts, sums[0], sums[1], n)
     if a.seconds is not None and b.seconds is not None:
-        slower = (
-            max(a.seconds, b.seconds) >= SLOWER * min(a.seconds, b.seconds) and abs(a.seconds - b.seconds) >= SECONDS
-        )
+        slower = b.seconds >= SLOWER * a.seconds and b.seconds - a.seconds >= SECONDS
         yield Change(b.name, "wall time", "seconds", a.seconds, b.seconds, moved=slower, group="time", weight=0.1)
 
 
@@ -223,7 +221,7 @@ def _settings(a: StepFigures, b: StepFigures) -> Iterator[Setting]:
             yield Setting(b.name, key, a.settings.get(key), b.settings.get(key))
     for key in sorted({*a.outside, *b.outside}):
         if a.outside.get(key) != b.outside.get(key):
-            title = key if key.startswith("model ") else f"input {key}"
+            title = key if key.startswith("model ") else "what it reads" if key == "input" else f"input {key}"
             yield Setting(b.name, title, *(side.outside.get(key, "")[:12] or None for side in (a, b)))
 
 

@@ -195,7 +195,7 @@ def _warnings(facts: StepFacts) -> list[Finding]:
     if step.state == DAMAGED:
         warn(f"cannot be read: {step.problem}", severe=True)
     elif step.state != DONE:
-        warn(f"unfinished: {step.problem}. {step.tasks} tasks are done.")
+        warn(f"unfinished: {step.problem}. {step.tasks} task{' is' if step.tasks == 1 else 's are'} done.")
     for edge in step.inputs:
         if edge.step is None and edge.record not in ("Files", None) and edge.input != "environment":
             warn(

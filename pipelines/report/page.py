@@ -14,6 +14,7 @@ from pipelines.report.composition import documents, tokens
 from pipelines.report.funnel import attention, funnel, key_figures, verdict
 from pipelines.report.gather import Facts
 from pipelines.report.markup import Html, h, join, number
+from pipelines.report.mixtures import mixtures
 from pipelines.report.reasons import errors, reasons
 from pipelines.report.record import settings, times
 from pipelines.report.search_qa import search_qa
@@ -34,6 +35,7 @@ _PARTS = (
     ("search-qa", "Search questions"),
     ("agents", "Agent trajectories"),
     ("documents", "What is left"),
+    ("mixtures", "Mixtures"),
     ("tokens", "Tokens"),
     ("canaries", "Canaries"),
     ("times", "Time"),
@@ -57,6 +59,7 @@ def render(facts: Facts, samples: int = 3, rules: int = 40, changes: Changes | N
         "search-qa": search_qa(facts),
         "agents": agents(facts),
         "documents": documents(facts),
+        "mixtures": mixtures(facts),
         "tokens": tokens(facts),
         "canaries": canaries(facts),
         "times": times(facts),
