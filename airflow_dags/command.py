@@ -42,9 +42,12 @@ def step_command(
 
 def run_command(
     recipe: Recipe, source: str, root: str, assignments: Sequence[str], inputs: Mapping[str, Mapping[str, Sequence[str]]],
-    settings: Mapping[str, Mapping[str, Any]], workers: int | None = None,
+    settings: Mapping[str, Mapping[str, Any]], workers: int | None = None, dated: bool = False,
 ) -> list[str]:  # fmt: skip
-    """`run SOURCE …` for a run whose steps are done: its canaries and its report. `inputs` and `settings` are by step."""
+    """`run SOURCE …` for a run whose steps are done: its canaries and its report. `inputs` and `settings` are by step.
+
+    `dated`: root holds a date, so the report is compared with that of the date before.
+    """
     argv = ["run", _clean(source, "recipe"), "--root", _clean(root, "root")]
     given = [*assignments]
     held = {step.name: step.steps for step in recipe.steps}
@@ -56,12 +59,14 @@ def run_command(
             given.append(f"{_key(key, step) if engine else f'{step}.{_key(key, step)}'}={scalar(value)}")
     for text in given:
         argv += ["--set", text]
+    argv += ["--since", "previous"] if dated else []
     return argv if workers is None else [*argv, "--workers", str(workers)]
 
 
-def report_command(recipe: str, root: str) -> list[str]:
-    """`report ROOT --recipe RECIPE`."""
-    return ["report", _clean(root, "root"), "--recipe", _clean(recipe, "recipe")]
+def report_command(recipe: str, root: str, dated: bool = False) -> list[str]:
+    """`report ROOT --recipe RECIPE`, where root holds a date with what changed since the one before."""
+    argv = ["report", _clean(root, "root"), "--recipe", _clean(recipe, "recipe")]
+    return [*argv, "--since", "previous"] if dated else argv
 
 
 def param_of(step: Step, name: str) -> str:

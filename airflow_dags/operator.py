@@ -128,11 +128,12 @@ class ReportOperator(CommandOperator):
         """Write the page."""
         given = self.given(context)
         try:
-            argv = report_command(self.source, given.root)
+            dated = given.date is not None
+            argv = report_command(self.source, given.root, dated)
             if self.recipe.canaries is not None:
                 workers = given.workers or self.recipe.airflow.cpu.workers
                 argv = run_command(
-                    self.recipe, self.source, given.root, self.assignments, given.inputs, given.settings, workers
+                    self.recipe, self.source, given.root, self.assignments, given.inputs, given.settings, workers, dated
                 )
         except ArcmillError as error:
             raise AirflowFailException(str(error)) from None

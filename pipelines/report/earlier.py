@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arcmill.errors import ArcmillError, UsageError
+from arcmill.errors import ArcmillError, InputError, UsageError
 from arcmill.storage import locate
 from pipelines.lineage import open_run
 from pipelines.report.gather import gather
@@ -26,6 +26,14 @@ def read_earlier(since: str, run_dir: str) -> Summary | None:
     if found.endswith(".json") and not filesystem.isdir(path):
         return read_summary(found)
     return summarize(gather(open_run(found), texts=False))
+
+
+def check_since(since: str) -> None:
+    """InputError for an earlier run that is not there, before anything is run for the sake of a report about it."""
+    if since != PREVIOUS:
+        filesystem, path = locate(since)
+        if not filesystem.exists(path):
+            raise InputError(f"since {since}: no such folder or file")
 
 
 def previous(run_dir: str) -> str | None:
