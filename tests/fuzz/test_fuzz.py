@@ -101,7 +101,9 @@ def test_an_input_that_fails_slowly_is_kept_and_told_in_time(tmp_path: Path, mon
     assert Path(file).read_bytes() != b"a seed" and "slow" in Path(file).with_suffix(".txt").read_text()
 
 
-@pytest.mark.parametrize(("does", "ended"), [("0", True), ("time.sleep(60)", False), ("all(n == 0 for n in iter(int, 1))", False)])
+@pytest.mark.parametrize(
+    ("does", "ended"), [("0", True), ("time.sleep(60)", False), ("all(n == 0 for n in iter(int, 1))", False)]
+)
 def test_a_child_is_hung_by_what_it_computes(does: str, ended: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "IDLE", 3.0)
     child = subprocess.Popen([sys.executable, "-c", f"import time; {does}"])
