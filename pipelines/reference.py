@@ -16,6 +16,7 @@ from pipelines.commands.settings import Setting, settings_of
 
 if TYPE_CHECKING:
     import click
+    from pydantic import BaseModel
 
     from arcmill.stage import Stage
 
