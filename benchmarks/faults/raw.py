@@ -50,9 +50,15 @@ def write(folder: Path) -> None:
     for number in range(120):
         (folder / "pages" / f"{number:03d}.html").write_text(page(chance, number) * (1 if number else 40))
     for number in range(6):
-        rows(folder / "texts" / f"{number}.jsonl", [{"id": f"t{number}-{n}", "text": prose(chance, 80)} for n in range(60)])
+        rows(
+            folder / "texts" / f"{number}.jsonl",
+            [{"id": f"t{number}-{n}", "text": prose(chance, 80)} for n in range(60)],
+        )
     rows(folder / "quiz.jsonl", [{"question": f"{prose(chance, 30)} Which?", "answer": str(n)} for n in range(200)])
-    rows(folder / "gsm8k.jsonl", [{"question": f"{n} and {n} make?", "answer": f"{n}+{n}\n#### {2 * n}"} for n in range(300)])
+    rows(
+        folder / "gsm8k.jsonl",
+        [{"question": f"{n} and {n} make?", "answer": f"{n}+{n}\n#### {2 * n}"} for n in range(300)],
+    )
     rows(folder / "chats.jsonl", [{"messages": [{"role": "user", "content": prose(chance, 20)}, {"role": "assistant", "content": prose(chance, 40)}]} for _ in range(300)])  # fmt: skip
     api = "https://api.github.com/repos/owner/name/issues"
     rows(folder / "dump" / "issues.jsonl", [{"number": n, "title": f"Crash {n}", "url": f"{api}/{n}", "state": "open", "body": prose(chance, 90),
@@ -61,7 +67,9 @@ def write(folder: Path) -> None:
     tiny_retail.write(folder / "retail")
     action = {"name": "find_user_id_by_email", "kwargs": {"email": "ann@example.com"}}
     told = "You are Ann. You want to know your user id."
-    (folder / "tasks.json").write_text(json.dumps([{"instruction": f"{told} {n}", "actions": [action]} for n in range(20)]))
+    (folder / "tasks.json").write_text(
+        json.dumps([{"instruction": f"{told} {n}", "actions": [action]} for n in range(20)])
+    )
     (folder / "review.csv").write_text("id,decision,by,at\n")
 
 

@@ -35,7 +35,9 @@ def line(took: Took, output: Path) -> str:
         return f"{told}: {took.ran.last[:300]}"
     found, took_what = counts(output), metrics(output)
     parts = len(list(output.glob("part-*.parquet")))
-    return f"{told}, {took_what['tasks']} tasks, {parts} parts, " + ", ".join(f"{key} {value}" for key, value in found.items() if value)
+    return f"{told}, {took_what['tasks']} tasks, {parts} parts, " + ", ".join(
+        f"{key} {value}" for key, value in found.items() if value
+    )
 
 
 # -- many tiny files ---------------------------------------------------------------------------------------------
@@ -51,7 +53,9 @@ def tiny(work: Path, files: int) -> Iterator[str]:
         for side in ("many", "one"):
             shutil.rmtree(work / "out", ignore_errors=True)
             given = next((place / "one").iterdir()) if side == "one" else place / "many"
-            sides[side] = measured(stage, "--input", str(given), "--output", "out", "--workers", "1", "--set", "max_error_rate=1", cwd=work)
+            sides[side] = measured(
+                stage, "--input", str(given), "--output", "out", "--workers", "1", "--set", "max_error_rate=1", cwd=work
+            )
             yield f"{stage}, {files:,} rows, {side}: {line(sides[side], work / 'out')}"
         yield f"{stage}: {sides['many'].cpu / sides['one'].cpu:.2f} times the processor time, {sides['many'].peak / sides['one'].peak:.2f} times the memory of one file"
         shutil.rmtree(place)
@@ -99,7 +103,19 @@ def huge(work: Path, size: int) -> Iterator[str]:
         shutil.rmtree(work / "out", ignore_errors=True)
         place.mkdir(parents=True)
         write(place, size)
-        took = measured(stage, "--input", "huge", "--output", "out", "--workers", "1", "--set", "max_error_rate=1", *settings, cwd=work)
+        took = measured(
+            stage,
+            "--input",
+            "huge",
+            "--output",
+            "out",
+            "--workers",
+            "1",
+            "--set",
+            "max_error_rate=1",
+            *settings,
+            cwd=work,
+        )
         said = f"{name}: {line(took, work / 'out')}"
         if took.ran.status == 0:
             said += f"; {ledger(work / 'out')}"
@@ -154,7 +170,9 @@ def parquet(place: Path, size: int) -> None:
 
 def small_pages(place: Path) -> None:
     for name in ("a", "c"):
-        (place / f"{name}.html").write_text(f"<html><body><main><p>{prose(random.Random(1), 80)}</p></main></body></html>")
+        (place / f"{name}.html").write_text(
+            f"<html><body><main><p>{prose(random.Random(1), 80)}</p></main></body></html>"
+        )
 
 
 def html(place: Path, size: int) -> None:
@@ -235,7 +253,11 @@ HUGE: dict[str, tuple[str, Write, list[str]]] = {
 
 def skew(work: Path, documents: int) -> Iterator[str]:
     """Half of the documents in one duplicate key, one MinHash cluster or one repository, beside none; one worker and two."""
-    for stage, settings in (("dedup-exact", []), ("dedup-minhash", ["--set", "alarm_share=1"]), ("concat-repo", ["--set", "budget_tokens=8000"])):
+    for stage, settings in (
+        ("dedup-exact", []),
+        ("dedup-minhash", ["--set", "alarm_share=1"]),
+        ("concat-repo", ["--set", "budget_tokens=8000"]),
+    ):
         cpu = {}
         for side in ("even", "skewed"):
             source, given = work / f"{stage}-{side}.jsonl", work / f"{stage}-{side}"
@@ -246,7 +268,9 @@ def skew(work: Path, documents: int) -> Iterator[str]:
             digests = set()
             for workers in ("1", "2"):
                 shutil.rmtree(work / "out", ignore_errors=True)
-                took = measured(stage, "--input", str(given), "--output", "out", "--workers", workers, *settings, cwd=work)
+                took = measured(
+                    stage, "--input", str(given), "--output", "out", "--workers", workers, *settings, cwd=work
+                )
                 digests.add(digest(work / "out"))
                 cpu.setdefault(side, took)
                 yield f"{stage}, {side}, {workers} workers: {line(took, work / 'out')}"
@@ -273,7 +297,11 @@ def write_rows(path: Path, stage: str, side: str, documents: int) -> None:
                 row["text"] = " ".join(near)
             elif stage == "concat-repo":
                 repo = 0 if alike else number % 100
-                row |= {"text": f"import m{number // 3}\n\n\ndef f{number}(x):\n    return x\n" * 5, "repo": f"o/r{repo}", "path": f"m{number}.py"}
+                row |= {
+                    "text": f"import m{number // 3}\n\n\ndef f{number}(x):\n    return x\n" * 5,
+                    "repo": f"o/r{repo}",
+                    "path": f"m{number}.py",
+                }
             stream.write(json.dumps(row) + "\n")
 
 

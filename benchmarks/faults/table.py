@@ -42,6 +42,9 @@ def markdown(rows: Iterable[Row]) -> str:
     """The table."""
     lines = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     for row in rows:
-        cells = ["" if value is None else {True: "yes", False: "NO"}.get(value, value) if isinstance(value, bool) else value for value in row]
+        cells = [
+            "" if value is None else {True: "yes", False: "NO"}.get(value, value) if isinstance(value, bool) else value
+            for value in row
+        ]
         lines.append("| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines) + "\n"

@@ -38,7 +38,9 @@ def preload() -> None:
 class Child:
     """A command under way."""
 
-    def __init__(self, arguments: list[str], cwd: Path, mark: str, folder: str = "", log: str = "", moment: int = 0) -> None:
+    def __init__(
+        self, arguments: list[str], cwd: Path, mark: str, folder: str = "", log: str = "", moment: int = 0
+    ) -> None:
         self._started = time.monotonic()
         self._told = Path(tempfile.mkstemp(prefix="faults-")[1])
         sys.stdout.flush()
