@@ -67,16 +67,17 @@ def execute(
                 _keep_or_clear(filesystem, f"{path}/{STAGING}", identity)
             width = stage.width(config) if stage.width else 1
             job = Job(stage, config, job.datasets, job.files, staging, workers, settings or {}, width)
+            _check_models(job)
             with progress:
                 done, facts = _run_engine(job, progress)
             check()
             manifest = commit(output, identity, job, done, facts)
             metrics = metrics_of(manifest, job, done, time.monotonic() - started) | facts.get("metrics", {})
-            write_json(filesystem, f"{path}/{METRICS}", metrics)
+            write_json(filesystem, f"{path}/{METRICS}", metrics, by=f"{path}/{STAGING}")
             drop_stale(filesystem, path, manifest)
             check()
             try:
-                write_json(filesystem, f"{path}/{MANIFEST}", manifest, new=True)
+                write_json(filesystem, f"{path}/{MANIFEST}", manifest, new=True, by=f"{path}/{STAGING}")
             except FileExistsError:  # ours, whose answer was lost; or that of a run which nothing kept out
                 if read_json(filesystem, f"{path}/{MANIFEST}") != manifest:
                     raise EngineError(f"output {output}: another run committed it meanwhile; verify it") from None
@@ -120,6 +121,14 @@ def _sweep(output: str) -> None:
         if filesystem.exists(f"{path}/{STAGING}"):
             with locked(filesystem, f"{path}/{STAGING}", output):
                 _leave(filesystem, f"{path}/{STAGING}")
+
+
+def _check_models(job: Job) -> None:
+    """Parts have checksums of their pages, models none. Those on a store are checked when they are copied here."""
+    for datasets in job.datasets.values():
+        for dataset in datasets:
+            if dataset.record == "Model" and is_local(dataset.filesystem):
+                dataset.check_files()
 
 
 def _refuse_own_input(output: str, job: Job) -> None:

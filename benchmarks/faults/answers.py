@@ -29,10 +29,17 @@ class Planned(Answers):
         return 200, {"role": "assistant", "content": said}
 
 
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who asked was killed: that is what it is for."""
+
+
 @contextmanager
 def answering() -> Iterator[str]:
     """The endpoint of a server that lives as long as the block."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Planned)
+    server = _Quiet(("127.0.0.1", 0), Planned)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_address[1]}/v1"

@@ -65,7 +65,7 @@ def main() -> int:
             said = process.stderr.read()
             equal = digest(work / "jumped" / case.name) == digest(work / WHOLE / case.name) != ""
             ran = Ran(process.returncode, said, time.monotonic() - started)
-            rows.append(Row("clock jumps", case.stage, f"{jumps} jumps", told(ran), "", ran.status == 0, equal))
+            rows.append(Row("clock jumps", case.label, f"{jumps} jumps", told(ran), "", ran.status == 0, equal))
             print(rows[-1], flush=True)
     print(markdown(rows))
     return int(not all(row.held for row in rows))

@@ -6,19 +6,20 @@ import random
 import time
 from pathlib import Path
 
-from command import digest, left_behind, verified
+from command import digest, left_behind
 from steps import LONGEST, WHOLE, Case
 from table import Row
 from warm import Child
 
-KILLED = "killed"
+KILLED, FAULT = "killed", "kill -9"
 
 
-def killed(case: Case, seed: int, workers: int) -> Row:
+def killed(case: Case, seed: int) -> Row:
     """Kill one stage three times: at a drawn write, at a drawn time, and at a drawn write of what was left."""
     chance = random.Random(f"{seed} {case.name}")
+    workers = 2 if chance.random() < 0.25 else 1
     output = f"{KILLED}/{case.name}"
-    folder, log = str(case.work / output), str(case.work / "writes.log")
+    folder, log = str(case.work / output), str(case.log)
     moments: list[str] = []
     ends: list[str] = []
     writes = chance.sample(range(1, case.writes + 1), 2)
@@ -46,7 +47,7 @@ def killed(case: Case, seed: int, workers: int) -> Row:
     told += f"; left {', '.join(rests)}" if rests else ""
     told += f"; {len(orphans)} processes outlived it" if orphans else ""
     return Row(
-        "kill -9", case.stage, "; ".join(moments), "; ".join(ends), told, again.status == 0 and not rests and not orphans, same
+        FAULT, case.label, "; ".join(moments), "; ".join(ends), told, again.status == 0 and not rests and not orphans, same
     )  # fmt: skip
 
 
@@ -58,13 +59,3 @@ def _kill_after(child: Child, folder: Path, seconds: float) -> None:
     while not child.poll() and time.monotonic() < ends:
         time.sleep(0.002)
     child.kill()
-
-
-def conserved(rows: list[Row], cases: list[Case], work: Path) -> list[Row]:
-    """Each row with what `arcmill verify` says of its dataset."""
-    environment = "retail={factory: 'agent_data.environments.retail:environment', with: {data: raw/retail}}"
-    problems = verified(work / KILLED, work, "--environment", environment)
-    names = {case.stage: [each.name for each in cases if each.stage == case.stage] for case in cases}
-    return [
-        row._replace(conserved=not any(problems.get(name, ["not there"]) for name in names[row.stage])) for row in rows
-    ]

@@ -51,26 +51,26 @@ def full(case: Case, seed: int) -> Row:
     made = sum(path.stat().st_size for path in (case.work / WHOLE / case.name).rglob("*") if path.is_file())
     share = random.Random(f"{seed} full {case.name}").uniform(0.1, 0.8)
     size = max(int(made * share), SMALLEST)
-    place = case.work / "disk"
+    place = case.work / "disk-full"
     with disk(place, f"size={size}"):
-        first = run(case, "disk/out")
+        first = run(case, "disk-full/out")
         options(place, "size=1g")
-        again = run(case, "disk/out")
-        equal = same(case, "disk/out")
+        again = run(case, "disk-full/out")
+        equal = same(case, "disk-full/out")
     fine = again.status == 0 and not first.traceback and (first.status == 0 or "no space left" in first.last.lower())
-    return Row("disk full", case.stage, f"{size:,} of {made:,} bytes", told(first), told(again), fine, equal)
+    return Row("disk full", case.label, f"{size:,} of {made:,} bytes", told(first), told(again), fine, equal)
 
 
 def read_only(case: Case, seed: int) -> Row:
     """A disk on which nothing can be written; then it can."""
-    place = case.work / "disk"
+    place = case.work / "disk-ro"
     with disk(place, "size=1g,ro"):
-        first = run(case, "disk/out")
+        first = run(case, "disk-ro/out")
         options(place, "rw")
-        again = run(case, "disk/out")
-        equal = same(case, "disk/out")
+        again = run(case, "disk-ro/out")
+        equal = same(case, "disk-ro/out")
     fine = again.status == 0 and not first.traceback and first.status == 4 and "read-only" in first.last.lower()
-    return Row("read-only output", case.stage, "", told(first), told(again), fine, equal)
+    return Row("read-only output", case.label, "", told(first), told(again), fine, equal)
 
 
 def two_runs(case: Case, seed: int) -> Row:
@@ -84,5 +84,5 @@ def two_runs(case: Case, seed: int) -> Row:
     refused = ends[1].status == 2 and "another run" in ends[1].last
     fine = ends[0].status == 0 and (refused or ends[1].status == 0) and skipped
     return Row(
-        "two runs on one output", case.stage, "", "; ".join(told(ran) for ran in ends), told(again), fine, same(case, output)
+        "two runs on one output", case.label, "", "; ".join(told(ran) for ran in ends), told(again), fine, same(case, output)
     )  # fmt: skip

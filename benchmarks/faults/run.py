@@ -13,7 +13,6 @@ where something did not hold.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ import places
 import raw
 import warm
 from answers import answering
+from command import verified
 from steps import Case, cases, uncovered, undisturbed
 from table import Row, load, markdown, store
 
@@ -41,20 +41,18 @@ KINDS: dict[str, Callable[[Case, int], Row | None]] = {
     "missing": partial(damage.damaged, kind="missing part"),
     "manifest": partial(damage.damaged, kind="cut manifest"),
 }
-FOLDERS = {
-    "twice": ["twice"],
-    "disk": ["disk"],
-    "readonly": ["disk"],
-    **dict.fromkeys(("flip", "cut", "missing", "manifest"), ["damaged"]),
-}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True, type=Path, help="folder that is this command's alone")
-    parser.add_argument("--only", nargs="+", choices=list(KINDS), default=list(KINDS), help="kinds of faults")
+    parser.add_argument("--only", nargs="*", choices=list(KINDS), default=list(KINDS), help="kinds of faults")
     parser.add_argument("--steps", nargs="+", help="steps of every_stage.yaml; all")
     parser.add_argument("--seed", type=int, default=1, help="of moments, sizes and places")
+    parser.add_argument(
+        "--part", default="", help="names the rows of this command, where several share DIR, each with steps of its own"
+    )
+    parser.add_argument("--verify", action="store_true", help="in the end, `arcmill verify` of all that was killed")
     given = parser.parse_args()
     work = given.work.absolute()
     if not (work / "raw").exists():
@@ -64,19 +62,19 @@ def main() -> int:
         found = [case for case in cases(work, endpoint) if not given.steps or case.name in given.steps]
         for case in found:
             whole(case)
+        print(f"{len(found)} steps stand undisturbed", flush=True)
         for kind in given.only:
-            place = work / f"{kind}-{given.seed}.jsonl"
+            place = work / f"{kind}-{given.seed}{given.part}.jsonl"
             rows = run(kind, found, given.seed)
-            if kind == "kill":
-                rows = kills.conserved(rows, found, work)
-            for folder in FOLDERS.get(kind, ()):
-                shutil.rmtree(work / folder, ignore_errors=True)
             kept = [row for row in load(place) if row.stage not in {row.stage for row in rows}]
             store([*kept, *rows], place)
-    rows = [row for kind in KINDS for row in load(work / f"{kind}-{given.seed}.jsonl")]
+    found = cases(work, "")
+    rows = [row for kind in KINDS for place in sorted(work.glob(f"{kind}-{given.seed}*.jsonl")) for row in load(place)]
+    if given.verify:
+        rows = verify(rows, found, work)
     (work / "table.md").write_text(markdown(rows))
     print(markdown([row for row in rows if not row.held]))
-    told = ", ".join(uncovered(cases(work, ""))) or "none"
+    told = ", ".join(uncovered(found)) or "none"
     print(f"{sum(row.held for row in rows)} of {len(rows)} faults held; stages without a step: {told}")
     return int(not all(row.held for row in rows))
 
@@ -98,6 +96,19 @@ def run(kind: str, found: list[Case], seed: int) -> list[Row]:
             said = f"{kind:<9} {case.name:<13} {'held' if row.held else 'BROKE'}  {time.monotonic() - started:5.1f} s  {row.happened}"
             print(said if row.held else f"{said} | {row}", flush=True)
     return rows
+
+
+def verify(rows: list[Row], found: list[Case], work: Path) -> list[Row]:
+    """Rows about kills with what `arcmill verify` says of their datasets."""
+    problems = verified(work / kills.KILLED, work)
+    print(
+        f"verify: {sum(not each for each in problems.values())} of {len(problems)} killed and taken up are as they should be"
+    )
+    names = {case.label: case.name for case in found}
+    return [
+        row._replace(conserved=problems.get(names[row.stage]) == []) if row.fault == kills.FAULT else row
+        for row in rows
+    ]
 
 
 if __name__ == "__main__":

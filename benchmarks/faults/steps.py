@@ -41,6 +41,17 @@ class Case:
         return self.step.stage.name
 
     @property
+    def label(self) -> str:
+        """The stage; with the step, where several have it."""
+        alone = sum(step.stage.name == self.stage for step in self.recipe.steps) == 1
+        return self.stage if alone else f"{self.stage} ({self.name})"
+
+    @property
+    def log(self) -> Path:
+        """Where moments.py counts."""
+        return self.work / "config" / f"{self.name}.writes"
+
+    @property
     def inputs(self) -> dict[str, list[str]]:
         """Input name -> paths."""
         return self.recipe.inputs(self.step, WHOLE)
@@ -49,7 +60,8 @@ class Case:
         """The command that makes it at `output`."""
         config = self.work / "config" / f"{self.name}.yaml"
         config.parent.mkdir(exist_ok=True)
-        config.write_text(yaml.safe_dump(self.step.config.model_dump(mode="json", exclude_unset=True)))
+        if not config.exists():  # others may run the same steps
+            config.write_text(yaml.safe_dump(self.step.config.model_dump(mode="json", exclude_unset=True)))
         named = [f"{name}={path}" for name, paths in (inputs or self.inputs).items() for path in paths]
         settings = [f"llm.drain={self.recipe.settings['llm.drain']}", f"llm.endpoint={self.endpoint}"]
         return [
@@ -83,7 +95,7 @@ def undisturbed(case: Case) -> str:
     """Run a step whole, with one worker, and learn its length. Returns what was said if it failed."""
     if case.name == PREPARED:
         prepare_review(case)
-    log, output = case.work / "writes.log", f"{WHOLE}/{case.name}"
+    log, output = case.log, f"{WHOLE}/{case.name}"
     child = Child(case.arguments(output, 1), case.work, case.name, str(case.work / output), str(log))
     done = child.wait(LONGEST)
     if done.status:
