@@ -27,7 +27,7 @@ def step_command(
     lacking = [name for name in step.missing if not named.get(name)]
     if lacking:
         raise UsageError(f"step '{step.name}': no path for input '{lacking[0]}'; {param_of(step, lacking[0])} gives it")
-    argv = [step.stage.name]
+    argv = [step.stage.place or step.stage.name]
     for name, paths in named.items():
         for path in paths:
             argv += ["--input", f"{name}={_clean(path, f'{step.name}: input {name}')}"]

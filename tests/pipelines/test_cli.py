@@ -184,10 +184,11 @@ def test_the_command_line_is_frozen() -> None:
         "inspect": ["as_json", "dataset", "labels", "pairs", "pairs_csv", "rows"],
         "why": ["also", "as_json", "tokenizer", "what", "where"],
         "compare": ["as_json", "run_a", "run_b", "samples", "seed", "step"],
-        "verify": ["as_json", "environments", "graphs", "no_checksums", "path"],
+        "verify": ["as_json", "environments", "graphs", "no_checksums", "path", "verifiers"],
         "seen": ["as_json", "content", "datasets", "logs", "state"],
         "report": ["as_json", "output", "recipe", "run_dir", "since"],
         "receipt": ["as_json", "path"],
+        "card": ["also", "dataset", "force", "show"],
         "ablate": [
             "arms",
             "as_json",
