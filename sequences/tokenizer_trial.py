@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tokenizers import Tokenizer
@@ -21,7 +22,7 @@ from sequences import tokenizer_checks as checks
 from sequences.tokenizer_spec import Spec, without_control_tokens
 
 SECONDS = 600  # of the processor; a vocabulary of 256,000 tokens takes some
-MEMORY = 8 << 30  # bytes of address space
+MEMORY = 8 << 30  # bytes of address space, beyond what the imported libraries map
 _STAGE = "import-tokenizer"
 
 
@@ -87,6 +88,14 @@ def _losses(spec: Spec, asked: Collection[str], accepted: Collection[str]) -> tu
     return found, count
 
 
+def _mapped() -> int:
+    """Bytes of address space that this process has: libraries map some for each core. 0 where nothing tells."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
 def main() -> None:
     """A request of `proven` as JSON in, the answer as JSON out."""
     request = json.load(sys.stdin)
@@ -94,7 +103,8 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the library prints must not mix with the answer
     seconds = request.pop("seconds")
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    most = _mapped() + MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         reply: dict[str, Any] = _tried(**request)._asdict()
