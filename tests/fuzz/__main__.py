@@ -22,7 +22,7 @@ from .trial import fuzz
 
 # When a child is taken for hung. Both by what it computes, so that one which others leave no processor is none.
 GRACE = 90.0  # seconds of the processor beyond its share: for imports, seeds, shrinking
-IDLE = 60.0  # seconds without a tick of the processor
+IDLE = 120.0  # seconds without a tick of the processor
 
 
 def main() -> int:

@@ -14,8 +14,11 @@ small town has people, and each of them knows her work.</p><pre><code class="lan
 
 def seeds() -> list[bytes]:
     return [
-        kind + PAGE.encode(charset)
-        for kind, charset in ((b"0", "utf-8"), (b"1", "utf-8"), (b"2", "utf-16"), (b"2", "latin-1"))
+        *(
+            kind + PAGE.encode(charset)
+            for kind, charset in ((b"0", "utf-8"), (b"1", "utf-8"), (b"2", "utf-16"), (b"2", "latin-1"))
+        ),
+        b"1<p>",  # no main text
     ]
 
 
