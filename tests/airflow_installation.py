@@ -93,8 +93,7 @@ class Installation:
                 told = f"page of file {file} of {date} says what there is to say about its number, and no more. "
                 rows = [{"id": f"{file}-{row}", "text": f"The {row}th {told}" * 10} for row in range(400)]
                 (self.rows / date / f"{file}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        for name, text in recipes.items():
-            (self.recipes / f"{name}.yaml").write_text(text.replace("ROWS", str(self.rows)))
+        self.write(recipes)
         (folder / "command.py").write_text(COMMAND)
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "ARCMILL_AIRFLOW"))},
@@ -103,6 +102,11 @@ class Installation:
             "ARCMILL_AIRFLOW_FOLDER": str(folder / "work"), "ARCMILL_AIRFLOW_COMMAND": f"'{sys.executable}' '{folder / 'command.py'}'",
             "CALLS": str(self.calls),
         }  # fmt: skip
+
+    def write(self, recipes: Mapping[str, str]) -> None:
+        """Put recipes into the folder of which DAGs are made."""
+        for name, text in recipes.items():
+            (self.recipes / f"{name}.yaml").write_text(text.replace("ROWS", str(self.rows)))
 
     def made_calls(self) -> list[dict[str, Any]]:
         """What arcmill was called with until now: argv, staged (the finished tasks that it found), folder."""

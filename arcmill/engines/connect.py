@@ -33,16 +33,19 @@ def connect_session(address: str, asked: Mapping[str, str], packages: Callable[[
     """
     os.environ[CONNECT] = "1"
     if address not in _running:
+        from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession as ConnectSession
 
         try:
             _reach(address)
             session = ConnectSession.builder.remote(address).create()
+            # A lost server is waited for a minute, and not ten.
+            session.client.set_retry_policies([DefaultPolicy(max_retries=8, max_backoff=20_000)])
             with tempfile.TemporaryDirectory(prefix="arcmill-connect-") as folder:
                 session.addArtifacts(packages(folder), pyfile=True)
         except Exception as error:
             told = getattr(error, "details", None)  # of gRPC; its own text is a page
-            said = " ".join(str(told() if callable(told) else error).split())
+            said = " ".join(str(told() if callable(told) else error).split()).replace(address, without_secrets(address))
             raise EngineError(f"no Spark session on {without_secrets(address)}: {said[:300]}") from error
         atexit.register(_end, session)
         _running[address] = session

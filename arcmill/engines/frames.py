@@ -52,8 +52,9 @@ def drop_kept(session: SparkSession) -> None:
     import shutil
 
     if not embedded.is_session(session):
-        while _kept:  # one by one: a Connect server may hold what others keep
-            _kept.pop().unpersist()
+        kept, _kept[:] = _kept[:], []
+        for frame in kept:  # not the whole cache: a Connect server may hold what others keep
+            frame.unpersist()
         return
     for entry in os.scandir(scratch()):
         shutil.rmtree(entry.path, ignore_errors=True)

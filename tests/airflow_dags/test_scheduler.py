@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -33,13 +34,13 @@ steps:
 """
 AFTER = """
 name: after
-airflow: {follows: {vocabulary: daily/language}, cpu: {workers: 1}}
+airflow: {follows: {vocabulary: daily/language}, retry_delay: 5, cpu: {workers: 1}}
 steps:
   vocabulary: {stage: train-tokenizer, config: {vocab_size: 512}}
 """
 CAUGHT = """
 name: caught
-airflow: {schedule: "@daily", start_date: 2026-01-01, end_date: 2026-01-02, catchup: true, cpu: {workers: 1}}
+airflow: {schedule: "@daily", start_date: 2026-01-01, end_date: 2026-01-02, catchup: true, retry_delay: 5, cpu: {workers: 1}}
 steps:
   problems: {stage: make-arithmetic, config: {count: 20}}
 """
@@ -69,10 +70,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     if not AIRFLOW or os.environ.get("ARCMILL_CLUSTER") != "1":
         pytest.skip("ARCMILL_CLUSTER=1 and ARCMILL_AIRFLOW_PYTHON start a whole Airflow, which takes minutes")
     folder = tmp_path_factory.mktemp("airflow")
-    installation = Installation(folder, dict.fromkeys(DAYS, 3), {"daily": DAILY, "after": AFTER, "caught": CAUGHT})
-    port = free_ports(1)[0]
+    installation = Installation(folder, dict.fromkeys(DAYS, 3), {})
+    port, logs, triggers = free_ports(3)
     installation.environment |= {
         "AIRFLOW__API__PORT": str(port), "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(logs), "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(triggers),
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
         "AIRFLOW__API__HOST": "127.0.0.1", "AIRFLOW__API__WORKERS": "1", "AIRFLOW__CORE__PARALLELISM": "2",
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False", "STOP": "ingest-text",
         # A busy machine makes nothing fail that would only have been slow.
@@ -80,8 +83,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "900", "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",
         "PATH": f"{Path(AIRFLOW).parent}:{os.environ['PATH']}",  # standalone begins its parts as `airflow`
     }  # fmt: skip
-    done = installation.airflow("db", "migrate")
-    assert done.returncode == 0, done.stderr
     log = folder / "standalone.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -90,6 +91,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         )  # fmt: skip
     ran = Ran(installation)
     try:
+        # Recipes come when there is somebody to run their tasks: a task that meets no API server has failed a try.
+        wait(process, log, "the API server", lambda: answers(port))
+        installation.write({"daily": DAILY, "after": AFTER, "caught": CAUGHT})
         wait(process, log, "the DAGs", lambda: len(ran.rows("select dag_id from serialized_dag")) >= 3)
         dates = ["--from-date", DAYS[0], "--to-date", DAYS[-1], "--max-active-runs", "2"]
         command(installation, "backfill", "create", "--dag-id", "daily", *dates)
@@ -115,6 +119,11 @@ def command(installation: Installation, *argv: str) -> None:
             return
         assert "locked" in done.stdout + done.stderr, done.stdout + done.stderr
     raise AssertionError(done.stderr)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait(
@@ -145,7 +154,7 @@ def test_a_killed_task_was_retried_and_took_up_what_was_finished(ran: Ran) -> No
     tries = ran.rows(
         "select task_id, try_number, state from task_instance where dag_id = 'daily' and task_id = 'pages'"
     )
-    assert sorted(row["try_number"] for row in tries)[-1] == 2 and {row["state"] for row in tries} == {"success"}
+    assert max(row["try_number"] for row in tries) >= 2 and {row["state"] for row in tries} == {"success"}
     calls = [call for call in ran.installation.made_calls() if call["argv"][0] == "ingest-text"]
     assert len(calls) > 3 and ["task-000000.json"] in [call["staged"] for call in calls]
 

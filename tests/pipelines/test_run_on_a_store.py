@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from pages import write_pages
 
 from arcmill.dataset import Dataset
+from arcmill.errors import InputError
 from arcmill.storage import locate
 from pipelines.cli import cli
 
@@ -80,6 +81,25 @@ def test_canaries_on_a_store(
     for made in sorted(path.parent.relative_to(disk) for path in Path(disk).rglob("manifest.json")):
         assert digest(fetched / made) == digest(Path(disk) / made), made
     assert (fetched / "_canaries/report.json").read_bytes() == Path(disk, "_canaries/report.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["seen", "{}/log.jsonl", "--input", "{}/packed"], "logs are read from local files; copy them"),
+        (["ingest-forge", "--input", "{}/raw", "--output", "{}/out"], "reads local files; copy it"),
+        (
+            ["ingest-code", "--input", "{}/raw", "--output", "{}/out"],
+            "repo.bundle: bundles of git are read from local folders",
+        ),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_must_be_local_says_so(bucket: str, arguments: list[str], told: str) -> None:
+    filesystem, path = locate(bucket)
+    filesystem.pipe_file(f"{path}/raw/repo.bundle", b"# v2 git bundle\n")
+    done = CliRunner().invoke(cli, [part.format(bucket) for part in arguments])
+    assert isinstance(done.exception, InputError) and told in str(done.exception), done.output
 
 
 def test_vectors_and_their_clusters_on_a_store(
