@@ -163,3 +163,13 @@ def test_the_page_tells_it(days: Path, tmp_path: Path) -> None:
     assert "No earlier run of these steps stands beside this one" in first
     alone = Path(write_report(f"{days}/2026-01-01", f"{tmp_path}/e.html")).read_text()
     assert 'id="changes"' not in alone and "Nothing needs a look." in alone
+
+
+def test_what_was_worth_a_look_before_is_told_from_what_is_new(tmp_path: Path) -> None:
+    build(tmp_path / "1", Settings(rows=400, short=0.7))
+    build(tmp_path / "2", Settings(rows=400, short=0.72, seed=1))
+    page = Path(write_report(f"{tmp_path}/2", None, since="previous")).read_text()
+    assert "1 thing is worth a look, none of them new since 1." in page and " As in 1." in page
+    build(tmp_path / "0", Settings(rows=400))
+    page = Path(write_report(f"{tmp_path}/2", None, since=f"{tmp_path}/0")).read_text()
+    assert "1 thing is worth a look, 1 of them new since 0." in page and " As in 0." not in page
