@@ -1,4 +1,4 @@
-"""The head of the page: key figures, what needs a look, and the funnel stage by stage."""
+"""The key figures, and the funnel stage by stage."""
 
 from __future__ import annotations
 
@@ -8,25 +8,8 @@ from pipelines.report.changes import Changes
 from pipelines.report.gather import Facts, StepFacts
 from pipelines.report.markup import Child, Html, compact, duration, h, join, number, share, short, size
 from pipelines.report.sections import name, section, table
-from pipelines.report.since import headline
 
 _FLOW = ("kept", "merged", "dropped", "errored")
-
-
-def verdict(facts: Facts, steps: str, changes: Changes | None) -> Html:
-    """The first line: whether a person is needed, how far the run is, what moved most."""
-    wrong = sum(found.severe for found in facts.warnings)
-    rest = len(facts.warnings) - wrong
-    if wrong:
-        sign, told, cls = "✕", f"{number(wrong)} thing{' is' if wrong == 1 else 's are'} wrong", "wrong"
-        told += f", {number(rest)} more worth a look." if rest else "."
-    elif rest:
-        sign, told, cls = "●", f"{number(rest)} thing{' is' if rest == 1 else 's are'} worth a look.", "look"
-    else:
-        sign, told, cls = "✓", "Nothing needs a look.", "fine"
-    moved = h("a", headline(changes), href="#changes") if changes is not None else None
-    head = h("p", h("span", sign, cls="sign", aria_hidden="true"), " ", h("b", told), " ", steps, cls=f"verdict {cls}")
-    return join(head, h("p", moved, cls="lede") if moved else None)
 
 
 def key_figures(facts: Facts, changes: Changes | None = None) -> Html:
@@ -105,33 +88,6 @@ def starts(facts: Facts) -> list[StepFacts]:
         for f in facts.steps
         if f.main and f.step.state == DONE and not any(s.record != "Model" for s in facts.run.sources(f.step))
     ]
-
-
-def attention(facts: Facts) -> Html | None:
-    """The box with what a person should look at, or nothing."""
-    if not facts.warnings:
-        return None
-    ordered = sorted(facts.warnings, key=lambda w: not w.severe)
-    items = [
-        h(
-            "li",
-            h("span", "Wrong: ", cls="unseen") if w.severe else None,
-            h("b", name(w.step)) if w.step else None,
-            ": " if w.step else None,
-            w.text,
-            cls="severe" if w.severe else None,
-        )
-        for w in ordered[:60]
-    ]
-    more = h("li", f"and {len(ordered) - 60} more") if len(ordered) > 60 else None
-    return h(
-        "section",
-        h("h2", "Worth a look", id="look-title"),
-        h("ul", items, more),
-        id="look",
-        cls="attention",
-        aria_labelledby="look-title",
-    )
 
 
 def funnel(facts: Facts) -> Html:

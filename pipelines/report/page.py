@@ -7,11 +7,12 @@ from importlib.resources import files
 from pipelines.lineage import DONE
 from pipelines.report.agents import agents
 from pipelines.report.alarms import alarms
+from pipelines.report.attention import attention, verdict
 from pipelines.report.canaries import canaries
 from pipelines.report.changes import Changes
 from pipelines.report.code import code
 from pipelines.report.composition import documents, tokens
-from pipelines.report.funnel import attention, funnel, key_figures, verdict
+from pipelines.report.funnel import funnel, key_figures
 from pipelines.report.gather import Facts
 from pipelines.report.markup import Html, h, join, number
 from pipelines.report.mixtures import mixtures
@@ -81,7 +82,7 @@ def render(facts: Facts, samples: int = 3, rules: int = 40, changes: Changes | N
         "body",
         h("a", "Skip to the content", href="#content", cls="skip"),
         _header(facts, links, changes),
-        h("main", attention(facts), [part for part in sections.values() if part], id="content", tabindex=-1),
+        h("main", attention(facts, changes), [part for part in sections.values() if part], id="content", tabindex=-1),
         _footer(facts),
     )
     return f"<!doctype html>\n{h('html', head, body, lang='en')}\n"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipelines.report.markup import Child, Html, h, join, short
 
 _BREAK = Html("<wbr>")
-_NARROW = 4  # columns, up to which a table fits a telephone
+_NARROW = 2  # columns, up to which a table fits a telephone
 OUTCOMES = {"dropped": "dropped", "merged": "merged", "errored": "errored"}
 
 

@@ -67,8 +67,8 @@ class Tab:
             self.events.append(await asyncio.wait_for(self._socket.receive_json(), WAIT))
 
     async def key(self, key: str, modifiers: int = 0) -> None:
-        text = {"text": key} if len(key) == 1 and not modifiers else {}
-        code = {"Enter": 13, "Escape": 27}.get(key, ord(key.upper()) if len(key) == 1 else 0)
+        text = {"text": {"Enter": "\r"}.get(key, key)} if not modifiers and (len(key) == 1 or key == "Enter") else {}
+        code = {"Enter": 13, "Escape": 27, "Tab": 9}.get(key, ord(key.upper()) if len(key) == 1 else 0)
         for kind in ("keyDown", "keyUp"):
             more = text if kind == "keyDown" else {}
             await self.call(
