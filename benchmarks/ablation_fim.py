@@ -25,8 +25,8 @@ from typing import Any
 import ablation_steps as steps
 
 SETTINGS: dict[str, Any] = {
-    "size": "small", "tokens": 3_000_000, "seeds": 3, "context": 256, "tasks": ["infill", "infill_span"], "items": 500,
-    "heldout_tokens": 70_000, "compile": True,
+    "size": "small", "tokens": 2_400_000, "seeds": 3, "context": 256, "tasks": ["infill", "infill_span"], "items": 500,
+    "heldout_tokens": 100_000, "compile": True,
 }  # fmt: skip
 
 

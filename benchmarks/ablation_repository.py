@@ -34,8 +34,8 @@ from sequences.repository.graph import build as import_graph
 from sequences.repository.languages import File
 
 SETTINGS: dict[str, Any] = {
-    "size": "small", "tokens": 4_000_000, "seeds": 3, "tasks": ["cross_file"], "context": 1024,
-    "items": 400, "document_tokens": 1024, "compile": True,
+    "size": "small", "tokens": 1_200_000, "seeds": 3, "tasks": ["cross_file"], "context": 1024,
+    "items": 200, "heldout_tokens": 100_000, "document_tokens": 1024, "compile": True,
 }  # fmt: skip
 CONTEXTS = 8  # of one held-out package, at most
 CONTEXT = ("metadata_columns=[files, programming_language]",)
