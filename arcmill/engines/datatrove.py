@@ -161,7 +161,7 @@ def rank_runner(step: PartTask) -> Callable[[int], Any]:
     class Executor(PipelineExecutor):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(pipeline=[step], logging_dir=f"{step.job.staging}/logs", skip_completed=False)
-            self.logging_dir = _Logs(self.logging_dir)
+            self.logging_dir: Any = _Logs(self.logging_dir)
 
         def run(self) -> None:
             raise NotImplementedError("ranks are run by arcmill")
