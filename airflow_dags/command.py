@@ -27,7 +27,7 @@ def step_command(
     lacking = [name for name in step.missing if not named.get(name)]
     if lacking:
         raise UsageError(f"step '{step.name}': no path for input '{lacking[0]}'; {param_of(step, lacking[0])} gives it")
-    argv = [step.stage.name]
+    argv = [step.stage.place or step.stage.name]
     for name, paths in named.items():
         for path in paths:
             argv += ["--input", f"{name}={_clean(path, f'{step.name}: input {name}')}"]
@@ -42,11 +42,11 @@ def step_command(
 
 def run_command(
     recipe: Recipe, source: str, root: str, assignments: Sequence[str], inputs: Mapping[str, Mapping[str, Sequence[str]]],
-    settings: Mapping[str, Mapping[str, Any]], workers: int | None = None, dated: bool = False,
+    settings: Mapping[str, Mapping[str, Any]], workers: int | None = None, since: str | None = None,
 ) -> list[str]:  # fmt: skip
     """`run SOURCE …` for a run whose steps are done: its canaries and its report. `inputs` and `settings` are by step.
 
-    `dated`: root holds a date, so the report is compared with that of the date before.
+    `since`: the run that the report is compared with; "previous" where root holds a date.
     """
     argv = ["run", _clean(source, "recipe"), "--root", _clean(root, "root")]
     given = [*assignments]
@@ -59,14 +59,14 @@ def run_command(
             given.append(f"{_key(key, step) if engine else f'{step}.{_key(key, step)}'}={scalar(value)}")
     for text in given:
         argv += ["--set", text]
-    argv += ["--since", "previous"] if dated else []
+    argv += ["--since", _clean(since, "since")] if since else []
     return argv if workers is None else [*argv, "--workers", str(workers)]
 
 
-def report_command(recipe: str, root: str, dated: bool = False) -> list[str]:
-    """`report ROOT --recipe RECIPE`, where root holds a date with what changed since the one before."""
+def report_command(recipe: str, root: str, since: str | None = None) -> list[str]:
+    """`report ROOT --recipe RECIPE [--since EARLIER]`."""
     argv = ["report", _clean(root, "root"), "--recipe", _clean(recipe, "recipe")]
-    return [*argv, "--since", "previous"] if dated else argv
+    return [*argv, "--since", _clean(since, "since")] if since else argv
 
 
 def param_of(step: Step, name: str) -> str:

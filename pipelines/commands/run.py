@@ -48,6 +48,12 @@ def run(
     canaries = runner.run(loaded, folder, only=only, start=start, workers=workers, force=force, quiet=quiet)
     if canaries:
         click.echo(canaries)
+    from pipelines.cards.write import keep_card
+
+    for step in runner.select(loaded, only, start):
+        given = [path for paths in step.paths.values() for path in paths]
+        if told := keep_card(step.stage, f"{folder}/{step.name}", given):
+            click.echo(told, err=True)
     click.echo(f"report: {write_report(folder, None, [(s.name, s.stage.name) for s in loaded.steps], since)}")
     for step in loaded.steps:
         if step.stage.writes == "Sequence":

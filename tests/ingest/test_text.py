@@ -433,15 +433,8 @@ def test_a_folder_through_the_kernel_is_conserved(tmp_path: Path) -> None:
         execute(STAGE, IngestText(), {"input": [str(folder)]}, str(tmp_path / "strict"))
 
 
-def test_parquet_whose_column_has_no_name_in_utf8_is_errored(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from arcmill.stage import Failure, SourceFile
-    from ingest.text import IngestText, core
-
-    path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"text": ["words"], "namename": ["x"]}), path)
-    path.write_bytes(path.read_bytes().replace(b"namename", b"name\x98ame"))
-    (row,) = core(SourceFile(str(path), "a.parquet", 1), IngestText())
-    assert isinstance(row, Failure) and row.outcome.rule == "bad-parquet"
+@pytest.mark.parametrize("store_schema", [True, False])
+def test_parquet_whose_column_has_no_name_in_utf8_is_errored(tmp_path: Path, store_schema: bool) -> None:
+    path = parquet(tmp_path, pa.table({"text": ["words"], "namename": ["x"]}), store_schema=store_schema)
+    made, failures = run(write(tmp_path, "a.parquet", path.read_bytes().replace(b"namename", b"name\x98ame")))
+    assert (made, rules(failures)) == ([], ["bad-parquet"])

@@ -21,7 +21,8 @@ import pipelines.report as report
 from arcmill.config import Field, StageConfig
 from arcmill.dataset import Dataset
 from arcmill.errors import InputError, UsageError
-from arcmill.execute import execute, identify
+from arcmill.execute import execute
+from arcmill.identity import identify
 from arcmill.records import Document, schema
 from arcmill.stage import Changes, Failure, Outcome, Stage
 from pipelines import runner
