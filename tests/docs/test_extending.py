@@ -19,9 +19,15 @@ def test_every_block_of_the_page_runs_outside_of_the_checkout(tmp_path: Path) ->
     commands.mkdir()
     folder.mkdir()
     script = commands / "arcmill"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m pipelines.cli "$@"\n')  # as installed: the folder is not on the path
+    script.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" -P -m pipelines.cli "$@"\n'
+    )  # as installed: the folder is not on the path
     script.chmod(script.stat().st_mode | stat.S_IEXEC)
-    variables = {**os.environ, "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(PAGE.parents[1])}
+    variables = {
+        **os.environ,
+        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(PAGE.parents[1]),
+    }
     shown: dict[str, str] = {}
     files = 0
     for language, code in BLOCK.findall(PAGE.read_text("utf-8")):
@@ -33,7 +39,9 @@ def test_every_block_of_the_page_runs_outside_of_the_checkout(tmp_path: Path) ->
             continue
         for each in [code] if language == "python" else code.splitlines():
             command = [sys.executable, "-c", each] if language == "python" else ["sh", "-e", "-c", each]
-            done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=900, check=False)
+            done = subprocess.run(
+                command, cwd=folder, env=variables, capture_output=True, text=True, timeout=900, check=False
+            )
             assert done.returncode == 0, f"{each}\n{done.stdout}\n{done.stderr}"
             shown[" ".join(each.split()[:4])] = done.stdout + done.stderr
     assert files == 4
