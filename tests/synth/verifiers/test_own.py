@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def full(answer, expected):
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "own_checks.py").write_text(MODULE)
+    monkeypatch.delitem(sys.modules, "own_checks", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     return "own_checks"
 
