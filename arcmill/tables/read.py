@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 
-from arcmill.errors import InputError
 from arcmill.stage import Failure, SourceFile
 from arcmill.tables.config import TableConfig
 from arcmill.tables.formats import format_of, suffix_of
 from arcmill.tables.lines import Broken, TooLong, chunks, lines
+from arcmill.tables.parquet_rows import parquet
 from arcmill.tables.values import BAD_UTF8
 
 Row = TypeVar("Row", covariant=True)
@@ -38,7 +38,6 @@ class Mapper(Protocol[Row]):
         """An errored row."""
 
 
-_BATCH_BYTES = 16 << 20
 _CSV_RECORD_BYTES = 8 << 20  # a quote that is never closed takes at most this much with it before it is given up
 
 
@@ -48,7 +47,7 @@ def read(
     """The rows of a table in the format that the config names, or the suffix. `header`: of CSV that has none."""
     kind = config.format if config.format != "auto" else format_of(file)
     if kind == "parquet":
-        return parquet(file, mapper)
+        return parquet(file, mapper, config.max_line_bytes)
     if kind == "csv":
         delimiter = config.delimiter or ("\t" if suffix_of(file.name) == ".tsv" else ",")
         return separated(file, mapper, config.max_line_bytes, delimiter, header)
@@ -262,6 +261,7 @@ def _clean(field: str) -> Any:
     except UnicodeEncodeError:
         return BAD_UTF8
     return field
+<<<<<<< HEAD
 
 
 def parquet(file: SourceFile, mapper: Mapper[Row]) -> Iterator[Row | Failure]:
@@ -339,3 +339,5 @@ def _value(cell: Any) -> Any:
         return BAD_UTF8
     except (ValueError, OverflowError):
         return str(cell)  # a time outside Python's range
+=======
+>>>>>>> faults
