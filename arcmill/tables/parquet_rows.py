@@ -25,13 +25,14 @@ def parquet(file: SourceFile, mapper: Mapper[Row], limit: int) -> Iterator[Row |
         try:
             table = pq.ParquetFile(stream, buffer_size=1 << 20, page_checksum_verification=True)
             schema, metadata = table.schema_arrow, table.metadata
+            present = schema.names  # decoded here: a name need not be UTF-8
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             # The footer, which says where the rows are, stands at the end: without it no row can be saved.
             yield mapper.failure("bad-parquet", "row", 1, f"no readable Parquet footer: {_line(error)}")
             return
-        mapper.require(schema.names)
+        mapper.require(present)
         _check_text_type(file, mapper, schema)
-        columns = mapper.needed(schema.names)
+        columns = mapper.needed(present)
         row = 0
         for group in range(metadata.num_row_groups):
             facts = metadata.row_group(group)
