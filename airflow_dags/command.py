@@ -27,7 +27,7 @@ def step_command(
     lacking = [name for name in step.missing if not named.get(name)]
     if lacking:
         raise UsageError(f"step '{step.name}': no path for input '{lacking[0]}'; {param_of(step, lacking[0])} gives it")
-    argv = [step.stage.name]
+    argv = [step.stage.place or step.stage.name]
     for name, paths in named.items():
         for path in paths:
             argv += ["--input", f"{name}={_clean(path, f'{step.name}: input {name}')}"]
@@ -42,9 +42,12 @@ def step_command(
 
 def run_command(
     recipe: Recipe, source: str, root: str, assignments: Sequence[str], inputs: Mapping[str, Mapping[str, Sequence[str]]],
-    settings: Mapping[str, Mapping[str, Any]], workers: int | None = None,
+    settings: Mapping[str, Mapping[str, Any]], workers: int | None = None, since: str | None = None,
 ) -> list[str]:  # fmt: skip
-    """`run SOURCE …` for a run whose steps are done: its canaries and its report. `inputs` and `settings` are by step."""
+    """`run SOURCE …` for a run whose steps are done: its canaries and its report. `inputs` and `settings` are by step.
+
+    `since`: the run that the report is compared with; "previous" where root holds a date.
+    """
     argv = ["run", _clean(source, "recipe"), "--root", _clean(root, "root")]
     given = [*assignments]
     held = {step.name: step.steps for step in recipe.steps}
@@ -56,6 +59,7 @@ def run_command(
             given.append(f"{_key(key, step) if engine else f'{step}.{_key(key, step)}'}={scalar(value)}")
     for text in given:
         argv += ["--set", text]
+    argv += ["--since", _clean(since, "since")] if since else []
     return argv if workers is None else [*argv, "--workers", str(workers)]
 
 

@@ -59,7 +59,7 @@ def recipe_dag(
         read = [asset for key, asset in follows.items() if followed_input(loaded, key)[0] is step]
         tasks[step.name] = StepOperator(
             task_id=step.name, step=step, dag=dag, outlets=[asset_of(loaded.name, step.name)], inlets=read,
-            doc_md=f"`arcmill {step.stage.name}`: {step.stage.help} Kind: {kind_of(loaded, step)}.",
+            doc_md=f"`arcmill {step.stage.place or step.stage.name}`: {step.stage.help} Kind: {kind_of(loaded, step)}.",
             **run, **_of_airflow(resources_of(loaded, step)),
         )  # fmt: skip
         for other in dict.fromkeys(other for others in step.steps.values() for other in others):

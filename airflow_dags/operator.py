@@ -127,20 +127,15 @@ class ReportOperator(CommandOperator):
     def execute(self, context: Mapping[str, Any]) -> str:
         """Write the page."""
         given = self.given(context)
-        since = context["params"].get("since")
-        commands = []
+        since = context["params"].get("since") or (None if given.date is None else "previous")
         try:
+            argv = report_command(self.source, given.root, since)
             if self.recipe.canaries is not None:
                 workers = given.workers or self.recipe.airflow.cpu.workers
-                commands.append(
-                    run_command(
-                        self.recipe, self.source, given.root, self.assignments, given.inputs, given.settings, workers
-                    )
+                argv = run_command(
+                    self.recipe, self.source, given.root, self.assignments, given.inputs, given.settings, workers, since
                 )
-            if since or not commands:  # a run writes a page, too, but compares it with nothing
-                commands.append(report_command(self.source, given.root, since))
         except ArcmillError as error:
             raise AirflowFailException(str(error)) from None
-        for argv in commands:
-            self.run_process(argv)
+        self.run_process(argv)
         return f"{given.root}/report.html"

@@ -174,6 +174,7 @@ class Stage:
     layout: Callable[[Any], pa.Schema] | None = None  # (config) -> the columns, where it writes Export
     open_rows: Callable[[Any], int | None] | None = None  # engine vllm: (config) -> rows that may be under way at once
     example: str = ""
+    place: str = ""  # module:NAME where it is the user's own, by which a command and a recipe name it; never declared
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:

@@ -86,10 +86,10 @@ def _assign_step(entry: Values, rest: str, value: Any, text: str, step: str, giv
 
 def _main_input(stage: Any) -> str | None:
     """The main input of a stage; None where it reads nothing."""
-    from pipelines.catalogue import get_stage
+    from pipelines.catalogue import find_stage
 
     try:
-        return get_stage(str(stage)).main_input
+        return find_stage(str(stage)).main_input
     except UsageError:
         return "input"  # the check of the whole recipe tells that there is no such stage
 

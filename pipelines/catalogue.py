@@ -5,9 +5,12 @@ A stage's module is imported when the stage is run or described, so that a comma
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from arcmill.errors import UsageError
 
@@ -107,3 +110,38 @@ def get_stage(name: str) -> Stage:
         raise UsageError(f"unknown stage '{name}'; {hint}")
     stage: Stage = import_module(STAGES[name].module).STAGE
     return stage
+
+
+@cache
+def find_stage(name: str) -> Stage:
+    """A stage as a command or a recipe names it: of arcmill, or `module:NAME` of the user's own, which is imported.
+
+    Never called with a name that stands in data: that is what `get_stage` is for. UsageError where there is none.
+    """
+    if ":" not in name:
+        return get_stage(name)
+    from arcmill.outside import file_of, imported
+    from arcmill.stage import Stage
+
+    found = imported(name, f"stage '{name}'")
+    if not isinstance(found, Stage):
+        raise UsageError(f"stage '{name}': is a {type(found).__name__}, not an arcmill.stage.Stage")
+    if found.name in STAGES or not _OWN_NAME.fullmatch(found.name):
+        why = "is a stage of arcmill's" if found.name in STAGES else "must be of small letters, digits and '-'"
+        raise UsageError(f"stage '{name}': its name '{found.name}' {why}")
+    return replace(found, place=name, model_files=_with_code(found, file_of(name)))
+
+
+_OWN_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def _with_code(stage: Stage, file: str | None) -> Any:
+    """Model files of a stage of the user's own: its code is one, so that a dataset made by other code is another dataset."""
+    import os
+
+    def files(config: Any) -> Mapping[str, str]:
+        held = stage.model_files(config) if stage.model_files else []
+        named = dict(held) if isinstance(held, Mapping) else {path: os.path.basename(path) for path in held}
+        return {**named, **({file: os.path.basename(file)} if file else {})}
+
+    return files

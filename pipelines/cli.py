@@ -16,6 +16,7 @@ import click
 from arcmill.errors import ArcmillError
 from pipelines.catalogue import STAGES
 from pipelines.commands.ablate import ablate
+from pipelines.commands.card import card
 from pipelines.commands.inspect import compare, inspect
 from pipelines.commands.options import CONTEXT
 from pipelines.commands.report import receipt, report
@@ -42,7 +43,7 @@ class Commands(click.Group):
         return [*self.commands, *STAGES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in STAGES:
+        if cmd_name in STAGES or ":" in cmd_name:  # of arcmill, or module:NAME of the user's own
             return stage_command(cmd_name)
         return super().get_command(ctx, cmd_name)
 
@@ -76,7 +77,7 @@ def cli(debug: bool) -> None:
 
 
 for command in (
-    run, plan, stages, inspect, why, compare, verify, seen, report, receipt, doctor, ablate, search, serve_search, review,
+    run, plan, stages, inspect, why, compare, verify, seen, report, receipt, card, doctor, ablate, search, serve_search, review,
 ):  # fmt: skip
     cli.add_command(command)
 

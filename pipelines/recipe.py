@@ -26,7 +26,7 @@ from arcmill.errors import ArcmillError, UsageError
 from arcmill.stage import Stage, in_words, takes
 from pipelines.assignments import assign_all
 from pipelines.canaries.config import Canaries
-from pipelines.catalogue import get_stage
+from pipelines.catalogue import find_stage
 from pipelines.scheduling import Scheduling
 
 Named = dict[str, list[str]]
@@ -35,7 +35,9 @@ Named = dict[str, list[str]]
 class StepModel(Settings):
     """One step as it stands in YAML."""
 
-    stage: str = Field(description="name of a stage, see `arcmill stages`")
+    stage: str = Field(
+        description="name of a stage, see `arcmill stages`; or package.module:NAME of your own, which is imported"
+    )
     input: str | list[str] | dict[str, str | list[str]] | None = Field(
         None, description="a step, a path, or several by name"
     )
@@ -158,7 +160,7 @@ def builtin_recipe(name: str) -> str | None:
 def _resolve(name: str, step: StepModel, model: RecipeModel, path: str, inputs_later: bool) -> Step:
     where = f"{path}: step '{name}'"
     try:
-        stage = get_stage(step.stage)
+        stage = find_stage(step.stage)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     config = validate(stage.config, step.config, where)

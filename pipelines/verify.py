@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from arcmill.dataset import MANIFEST, Dataset
@@ -22,7 +23,11 @@ _SHOWN = 20  # rows whose evidence does not hold that are named
 
 
 def verify_path(
-    path: str, checksums: bool = True, graphs: Sequence[str] = (), environments: Sequence[str] = ()
+    path: str,
+    checksums: bool = True,
+    graphs: Sequence[str] = (),
+    environments: Sequence[str] = (),
+    verifiers: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """What was checked and what is wrong: `{"ok": bool, "datasets": [{path, rows, files, problems}]}`."""
     filesystem, root = locate(path)
@@ -44,13 +49,15 @@ def verify_path(
     )
     questions, trajectories = _Questions(beside, graphs), Trajectories(beside, environments)
     try:
-        datasets = [_verify(folder, checksums, questions, trajectories) for folder in folders]
+        datasets = [_verify(folder, checksums, questions, trajectories, verifiers or {}) for folder in folders]
     finally:
         trajectories.close()
     return {"ok": not any(dataset["problems"] for dataset in datasets), "datasets": datasets}
 
 
-def _verify(folder: str, checksums: bool, questions: _Questions, trajectories: Trajectories) -> dict[str, Any]:
+def _verify(
+    folder: str, checksums: bool, questions: _Questions, trajectories: Trajectories, verifiers: Mapping[str, str]
+) -> dict[str, Any]:
     try:
         dataset = Dataset.open(folder)
         problems = list(dataset.problems(checksums))
@@ -59,7 +66,7 @@ def _verify(folder: str, checksums: bool, questions: _Questions, trajectories: T
     replayed, unproved = Counter[str](), Counter[str]()
     trajectories.begin()
     if dataset.record == "Conversation" and not problems:
-        problems += _replay(dataset, replayed, unproved, trajectories)
+        problems += _replay(dataset, replayed, unproved, trajectories, verifiers)
     if dataset.record in ("Problem", "AgentTask") and not problems:
         problems += questions.replay(dataset, replayed, unproved)
     if dataset.manifest["stage"] == "remove-documents" and not problems:
@@ -71,19 +78,27 @@ def _verify(folder: str, checksums: bool, questions: _Questions, trajectories: T
     }  # fmt: skip
 
 
-def _replay(dataset: Dataset, replayed: Counter[str], unproved: Counter[str], trajectories: Trajectories) -> list[str]:
+def _replay(
+    dataset: Dataset,
+    replayed: Counter[str],
+    unproved: Counter[str],
+    trajectories: Trajectories,
+    verifiers: Mapping[str, str],
+) -> list[str]:
     """Verify every synthetic row again. Threads: the verifiers work in processes of their own."""
     from arcmill.records import batch_to_rows
-    from synth.evidence import replay
+    from synth.evidence import NOT_NAMED, replay
 
     problems: list[str] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for batch in dataset.batches():
             rows = batch_to_rows("Conversation", batch)
             problems += trajectories.replay([row for row in rows if _is_trajectory(row)], replayed, unproved)
-            for verifier, problem in pool.map(replay, [row for row in rows if not _is_trajectory(row)]):
+            for verifier, problem in pool.map(
+                partial(replay, own=verifiers), [row for row in rows if not _is_trajectory(row)]
+            ):
                 if verifier != "none":
-                    replayed[verifier] += 1
+                    (unproved if verifier.endswith(NOT_NAMED) else replayed)[verifier] += 1
                 if problem is not None:
                     problems.append(problem)
     problems += [f"NOT played again: {number} trajectories: {what}" for what, number in trajectories.unknown.items()]

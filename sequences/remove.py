@@ -47,7 +47,9 @@ class RemoveDocuments(StageConfig):
     )
     allow_missing: bool = Field(False, description="go on where an id is nowhere in the input; else that is an error")
     pad_id: int | None = Field(
-        None, ge=0, description="token that fills freed room; null: the one that fills empty room in the input"
+        None,
+        ge=0,
+        description="id of the token that fills freed room; null: the one that fills empty room in the input",
     )
 
 

@@ -36,7 +36,7 @@ class TrainTokenizer(StageConfig):
         le=1 << 20,
         description="tokens wanted in all: 256 bytes, learned tokens and control tokens",
     )
-    min_frequency: int = Field(2, ge=1, description="a pair is merged if it occurs at least this often in the sample")
+    min_frequency: int = Field(2, ge=1, description="times that a pair must occur in the sample to be merged")
     max_bytes: int = Field(
         1 << 30,
         ge=1,

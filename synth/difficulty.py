@@ -21,6 +21,7 @@ from arcmill.records import ANSWER_TYPES, Problem
 from arcmill.stage import Outcome, Stage
 from arcmill.templates import Template
 from synth.reasoning.stage import AnswerType, apart, read_templates, template_path
+from synth.verifiers.own import Checked, files_of, verifiers_field
 
 Class = Literal["easy", "moderate", "extreme", "unsolved"]
 
@@ -44,6 +45,7 @@ class EstimateDifficulty(GenerationConfig):
     templates: dict[AnswerType, str] = Field(
         default_factory=dict, description="answer type -> template file or packaged name, as in synth-reasoning"
     )
+    verifiers: dict[Checked, str] = verifiers_field()
     vote_share: float = Field(
         0.5, gt=0, le=1, description="share of the attempts (0-1) that must agree where a problem has no answer"
     )
@@ -56,6 +58,11 @@ class EstimateDifficulty(GenerationConfig):
         if self.most_attempts < self.attempts:
             raise ValueError(f"most_attempts {self.most_attempts} is less than attempts {self.attempts}")
         return self
+
+    def identity(self) -> dict[str, Any]:
+        """As of any stage; without verifiers of one's own as it was before there were any."""
+        held = super().identity()
+        return held if self.verifiers else {key: value for key, value in held.items() if key != "verifiers"}
 
 
 def setup(config: EstimateDifficulty, inputs: Any) -> dict[str, Template]:
@@ -133,16 +140,17 @@ def _answers(
 def _attempts(
     problem: Problem, config: EstimateDifficulty, messages: Any, first: int, count: int
 ) -> Generator[Any, list[Any], list[bool]]:
-    from synth.verifiers.verify import verify
+    from synth.verifiers.own import verify_by
 
     texts = yield from _answers(problem, config, messages, first, count)
-    check = partial(verify, problem.answer_type, prompt=problem.prompt, unsafe=config.unsafe)
+    check = partial(verify_by, config.verifiers, problem.answer_type, prompt=problem.prompt, unsafe=config.unsafe)
     verdicts = yield [Work(check, (text, problem.answer, problem.tests)) for text in texts]
     return [verdict.right is True for verdict in verdicts]
 
 
 def _vote(problem: Problem, config: EstimateDifficulty, messages: Any) -> Generator[Any, list[Any], Any]:
-    from synth.verifiers.verify import observe, verify
+    from synth.verifiers.own import verify_by
+    from synth.verifiers.verify import observe
 
     if problem.answer_type == "code":
         return Outcome("no-answer", detail="a code problem without tests")
@@ -151,7 +159,7 @@ def _vote(problem: Problem, config: EstimateDifficulty, messages: Any) -> Genera
     groups: list[tuple[str, int]] = []
     for text in (text for text in read if text is not None):
         for place, (chosen, votes) in enumerate(groups):
-            (verdict,) = yield [Work(verify, (problem.answer_type, text, chosen, None))]
+            (verdict,) = yield [Work(verify_by, (config.verifiers, problem.answer_type, text, chosen, None))]
             if text == chosen or verdict.right:
                 groups[place] = (chosen, votes + 1)
                 break
@@ -191,5 +199,8 @@ STAGE = Stage(
     engine="vllm",
     core=core,
     setup=setup,
-    model_files=lambda config: sorted({template_path(config.templates, kind) for kind in ANSWER_TYPES}),
+    model_files=lambda config: [
+        *sorted({template_path(config.templates, kind) for kind in ANSWER_TYPES}),
+        *files_of(config.verifiers),
+    ],
 )

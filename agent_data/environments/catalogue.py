@@ -19,6 +19,7 @@ from typing import Any
 from agent_data.environments.environment import Environment
 from arcmill.config import Field, StageConfig
 from arcmill.errors import UsageError
+from arcmill.outside import importable
 
 OWN = {
     "shop": "agent_data.environments.shop:environment",
@@ -111,6 +112,7 @@ def _made(name: str, where: Mapping[str, Any]) -> Environment:
     module, colon, factory = str(where["factory"]).partition(":")
     if not colon:
         raise UsageError(f"environment {name!r}: {where['factory']!r} is not package.module:factory")
+    importable()
     try:
         made = getattr(import_module(module), factory)(**where.get("with", {}))
     except (ImportError, AttributeError, TypeError) as error:

@@ -24,8 +24,10 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 class Limits(Settings):
     """Upper bounds of one server. Seconds and bytes."""
 
-    start_seconds: float = Field(30.0, gt=0, description="longest start: from the command to the last tool listed; s")
-    call_seconds: float = Field(30.0, gt=0, description="longest call; s")
+    start_seconds: float = Field(
+        30.0, gt=0, description="longest start: from the command to the last tool listed; seconds"
+    )
+    call_seconds: float = Field(30.0, gt=0, description="longest call; seconds")
     output_bytes: int = Field(
         16 << 20, ge=1 << 10, description="most that a server may write in one call, log included; bytes"
     )

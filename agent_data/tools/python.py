@@ -11,6 +11,7 @@ from typing import Any
 
 from agent_data.tools.specs import spec_of
 from arcmill.functions.python import described
+from arcmill.outside import importable
 from arcmill.records import ToolSpec, stable_id
 from arcmill.stage import Failure, Outcome
 
@@ -18,6 +19,7 @@ from arcmill.stage import Failure, Outcome
 def tools_of(place: str, license: str | None) -> Iterator[ToolSpec | Failure]:
     """The tools of `package.module` (its public functions) or `package.module:function`; a Failure for what can be none."""
     module_name, _, wanted = place.partition(":")
+    importable()
     try:
         module = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a module may raise whatever it likes
@@ -80,6 +82,7 @@ def license_of(module: str) -> str | None:
 def digest(places: Sequence[str]) -> str:
     """Digest of the modules' files, found without importing anything: another file, another set of tools."""
     made = sha256()
+    importable()
     for place in sorted(places):
         made.update(f"{place}\0".encode())
         path: Any = None

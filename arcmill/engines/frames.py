@@ -186,7 +186,9 @@ def _read_by_fsspec(session: SparkSession, datasets: Sequence[Dataset]) -> DataF
             first = 0
             try:
                 with filesystem.open(path, "rb") as stream:
-                    for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, use_threads=False):
+                    for batch in pq.ParquetFile(stream, page_checksum_verification=True).iter_batches(
+                        BATCH_ROWS, use_threads=False
+                    ):
                         columns = batch.select(wanted.names).cast(wanted).columns
                         rows = np.arange(first, first + batch.num_rows)
                         first += batch.num_rows

@@ -118,7 +118,7 @@ def _jvm_session(master: str, asked: Mapping[str, str]) -> SparkSession:
         "spark.log.level": "ERROR", "spark.sql.session.timeZone": "UTC", "spark.local.dir": scratch,
         "spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000", "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
-        "spark.python.worker.reuse": "true",
+        "spark.python.worker.reuse": "true", "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
         "spark.sql.execution.arrow.useLargeVarTypes": "false",
     }  # fmt: skip
     if master.startswith("local"):

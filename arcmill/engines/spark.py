@@ -24,7 +24,8 @@ from arcmill.engines.frames import drop_kept, read_rows, sorted_map
 from arcmill.engines.inputs import input_parts
 from arcmill.engines.session import shuffle_partitions, spark_session
 from arcmill.errors import ArcmillError, EngineError
-from arcmill.execute import Job, finished_task
+from arcmill.execute import finished_task
+from arcmill.identity import Job
 from arcmill.ledger import ledger_schema
 from arcmill.parts import TaskWriter
 from arcmill.progress import Progress

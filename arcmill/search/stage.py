@@ -19,8 +19,12 @@ class IndexDocuments(StageConfig):
     passage_characters: int = Field(
         1200, ge=100, le=1_000_000, description="length of a passage, the unit that is scored; characters"
     )
-    k1: float = Field(1.5, ge=0, le=10, description="BM25: how soon further mentions of a word count less")
-    b: float = Field(0.75, ge=0, le=1, description="BM25: how much long passages are held back; 0 not at all")
+    k1: float = Field(
+        1.5, ge=0, le=10, description="BM25's k1 (no unit): how soon further mentions of a word count less"
+    )
+    b: float = Field(
+        0.75, ge=0, le=1, description="BM25's b (no unit): how much long passages are held back; 0 not at all"
+    )
     max_postings: int = Field(
         100_000_000,
         ge=1,

@@ -28,7 +28,7 @@ class TrainCodeQuality(StageConfig):
         None, description="path of a CSV (header with id, label) or JSONL file of labels by document id, in place of "
         "label_key"
     )  # fmt: skip
-    label_max: float = Field(1.0, gt=0, description="the label that means 1, such as 5 for a rubric of 0 to 5")
+    label_max: float = Field(1.0, gt=0, description="grade of a label that means 1, such as 5 for a rubric of 0 to 5")
     holdout: float = Field(
         0.2, gt=0, lt=1, description="share of the repositories (0-1) kept from training, for calibration, tiers and AUC; "
         "documents without `repo` are held out each on their own"

@@ -20,7 +20,7 @@ class TrainQuality(StageConfig):
     holdout: float = Field(
         0.1, gt=0, lt=1, description="share of the documents (0-1) kept from training, for calibration and the AUC"
     )
-    dimension: int = Field(16, ge=2, le=512, description="length of the word vectors")
+    dimension: int = Field(16, ge=2, le=512, description="dimensions of the word vectors")
     epochs: int = Field(10, ge=1, le=1000, description="passes over the training documents")
     learning_rate: float = Field(0.3, gt=0, le=2, description="fastText's lr; falls linearly to 0")
     word_ngrams: int = Field(2, ge=1, le=5, description="longest run of words that is a feature")

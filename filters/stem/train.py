@@ -35,7 +35,7 @@ class TrainStem(StageConfig):
     strength: float | None = Field(
         None,
         gt=0,
-        description="of the ridge penalty; null: of 0.001 to 10 the one with the least squared error out of fold",
+        description="strength of the ridge penalty (no unit); null: of 0.001 to 10 the one with the least squared error out of fold",
     )
     threshold: float = Field(
         2.5,

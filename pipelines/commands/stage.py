@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from arcmill.errors import UsageError
-from pipelines.catalogue import get_stage
+from pipelines.catalogue import find_stage
 from pipelines.commands.options import CONTEXT, cores
 from pipelines.commands.settings import settings_help
 
@@ -26,7 +26,7 @@ def stage_command(name: str) -> click.Command:
     """The command of a stage, from its declaration."""
     from arcmill.stage import in_words
 
-    stage = get_stage(name)
+    stage = find_stage(name)
     inputs = [
         click.Option(
             ["--input", "inputs"], multiple=True, metavar="[NAME=]PATH",
@@ -115,7 +115,7 @@ def run_stage(
     from arcmill.config import assign, parse_assignment, read_yaml, validate
     from arcmill.stage import ENGINE_SETTINGS
 
-    stage = get_stage(name)
+    stage = find_stage(name)
     values = read_yaml(config_file) if config_file else {}
     engine: dict[str, Any] = {}
     for text in assignments:
@@ -154,4 +154,8 @@ def execute_and_tell(
     if not quiet:
         said = "done before, skipped" if result.skipped else f"{result.seconds:.1f} s"
         click.echo(f"{stage.name}: {summary(result.dataset.manifest)}  {said}", err=True)
+    from pipelines.cards.write import keep_card
+
+    if told := keep_card(stage, output, [path for paths in inputs.values() for path in paths]):
+        click.echo(told, err=True)
     click.echo(output)

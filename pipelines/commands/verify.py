@@ -20,9 +20,18 @@ from pipelines.commands.shown import say
     help="Where an environment of trajectories is: package.module:factory, a search index, or a mapping such as "
     "'{mcp: {command: …}}'. Repeatable.",
 )  # fmt: skip
+@click.option(
+    "--verifier", "verifiers", multiple=True, metavar="TYPE=PLACE",
+    help="A verifier of yours that evidence names, such as exact=units:same. It is imported. Repeatable.",
+)  # fmt: skip
 @json_option
 def verify(
-    path: str, no_checksums: bool, graphs: tuple[str, ...], environments: tuple[str, ...], as_json: bool
+    path: str,
+    no_checksums: bool,
+    graphs: tuple[str, ...],
+    environments: tuple[str, ...],
+    verifiers: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Check a dataset or a run: manifest, checksums, schema, conservation, and the evidence of synthetic rows.
 
@@ -33,9 +42,14 @@ def verify(
       arcmill verify runs/quickstart
       arcmill verify runs/retail --environment retail=my_worlds.retail:environment
     """
+    from arcmill.errors import UsageError
     from pipelines.verify import render, verify_path
 
-    found = verify_path(path, checksums=not no_checksums, graphs=graphs, environments=environments)
+    if wrong := [text for text in verifiers if not all(text.partition("="))]:
+        raise UsageError(f"--verifier {wrong[0]!r}: expected TYPE=MODULE:FUNCTION, such as exact=units:same")
+    named = {text.partition("=")[0]: text.partition("=")[2] for text in verifiers}
+
+    found = verify_path(path, checksums=not no_checksums, graphs=graphs, environments=environments, verifiers=named)
     say(found, as_json, render)
     if not found["ok"]:
         raise SystemExit(3)

@@ -14,6 +14,7 @@ from arcmill.stage import Outcome, Stage
 from synth.rejection.form import FormRules, check_form, evidence_of
 from synth.rejection.tools import check_tools
 from synth.verifiers.judged import JudgeRules, rubric_path
+from synth.verifiers.own import Checked, files_of, verifiers_field
 
 
 class RejectSamples(GenerationConfig):
@@ -22,13 +23,21 @@ class RejectSamples(GenerationConfig):
     guards = GenerationConfig.guards | {"unsafe"}  # where code runs does not decide whether it is right
 
     temperature: float = Field(0.0, ge=0, le=2, description="sampling temperature of the judge; 0 is greedy")
-    form: FormRules = Field(default_factory=FormRules)
-    judge: JudgeRules = Field(default_factory=JudgeRules)
+    form: FormRules = Field(
+        default_factory=FormRules, description="step 1: limits on the form of reasoning and answers"
+    )
+    judge: JudgeRules = Field(default_factory=JudgeRules, description="step 3: what the judge is told, and what passes")
     answers: bool = Field(True, description="step 2: verify answers; rows without a verifiable one are errored")
+    verifiers: dict[Checked, str] = verifiers_field()
     judged: bool = Field(True, description="step 3: ask the judge about rows of type judged; false drops them")
     unsafe: bool = Field(
         False, description="run generated code without a sandbox where there is none; otherwise the stage refuses"
     )
+
+    def identity(self) -> dict[str, Any]:
+        """As of any stage; without verifiers of one's own as it was before there were any."""
+        held = super().identity()
+        return held if self.verifiers else {key: value for key, value in held.items() if key != "verifiers"}
 
 
 def core(row: Conversation, config: RejectSamples) -> Generator[Any, list[Any], Any]:
@@ -58,14 +67,16 @@ def _judgement(row: Conversation, evidence: dict[str, Any], config: RejectSample
 
 
 def _answered(row: Conversation, evidence: dict[str, Any], config: RejectSamples) -> Generator[Any, list[Any], Any]:
-    from synth.verifiers.verify import verify
+    from synth.verifiers.own import verify_by
 
     kind, expected, tests = evidence.get("answer_type"), evidence.get("expected"), evidence.get("tests")
     if kind not in ("math", "choice", "exact", "code") or (expected is None and tests is None):
         return Outcome("no-answer", "errored", detail=f"evidence has no answer to verify by (answer_type {kind!r})")
     prompt = next(message.content or "" for message in row.messages if message.role == "user")
     answer = row.messages[-1].content or ""
-    (verdict,) = yield [Work(partial(verify, kind, answer, expected, tests, prompt=prompt, unsafe=config.unsafe))]
+    (verdict,) = yield [
+        Work(partial(verify_by, config.verifiers, kind, answer, expected, tests, prompt=prompt, unsafe=config.unsafe))
+    ]
     found = verdict.evidence()
     if verdict.right is None:
         return Outcome("undecided", detail=json.dumps(found, ensure_ascii=False, sort_keys=True))
@@ -107,5 +118,5 @@ STAGE = Stage(
     writes="Conversation",
     engine="vllm",
     core=core,
-    model_files=lambda config: [rubric_path(config.judge)],
+    model_files=lambda config: [rubric_path(config.judge), *files_of(config.verifiers)],
 )

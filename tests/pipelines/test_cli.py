@@ -48,9 +48,9 @@ def test_a_stage_has_help_with_an_example_and_its_settings(name: str) -> None:
     command = cli.stage_command(name)
     shown = command.get_help(command.make_context(name, ["--output", "x"]))
     assert stage.example.splitlines()[0] in shown
-    for key, _, _, meaning in cli.settings_of(stage.config):
-        assert key in shown
-        assert meaning, f"{name}: setting {key} has no meaning"
+    for setting in cli.settings_of(stage.config):
+        assert setting.key in shown
+        assert setting.meaning, f"{name}: setting {setting.key} has no meaning"
 
 
 @pytest.mark.parametrize("name", sorted(cli.cli.commands))
@@ -178,16 +178,17 @@ def test_the_command_line_is_frozen() -> None:
     """A change here is a change of the contract with users and DAGs."""
     options = {name: sorted(p.name or "" for p in command.params) for name, command in cli.cli.commands.items()}
     assert options == {
-        "run": ["assignments", "force", "only", "quiet", "recipe", "root", "start", "workers"],
+        "run": ["assignments", "force", "only", "quiet", "recipe", "root", "since", "start", "workers"],
         "plan": ["as_json", "assignments", "recipe", "root"],
         "stages": ["as_json"],
         "inspect": ["as_json", "dataset", "labels", "pairs", "pairs_csv", "rows"],
         "why": ["also", "as_json", "tokenizer", "what", "where"],
         "compare": ["as_json", "run_a", "run_b", "samples", "seed", "step"],
-        "verify": ["as_json", "environments", "graphs", "no_checksums", "path"],
+        "verify": ["as_json", "environments", "graphs", "no_checksums", "path", "verifiers"],
         "seen": ["as_json", "content", "datasets", "logs", "state"],
-        "report": ["output", "recipe", "run_dir"],
+        "report": ["as_json", "output", "recipe", "run_dir", "since"],
         "receipt": ["as_json", "path"],
+        "card": ["also", "dataset", "force", "show"],
         "ablate": [
             "arms",
             "as_json",

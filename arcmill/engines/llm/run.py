@@ -22,8 +22,9 @@ from arcmill.engines.llm.link import LOST, Link, failure, opened
 from arcmill.engines.llm.settings import LlmSettings, llm_settings
 from arcmill.engines.memory import peak_memory, reset_peak_memory
 from arcmill.errors import ArcmillError, EngineError, UsageError
-from arcmill.execute import Job, finished_task
+from arcmill.execute import finished_task
 from arcmill.generation import Answer, Choice, Made, Request, RequestFailed, Work
+from arcmill.identity import Job
 from arcmill.parts import TaskWriter
 from arcmill.progress import Progress
 from arcmill.records import ToolCall, batch_to_rows, rows_to_batch

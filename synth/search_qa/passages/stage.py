@@ -53,7 +53,7 @@ class SuggestObfuscations(StageConfig):
         "datasets, to their description or class), quoted-names (to a general word)",
     )  # fmt: skip
     years: int = Field(10, ge=2, le=100, description="years of the range that a date becomes; 10 gives decades")
-    min_number: int = Field(10, ge=0, description="smaller numbers stay as they are")
+    min_number: int = Field(10, ge=0, description="numbers of a smaller value (no unit) stay as they are")
 
     @model_validator(mode="after")
     def _a_passage_can_be_long_enough(self) -> SuggestObfuscations:
