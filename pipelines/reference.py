@@ -16,6 +16,7 @@ from pipelines.commands.settings import Setting, settings_of
 
 if TYPE_CHECKING:
     import click
+    from pydantic import BaseModel
 
     from arcmill.stage import Stage
 
@@ -139,7 +140,7 @@ def _engines() -> str:
 
     lines = [NOTE, "# Engines and their settings", "", "Given as `--set llm.timeout=60`, or in a recipe under `settings`. "
              "None of them decides a row, so none is part of a fingerprint.", ""]  # fmt: skip
-    told = {
+    told: dict[str, tuple[str, type[BaseModel], str]] = {
         "datatrove": ("Tasks over parts, files or splits, side by side.", DatatroveSettings, "datatrove."),
         "slurm": ("Where `datatrove.executor` is slurm.", SlurmSettings, "slurm."),
         "ray": ("Where `datatrove.executor` is ray.", RaySettings, "ray."),

@@ -138,7 +138,7 @@ def _limits(facts: CardFacts) -> Iterator[str]:
     if models:
         yield f"- Text or judgements of language models: {', '.join(plain(model.rpartition('/')[2]) for model in models)}."
     for column, told in (("license", "state no licence"), ("language", "name no language")):
-        missing = facts.values.get(column, {}).get("", 0)
+        missing = facts.values[column][""] if column in facts.values else 0
         if missing:
             yield f"- {missing:,} rows {told}."
     errored = sum(step.dataset.counts["errored"] for step in facts.steps if step.dataset is not None)
@@ -157,7 +157,7 @@ def _asked(step: Step) -> str | None:
     if step.dataset is None or not step.dataset.statistics.get("requests"):
         return None
     found: Any = step.identity.get("config", {}).get("model")
-    return found
+    return None if found is None else str(found)
 
 
 def _masks(step: Step) -> bool:
