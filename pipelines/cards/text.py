@@ -156,8 +156,8 @@ def _asked(step: Step) -> str | None:
     """The model that a step asked, if it asked one at all."""
     if step.dataset is None or not step.dataset.statistics.get("requests"):
         return None
-    config: Any = step.identity.get("config", {})
-    return str(config["model"]) if config.get("model") else None
+    found: Any = step.identity.get("config", {}).get("model")
+    return None if found is None else str(found)
 
 
 def _masks(step: Step) -> bool:

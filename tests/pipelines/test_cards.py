@@ -168,6 +168,22 @@ def test_only_what_a_step_passes_on_is_counted(tmp_path: Path) -> None:
     assert "Compared with the benchmarks that were given" in body and "language models" not in body
 
 
+def test_commands_write_it(run: Path) -> None:
+    from click.testing import CliRunner
+
+    from pipelines.cli import cli
+
+    output = str(run / "again")
+    done = CliRunner().invoke(cli, ["export-rl", "--input", str(run / "problems"), "--output", output, "--quiet"])
+    assert done.exit_code == 0 and done.output.strip() == output, done.output
+    card = (run / "again" / cards.CARD).read_text("utf-8")
+    shown = CliRunner().invoke(cli, ["card", output, "--show"])
+    assert shown.output.rstrip("\n") == card.rstrip("\n")
+    (run / "again" / cards.CARD).unlink()
+    assert CliRunner().invoke(cli, ["card", output]).output.strip() == f"{output}/{cards.CARD}"
+    assert (run / "again" / cards.CARD).read_text("utf-8") == card
+
+
 def test_what_lies_elsewhere_is_said_to_be_lacking(run: Path, tmp_path: Path) -> None:
     import shutil
 
