@@ -27,7 +27,7 @@ from typing import Any
 import aiohttp
 
 from arcmill.engines.llm.endpoint import Endpoint, Refused, Rejected, Retry
-from arcmill.engines.llm.journal import Journal, JournalInUse, request_key
+from arcmill.engines.llm.journal import Journal, JournalInUse, no_room, request_key
 from arcmill.engines.llm.pace import Pace
 from arcmill.engines.llm.server import Server, ServerManager
 from arcmill.engines.llm.settings import LlmSettings
@@ -208,7 +208,7 @@ class Session:
         try:
             self.journal.put_all([(asked.key, answer) for asked, answer in arrived])
         except Exception as error:
-            self.gateway.fatal(f"journal {self.journal.folder}: {error}")
+            self.gateway.fatal(f"journal {self.journal.folder}: {no_room(error) or error}")
             return
         self.last_success, self.failures = time.monotonic(), ""
         for asked, answer in arrived:
