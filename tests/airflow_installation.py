@@ -100,7 +100,7 @@ class Installation:
             "AIRFLOW_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS), "ARCMILL_AIRFLOW_RECIPES": str(self.recipes), "ARCMILL_AIRFLOW_PACKAGED": "no",
             "ARCMILL_AIRFLOW_FOLDER": str(folder / "work"), "ARCMILL_AIRFLOW_COMMAND": f"'{sys.executable}' '{folder / 'command.py'}'",
-            "CALLS": str(self.calls),
+            "CALLS": str(self.calls), "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",  # on a busy machine imports are slow
         }  # fmt: skip
 
     def write(self, recipes: Mapping[str, str]) -> None:

@@ -20,7 +20,7 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={home}/munge.socket,cred_expire=10
+AuthInfo=socket={home}/munge.socket,cred_expire=30
 SlurmctldPort={control}
 StateSaveLocation={home}/state
 SlurmdSpoolDir={home}/spool-%n

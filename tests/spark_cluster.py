@@ -144,7 +144,7 @@ def free_port(address: str) -> int:
         return int(free.getsockname()[1])
 
 
-def wait(ready: Callable[[], bool], why: str, seconds: float = 300) -> None:
+def wait(ready: Callable[[], bool], why: str, seconds: float = 900) -> None:
     deadline = time.monotonic() + seconds
     while not ready():
         assert time.monotonic() < deadline, why
