@@ -204,11 +204,9 @@ def _warnings(facts: StepFacts) -> list[Finding]:
             )
     alarms = facts.statistics.get("alarms")
     if isinstance(alarms, list):
-        losses = {
-            str(entry.get("source")): entry
-            for entry in facts.statistics.get("sources", [])
-            if isinstance(entry, Mapping)
-        }
+        sources = facts.statistics.get("sources")
+        listed = sources if isinstance(sources, list) else []
+        losses = {str(entry.get("source")): entry for entry in listed if isinstance(entry, Mapping)}
         for name in alarms[:20]:
             entry = losses.get(str(name), {})
             told = ""
@@ -224,8 +222,9 @@ def _warnings(facts: StepFacts) -> list[Finding]:
     skipped = facts.statistics.get("pairs_skipped")
     if isinstance(skipped, int) and skipped:
         hot = facts.statistics.get("hot_buckets", 0)
+        crowded = f"{hot:,}" if isinstance(hot, int) else "some"
         warn(
-            f"{skipped:,} candidate pairs in {hot:,} crowded bands were not compared, other than with the best of each "
+            f"{skipped:,} candidate pairs in {crowded} crowded bands were not compared, other than with the best of each "
             "band. Raise `bucket_cap` to compare them."
         )
     if step.state == DONE and facts.counts["in"] and not facts.rows and step.record != "Model":
