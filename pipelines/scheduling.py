@@ -61,7 +61,9 @@ class Scheduling(Settings):
     timeout: float | None = Field(None, gt=0, description="seconds after which a task is ended and retried; null: none")
     root: str | None = Field(None, min_length=1, description="folder of a run; {date} stands for its date, YYYY-MM-DD")
     since: str | None = Field(
-        None, min_length=1, description="earlier run that the report compares with (arcmill report --since); null: none"
+        None,
+        min_length=1,
+        description="earlier run that the report compares with (arcmill report --since); null: of a dated run the one before",
     )
     tags: list[str] = Field(default_factory=list, description="tags of the DAG, beside arcmill")
     follows: dict[str, str] = Field(

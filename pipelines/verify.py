@@ -87,7 +87,7 @@ def _replay(
 ) -> list[str]:
     """Verify every synthetic row again. Threads: the verifiers work in processes of their own."""
     from arcmill.records import batch_to_rows
-    from synth.evidence import replay
+    from synth.evidence import NOT_NAMED, replay
 
     problems: list[str] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -98,7 +98,7 @@ def _replay(
                 partial(replay, own=verifiers), [row for row in rows if not _is_trajectory(row)]
             ):
                 if verifier != "none":
-                    replayed[verifier] += 1
+                    (unproved if verifier.endswith(NOT_NAMED) else replayed)[verifier] += 1
                 if problem is not None:
                     problems.append(problem)
     problems += [f"NOT played again: {number} trajectories: {what}" for what, number in trajectories.unknown.items()]

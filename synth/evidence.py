@@ -9,6 +9,8 @@ from typing import Any
 from arcmill.errors import EngineError
 from arcmill.records import Conversation
 
+NOT_NAMED = " (not arcmill's: name it by --verifier)"  # behind a verifier of the user's own that was not run again
+
 
 def replay(row: Conversation, own: Mapping[str, str] | None = None) -> tuple[str, str | None]:
     """(what was done: verifier's name, `judged` or `none`; what does not hold, or None).
@@ -34,7 +36,7 @@ def replay(row: Conversation, own: Mapping[str, str] | None = None) -> tuple[str
     prompt = next((message.content for message in row.messages if message.role == "user"), None)
     kind, expected, tests = str(evidence.get("answer_type")), evidence.get("expected"), evidence.get("tests")
     if ":" in verifier and verifier not in (own or {}).values():
-        return f"{verifier} (not arcmill's: name it by --verifier)", None
+        return f"{verifier}{NOT_NAMED}", None
     try:
         found = verify_by(own or {}, kind, answer, expected, tests, prompt=prompt)
     except EngineError:  # generated code is not run where nothing holds it

@@ -141,5 +141,11 @@ class Installation:
 
     def _run(self, argv: list[str], **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            argv, env=self.environment | more, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False
+            argv,
+            env=self.environment | more,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=1800,
+            check=False,
         )

@@ -36,7 +36,7 @@ def measured(*arguments: str, cwd: Path, timeout: float = 3000) -> Took:
         watcher.join()
         told.seek(0)
         ran = Ran(os.waitstatus_to_exitcode(status), told.read(), time.monotonic() - started)
-    return Took(ran, usage.ru_utime + usage.ru_stime, max(peak[0], usage.ru_maxrss * 1024))
+    return Took(ran, usage.ru_utime + usage.ru_stime, peak[0])
 
 
 def _watch(session: int, peak: list[int], ended: threading.Event, deadline: float) -> None:

@@ -70,7 +70,6 @@ def write(folder: Path) -> None:
     (folder / "tasks.json").write_text(
         json.dumps([{"instruction": f"{told} {n}", "actions": [action]} for n in range(20)])
     )
-    (folder / "review.csv").write_text("id,decision,by,at\n")
 
 
 def repository(path: Path, chance: random.Random) -> None:

@@ -61,13 +61,11 @@ def main() -> int:
     with answering() as endpoint:
         found = [case for case in cases(work, endpoint) if not given.steps or case.name in given.steps]
         for case in found:
-            whole(case)
-        print(f"{len(found)} steps stand undisturbed", flush=True)
-        for kind in given.only:
-            place = work / f"{kind}-{given.seed}{given.part}.jsonl"
-            rows = run(kind, found, given.seed)
-            kept = [row for row in load(place) if row.stage not in {row.stage for row in rows}]
-            store([*kept, *rows], place)
+            if not case.known() and (problem := undisturbed(case)):
+                print(f"undisturbed {case.name} FAILED: {problem}", flush=True)
+                continue
+            for kind in given.only:
+                run(kind, case, given.seed, work / f"{kind}-{given.seed}{given.part}.jsonl")
     found = cases(work, "")
     rows = [row for kind in KINDS for place in sorted(work.glob(f"{kind}-{given.seed}*.jsonl")) for row in load(place)]
     if given.verify:
@@ -79,23 +77,15 @@ def main() -> int:
     return int(not all(row.held for row in rows))
 
 
-def whole(case: Case) -> None:
-    """The undisturbed run of a step, or what is known of it."""
-    if not case.known() and (problem := undisturbed(case)):
-        raise SystemExit(f"{case.name}, undisturbed: {problem}")
-
-
-def run(kind: str, found: list[Case], seed: int) -> list[Row]:
-    """One kind of fault over all steps."""
-    rows = []
-    for case in found:
-        started = time.monotonic()
-        row = KINDS[kind](case, seed)
-        if row is not None:
-            rows.append(row)
-            said = f"{kind:<9} {case.name:<13} {'held' if row.held else 'BROKE'}  {time.monotonic() - started:5.1f} s  {row.happened}"
-            print(said if row.held else f"{said} | {row}", flush=True)
-    return rows
+def run(kind: str, case: Case, seed: int, place: Path) -> None:
+    """One kind of fault of one step, told and stored."""
+    started = time.monotonic()
+    row = KINDS[kind](case, seed)
+    if row is None:
+        return
+    said = f"{kind:<9} {case.name:<13} {'held' if row.held else 'BROKE'}  {time.monotonic() - started:5.1f} s  {row.happened}"
+    print(said if row.held else f"{said} | {row}", flush=True)
+    store([*(old for old in load(place) if old.stage != row.stage), row], place)
 
 
 def verify(rows: list[Row], found: list[Case], work: Path) -> list[Row]:

@@ -95,9 +95,10 @@ def write_tiny(place: Path, kind: str, files: int) -> None:
 # -- one huge document -------------------------------------------------------------------------------------------
 
 
-def huge(work: Path, size: int) -> Iterator[str]:
+def huge(work: Path, size: int, kinds: list[str]) -> Iterator[str]:
     """One document of `size` bytes between two small ones, in each kind of file."""
-    for name, (stage, write, settings) in HUGE.items():
+    for name in kinds:
+        stage, write, settings = HUGE[name]
         place = work / "huge"
         shutil.rmtree(place, ignore_errors=True)
         shutil.rmtree(work / "out", ignore_errors=True)
@@ -161,7 +162,9 @@ def parquet(place: Path, size: int) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    text = "word " * (size // 5)
+    text = "word " * (
+        size // 40
+    )  # an eighth: a page of Parquet holds less than 2 GiB, and its writer takes three times a cell
     kinds = pa.schema([("id", pa.string()), ("text", pa.large_string())])
     with pq.ParquetWriter(place / "rows.parquet", kinds, compression="zstd", use_dictionary=False) as writer:
         for values in (["small"], [text], ["small"]):
@@ -238,7 +241,7 @@ Write = Callable[[Path, int], None]
 HUGE: dict[str, tuple[str, Write, list[str]]] = {
     "one line of JSON lines": ("ingest-text", jsonl, []),
     "one cell of CSV": ("ingest-text", csv, []),
-    "one cell of Parquet": ("ingest-text", parquet, []),
+    "one cell of Parquet, an eighth as large": ("ingest-text", parquet, []),
     "one HTML file": ("ingest-web", html, []),
     "one HTML file, gzip": ("ingest-web", html_packed, []),
     "one page of a WARC": ("ingest-web", warc, []),
@@ -311,13 +314,14 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=["tiny", "huge", "skew"], default=["tiny", "huge", "skew"])
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--gigabytes", type=float, default=2)
+    parser.add_argument("--kinds", nargs="+", choices=list(HUGE), default=list(HUGE), help="of huge documents")
     parser.add_argument("--documents", type=int, default=20_000)
     given = parser.parse_args()
     work = given.work.absolute()
     work.mkdir(parents=True, exist_ok=True)
     told: list[str] = []
     sources = {
-        "tiny": lambda: tiny(work, given.files), "huge": lambda: huge(work, int(given.gigabytes * (1 << 30))),
+        "tiny": lambda: tiny(work, given.files), "huge": lambda: huge(work, int(given.gigabytes * (1 << 30)), given.kinds),
         "skew": lambda: skew(work, given.documents),
     }  # fmt: skip
     for name in given.only:

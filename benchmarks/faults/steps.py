@@ -109,7 +109,10 @@ def undisturbed(case: Case) -> str:
 def prepare_review(case: Case) -> None:
     """What people would do: the exported table, its first rows accepted and one refused."""
     table = case.work / "raw" / "review.csv"
-    arcmill("review", "export", "whole/suggested", "--output", str(table), cwd=case.work)
+    table.unlink(missing_ok=True)
+    done = arcmill("review", "export", f"{WHOLE}/suggested", "--output", str(table), cwd=case.work)
+    if done.status:
+        raise SystemExit(done.told)
     with table.open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
     for number, row in enumerate(rows[:20]):

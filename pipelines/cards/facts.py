@@ -28,13 +28,15 @@ class CardFacts:
 
 
 def gather(path: str, also: Sequence[str] = ()) -> CardFacts:
-    """Read manifests, ledgers and three columns. `also`: folders of runs or datasets that inputs may lie in.
+    """Read manifests, ledgers and three columns, of the dataset and of those beside it that it was made of.
 
-    Raises InputError where there is no dataset, or one of what it rests on is damaged.
+    `also`: further folders of runs or datasets that inputs may lie in. Raises InputError where there is no dataset, or one of
+    what it rests on is damaged.
     """
     dataset = Dataset.open(path)
-    run = open_run(path, [folder for folder in also if _holds(folder)])
-    (step,) = [step for step in run.steps if step.url == path.rstrip("/")] or [run.steps[-1]]
+    beside = folder_of(path)
+    run = open_run(beside, [folder for folder in dict.fromkeys(also) if folder != beside and _holds(folder)])
+    step = run.by_name[dataset.path.rstrip("/").rpartition("/")[2]]
     steps = [found for found in run.ancestors(step) if found.state == DONE]
     lacking = [
         (f"{found.name}: {edge.input}", edge.fingerprint) for found in steps for edge in found.inputs
@@ -47,6 +49,12 @@ def gather(path: str, also: Sequence[str] = ()) -> CardFacts:
     for column in FACTS:
         _count(facts, run, step, column)
     return facts
+
+
+def folder_of(place: str) -> str:
+    """The folder that a dataset lies in, where its siblings may be what it was made of."""
+    above, slash, _ = place.rstrip("/").rpartition("/")
+    return above or slash or "."
 
 
 def _holds(folder: str) -> bool:
@@ -82,7 +90,20 @@ def _nearest(run: Run, step: Step, column: str, seen: set[str]) -> list[Step]:
     seen.add(step.name)
     if column in step.dataset.manifest.get("schema", {}):
         return [step]
-    return [found for source in run.sources(step) for found in _nearest(run, source, column, seen)]
+    return [found for source in _rows_from(run, step) for found in _nearest(run, source, column, seen)]
+
+
+def _rows_from(run: Run, step: Step) -> list[Step]:
+    """The steps whose rows a step passes on: those of its main input. What it only compares with, or learns from, is none."""
+    from arcmill.errors import UsageError
+    from pipelines.catalogue import get_stage
+
+    try:
+        main = get_stage(step.stage).main_input
+    except (UsageError, ImportError):  # of the user's own, or of another version of arcmill
+        main = "*"
+    found = run.sources(step) if main == "*" else run.sources(step, main)
+    return [source for source in found if source.record != "Model"]
 
 
 def settings_that_differ(step: Step) -> dict[str, Any]:

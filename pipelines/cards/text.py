@@ -114,7 +114,7 @@ def _checks(facts: CardFacts) -> Iterator[str]:
     counts = facts.dataset.counts
     gone = counts["kept"] + counts["dropped"] + counts["merged"] + counts["errored"]
     yield f"- Conservation: {counts['in']:,} rows in, {gone:,} accounted for; it holds in every step, or the step would have failed."
-    yield f"- {len(facts.dataset.manifest['files']):,} files with rows, bytes and SHA-256 in `manifest.json`; `arcmill verify PATH` reads them again."
+    yield f"- Files: {len(facts.dataset.manifest['files']):,}, with rows, bytes and SHA-256 in `manifest.json`; `arcmill verify PATH` reads them again."
     numbers = [(key, value) for key, value in sorted(facts.dataset.statistics.items())
                if isinstance(value, (int, float, str)) and not isinstance(value, bool)]  # fmt: skip
     if numbers:
@@ -134,7 +134,7 @@ def _limits(facts: CardFacts) -> Iterator[str]:
         if masked
         else "No step replaced personal data."
     )
-    models = sorted({str(model) for step in facts.steps if (model := step.identity.get("config", {}).get("model"))})
+    models = sorted({str(model) for step in facts.steps if (model := _asked(step))})
     if models:
         yield f"- Text or judgements of language models: {', '.join(plain(model.rpartition('/')[2]) for model in models)}."
     for column, told in (("license", "state no licence"), ("language", "name no language")):
@@ -144,6 +144,20 @@ def _limits(facts: CardFacts) -> Iterator[str]:
     errored = sum(step.dataset.counts["errored"] for step in facts.steps if step.dataset is not None)
     if errored:
         yield f"- {errored:,} rows could not be read or worked on; the ledgers say why."
+
+
+def _short(value: Any) -> Any:
+    """A setting, but for one that is data itself (a list of thousands): the manifest has it whole."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return value if len(text) <= 1000 else f"{text[:200]}… ({len(text):,} characters, see manifest.json)"
+
+
+def _asked(step: Step) -> str | None:
+    """The model that a step asked, if it asked one at all."""
+    if step.dataset is None or not step.dataset.statistics.get("requests"):
+        return None
+    found: Any = step.identity.get("config", {}).get("model")
+    return None if found is None else str(found)
 
 
 def _masks(step: Step) -> bool:
@@ -159,7 +173,7 @@ def _reproduce(facts: CardFacts) -> Iterator[str]:
     steps = [
         {
             "step": step.name, "stage": step.stage, "version": step.identity.get("stage_version"), "fingerprint": step.fingerprint,
-            "inputs": {edge.input: edge.step or edge.fingerprint for edge in step.inputs}, "settings": settings_that_differ(step),
+            "inputs": {edge.input: edge.step or edge.fingerprint for edge in step.inputs}, "settings": {key: _short(value) for key, value in settings_that_differ(step).items()},
         }
         for step in facts.steps
     ]  # fmt: skip

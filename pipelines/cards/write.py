@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from arcmill.dataset import Dataset
 from arcmill.errors import UsageError
 from arcmill.storage import is_local, locate
-from pipelines.cards.facts import gather
+from pipelines.cards.facts import folder_of, gather
 from pipelines.cards.text import render
 
 if TYPE_CHECKING:
@@ -64,12 +64,6 @@ def keep_card(stage: Stage, output: str, places: Sequence[str]) -> str | None:
     except Exception as error:  # whatever an unforeseen manifest upstream, a full disk or a store says
         return f"{output}: no card was written ({type(error).__name__}: {error}); arcmill card {output} tries again"
     return None
-
-
-def folder_of(place: str) -> str:
-    """The folder that a dataset lies in, where its siblings may be what it was made of."""
-    above = place.rstrip("/").rpartition("/")[0]
-    return above or ("/" if place.startswith("/") else ".")
 
 
 def _held(dataset: Dataset) -> bytes | None:

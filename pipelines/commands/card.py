@@ -24,7 +24,6 @@ def card(dataset: str, also: Sequence[str], show: bool, force: bool) -> None:
       arcmill card runs/quickstart/packed
       arcmill card sft --also runs/reasoning --show
     """
-    from pipelines.cards.write import card_of, folder_of, write_card
+    from pipelines.cards.write import card_of, write_card
 
-    places = [folder_of(dataset), *also]
-    click.echo(card_of(dataset, places) if show else write_card(dataset, places, force))
+    click.echo(card_of(dataset, also) if show else write_card(dataset, also, force))

@@ -14,7 +14,7 @@ from synth.verifiers.verdict import Verdict
 from synth.verifiers.verify import verify
 
 Checked = Literal["math", "choice", "code", "exact"]
-Verifiers = Mapping[Any, str]  # by the type of the answer
+Verifiers = Mapping[Any, str]  # answer type -> place
 _LONGEST = 500  # characters of an answer that evidence repeats
 
 

@@ -57,7 +57,7 @@ def test_the_same_bytes_on_two_workers(
     seen = {}
     for name, *where in (("one", "embedded"), ("two", cluster.master, cluster.driver)):
         process = begin(source, tmp_path / name, *where)
-        _, told = process.communicate(timeout=600)
+        _, told = process.communicate(timeout=1200)
         assert process.returncode == 0, told
         seen[name] = digest(tmp_path / name)
     assert seen["one"] == seen["two"]
@@ -84,10 +84,10 @@ def test_a_worker_that_dies_in_the_middle_changes_nothing(
     running[2].kill()
     for child in children:
         os.kill(int(child), 9)
-    _, told = process.communicate(timeout=600)
+    _, told = process.communicate(timeout=1200)
     assert process.returncode == 0, told
     calm = begin(source, tmp_path / "calm", "embedded")
-    assert calm.wait(timeout=600) == 0
+    assert calm.wait(timeout=1200) == 0
     assert digest(tmp_path / "killed") == digest(tmp_path / "calm")
 
 
@@ -97,12 +97,12 @@ def test_a_connect_server_makes_the_same_bytes(
     """Its tasks run on workers that have no arcmill, so they run what the session sent them."""
     with connect_server(tmp_path, nearby) as address:
         process = begin(source, tmp_path / "connect", address)
-        _, told = process.communicate(timeout=600)
+        _, told = process.communicate(timeout=1200)
         assert process.returncode == 0, told
         refused = begin(source, tmp_path / "refused", address, "127.0.0.1")
-        _, told = refused.communicate(timeout=600)
+        _, told = refused.communicate(timeout=1200)
         assert refused.returncode == 2 and "a session of Spark Connect cannot set it" in told
-    assert begin(source, tmp_path / "here", "embedded").wait(timeout=600) == 0
+    assert begin(source, tmp_path / "here", "embedded").wait(timeout=1200) == 0
     assert digest(tmp_path / "connect") == digest(tmp_path / "here")
 
 
@@ -124,7 +124,7 @@ def test_spark_submit_makes_the_same_bytes(
         f"spark.master={nearby.master}", "--set", "alarm_share=1",
     ]  # fmt: skip
     environment = spark_environment() | {"PYTHONPATH": str(ROOT), "PYSPARK_DRIVER_PYTHON": sys.executable}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert begin(source, tmp_path / "here", "embedded").wait(timeout=600) == 0
+    assert begin(source, tmp_path / "here", "embedded").wait(timeout=1200) == 0
     assert digest(tmp_path / "submitted") == digest(tmp_path / "here")

@@ -108,6 +108,7 @@ def test_licences_languages_and_sources_are_counted_where_they_stand(tmp_path: P
     head, body = parsed(cards.card_of(folder))
     assert head["license"] == "other" and head["language"] == ["en"]
     assert "| not stated | 3 |" in body and "3 rows state no licence" in body
+    body = body.partition("```json")[0]  # what comes then is code, which shows and does nothing
     assert "<script>" not in body and "\x1b" not in body and "\u202e" not in body
     assert "javascript:1)" not in body.replace("\\", "\x00"), "brackets of links are escaped"
 
@@ -148,10 +149,45 @@ def test_sizes_and_languages_are_the_hubs() -> None:
     assert front.languages({"zh": 5000, "en": 9000, "": 100, "x": 9, "fr": 1, "not-a-code": 900}) == ["en", "zh"]
 
 
+def test_only_what_a_step_passes_on_is_counted(tmp_path: Path) -> None:
+    """Benchmarks that documents are compared with are no source, and no model that nobody asked wrote anything."""
+    mine = [Problem(f"p{n}", f"How many boats are {n} and {n}?", "math", "boats", "1") for n in range(3)]
+    tests = [Problem("t", "Who wrote the log book of the ship?", "exact", "held-out", "x")]
+    inputs = {
+        "input": [dataset_of("Problem", mine, str(tmp_path / "run/mine"))],
+        "benchmarks": [dataset_of("Problem", tests, str(tmp_path / "run/tests"))],
+    }
+    stage = get_stage("decontaminate")
+    execute(stage, stage.config(), inputs, str(tmp_path / "run/clean"))
+    facts = gather(str(tmp_path / "run/clean"))
+    assert facts.values["source"] == {"boats": 3} and facts.counted_in["source"] == ["clean"]
+    export = get_stage("export-rl")
+    execute(export, export.config(), {"input": [str(tmp_path / "run/clean")]}, str(tmp_path / "run/rl"))
+    body = cards.card_of(str(tmp_path / "run/rl"))
+    assert "boats" in body and "| held-out |" not in body
+    assert "Compared with the benchmarks that were given" in body and "language models" not in body
+
+
+def test_commands_write_it(run: Path) -> None:
+    from click.testing import CliRunner
+
+    from pipelines.cli import cli
+
+    output = str(run / "again")
+    done = CliRunner().invoke(cli, ["export-rl", "--input", str(run / "problems"), "--output", output, "--quiet"])
+    assert done.exit_code == 0 and done.output.strip() == output, done.output
+    card = (run / "again" / cards.CARD).read_text("utf-8")
+    shown = CliRunner().invoke(cli, ["card", output, "--show"])
+    assert shown.output.rstrip("\n") == card.rstrip("\n")
+    (run / "again" / cards.CARD).unlink()
+    assert CliRunner().invoke(cli, ["card", output]).output.strip() == f"{output}/{cards.CARD}"
+    assert (run / "again" / cards.CARD).read_text("utf-8") == card
+
+
 def test_what_lies_elsewhere_is_said_to_be_lacking(run: Path, tmp_path: Path) -> None:
     import shutil
 
     shutil.move(str(run / "problems"), str(tmp_path / "elsewhere"))
     card = cards.card_of(str(run / "rl"), [str(run)])
     assert "Not at hand when this was written" in card
-    assert "Not at hand" not in cards.card_of(str(run / "rl"), [str(run), str(tmp_path / "elsewhere")])
+    assert "Not at hand" not in cards.card_of(str(run / "rl"), [str(tmp_path / "elsewhere")])

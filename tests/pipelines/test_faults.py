@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import itertools
+import os
 import random
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +25,10 @@ from arcmill import execute as running
 from arcmill import lock
 from arcmill.config import StageConfig, validate
 from arcmill.dataset import MANIFEST, Dataset
+from arcmill.engines.llm.journal import Journal
 from arcmill.errors import EngineError, InputError, UsageError
 from arcmill.execute import Result, execute
+from filters.quality import fasttext_process
 from pipelines.catalogue import get_stage
 from sequences.blocks import Store
 
@@ -177,7 +182,13 @@ def disk(place: Path, options: str) -> Iterator[None]:
     ("options", "told"), [("size=24k", "no space left on device"), ("size=64m,ro", "read-only file system")]
 )
 def test_a_full_or_read_only_disk_is_told_and_taken_up(
-    whole: Path, tmp_path: Path, digest: Digest, name: str, options: str, told: str
+    whole: Path,
+    tmp_path: Path,
+    digest: Digest,
+    name: str,
+    options: str,
+    told: str,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """By an engine each: Spark, a model's library, rows made."""
     stage = get_stage(name)
@@ -190,9 +201,60 @@ def test_a_full_or_read_only_disk_is_told_and_taken_up(
         with pytest.raises(EngineError, match=told) as raised:
             execute(stage, config, inputs, str(output), settings=settings)
         assert ("once there is room" in str(raised.value)) == ("no space" in told)
+        assert "Traceback" not in capfd.readouterr().err
         subprocess.run(["mount", "-o", "remount,rw,size=64m", str(tmp_path / "disk")], check=True)
         execute(stage, config, inputs, str(output), settings=settings)
         assert digest(output) == digest(tmp_path / "undisturbed")
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "metrics.json"])
+def test_what_could_not_be_put_in_place_leaves_nothing_beside_the_dataset(
+    tmp_path: Path, digest: Digest, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    make(tmp_path / "alone")
+    replace = os.replace
+
+    def full(source: str, target: str) -> None:
+        if str(target).endswith(f"/{name}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(EngineError, match="no space left"):
+            make(tmp_path / "out")
+    # A kill between the two leaves the file where the next run sweeps.
+    (tmp_path / "out" / "_staging" / "left").touch()
+    make(tmp_path / "out")
+    assert digest(tmp_path / "out") == digest(tmp_path / "alone")
+
+
+def test_a_journal_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    with disk(tmp_path / "disk", "size=8k"):
+        (tmp_path / "disk" / "filler").write_bytes(b"x" * 4096)
+        with pytest.raises(OSError, match="no space left on device or one that fails"):
+            Journal(tmp_path / "disk" / "journal")
+
+
+def test_a_training_does_not_outlive_the_stage_that_was_killed(tmp_path: Path) -> None:
+    """Its process waits for settings that never come; whoever began it is killed."""
+    os.mkfifo(tmp_path / "settings")
+    program = f"""if True:
+        import subprocess, sys, time
+        child = subprocess.Popen([sys.executable, {fasttext_process.__file__!r}, {str(tmp_path / "settings")!r}])
+        print(child.pid, flush=True)
+        time.sleep(600)
+    """
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = Path("/proc") / parent.stdout.readline().strip()
+        with (tmp_path / "settings").open("w"):  # opened by both: it is under way
+            parent.kill()
+            parent.wait()
+            deadline = time.monotonic() + 30
+            while child.exists() and " Z " not in (child / "stat").read_text() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert not child.exists() or " Z " in (child / "stat").read_text()
 
 
 # -- clocks and other runs ---------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def command(*arguments: str, cwd: Path) -> tuple[int, str]:
         text=True,
         cwd=cwd,
         env=ENVIRONMENT,
-        timeout=600,
+        timeout=1200,
     )
     return done.returncode, done.stdout + done.stderr
 
@@ -110,7 +110,7 @@ def held(file: Path) -> str:
     return data.decode("utf-8", "replace")
 
 
-def test_no_secret_is_in_what_a_run_writes_or_says(tmp_path: Path, endpoint: str, spark_master: str) -> None:
+def test_no_secret_is_in_what_a_run_writes_or_says(tmp_path: Path, endpoint: str) -> None:
     rows = [{"id": str(number), "text": f"The mill by the river, number {number % 4}."} for number in range(8)]
     (tmp_path / "pages.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     issue = {"url": "https://api.forge.example/repos/a/b/issues/1", "html_url": "https://forge.example/a/b/issues/1", "number": 1,
@@ -120,7 +120,7 @@ def test_no_secret_is_in_what_a_run_writes_or_says(tmp_path: Path, endpoint: str
     (tmp_path / "recipe.yaml").write_text(
         yaml.safe_dump({"name": "secrets", "description": "Secrets.", "steps": STEPS})
     )
-    settings = {"llm.endpoint": endpoint, "samples.model": "m", "spark.master": spark_master,
+    settings = {"llm.endpoint": endpoint, "samples.model": "m", "spark.master": "embedded",
                 "spark.hadoop.fs.s3a.secret.key": SPARK, "samples.max_error_rate": "1"}  # fmt: skip
     asked = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     status, told = command("run", "recipe.yaml", "--root", "run", "--workers", "1", *asked, cwd=tmp_path)
@@ -132,7 +132,7 @@ def test_no_secret_is_in_what_a_run_writes_or_says(tmp_path: Path, endpoint: str
         ("ingest-web", "--input", f"http://u:{PASSWORD}@127.0.0.1:9/x.warc?k={PASSWORD}", "--output", "run/web"),
         ("run", "recipe.yaml", "--root", "run", "--set", f"llm.endpoint=http://u:{PASSWORD}@127.0.0.1:9/v1"),
         ("run", "recipe.yaml", "--root", "run", "--from", "samples", "--force", "--set", "llm.endpoint=http://127.0.0.1:9/v1",
-         "--set", "llm.timeout=1", "--set", "llm.retries=0", "--set", f"spark.hadoop.fs.s3a.secret.key={SPARK}"),
+         "--set", "llm.timeout=1", "--set", "llm.retries=0", "--set", "llm.outage=1", "--set", f"spark.hadoop.fs.s3a.secret.key={SPARK}"),
     )]  # fmt: skip
     files = {str(path): held(path) for path in tmp_path.joinpath("run").rglob("*") if path.is_file()}
     written = " ".join(files)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from arcmill.engines.llm.endpoint import Endpoint, Refused, Rejected, Retry
-from arcmill.engines.llm.journal import Journal, request_key
+from arcmill.engines.llm.journal import Journal, no_room, request_key
 from arcmill.engines.llm.pace import Pace
 from arcmill.engines.llm.server import Server
 from arcmill.engines.llm.settings import LlmSettings
@@ -191,7 +191,7 @@ class Session:
         try:
             self.journal.put_all([(asked.key, answer) for asked, answer in arrived])
         except Exception as error:
-            self.gateway.fatal(f"journal {self.journal.folder}: {error}")
+            self.gateway.fatal(f"journal {self.journal.folder}: {no_room(error) or error}")
             return
         self.last_success, self.failures = time.monotonic(), ""
         for asked, answer in arrived:

@@ -233,7 +233,10 @@ def test_on_an_object_store_the_journal_is_a_local_folder(
         execute(
             ASK, AskConfig(), {"input": [source]}, f"{bucket}/made", settings={**SERVER, "llm.endpoint": server.url}
         )
-    for journal, told in ((f"{bucket}/journal", "no URL"), (str(tmp_path / "journal"), None)):
+    for journal, told in (
+        (f"{bucket}/journal", "a journal is a folder of this machine"),
+        (str(tmp_path / "journal"), None),
+    ):
         settings = {**SERVER, "llm.endpoint": server.url, "llm.journal": journal}
         if told:
             with pytest.raises(UsageError, match=told):
