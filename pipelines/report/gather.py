@@ -186,6 +186,11 @@ def _tries(step: Step) -> bool:
         return False
 
 
+def _gathers(facts: StepFacts) -> bool:
+    """Whether it makes rows of many, as repositories of files: what went into them is merged, and nothing is lost."""
+    return bool(facts.counts["created"]) and facts.counts["merged"] == facts.left
+
+
 def _warnings(facts: StepFacts) -> list[Finding]:
     step, found = facts.step, []
 
@@ -230,7 +235,11 @@ def _warnings(facts: StepFacts) -> list[Finding]:
     if step.state == DONE and facts.counts["in"] and not facts.rows and step.record != "Model":
         warn("nothing came out: every row left.", severe=True)
     elif (
-        facts.main and not _tries(step) and facts.counts["in"] >= _FEW and 2 * facts.counts["kept"] < facts.counts["in"]
+        facts.main
+        and not _tries(step)
+        and not _gathers(facts)
+        and facts.counts["in"] >= _FEW
+        and 2 * facts.counts["kept"] < facts.counts["in"]
     ):
         most = facts.departures.rules[0] if facts.departures is not None and facts.departures.rules else None
         by = f"; {most.rows:,} rows went by {most.rule}" if most is not None else ""

@@ -82,6 +82,7 @@ class StepFigures(_Figures):
     starts: bool
     counts: dict[str, Count]
     rows: Count
+    repeats: Count  # of a final dataset: rows that a mixture made of others
     text_bytes: Count | None
     stored_bytes: Count
     seconds: float | None
@@ -119,11 +120,11 @@ class Summary(_Figures):
 
 def summarize(facts: Facts) -> Summary:
     """The figures of a run that was gathered."""
-    from pipelines.report.funnel import starts
+    from pipelines.report.funnel import repeats, starts
 
     first = {found.step.name for found in starts(facts)}
     return Summary(
-        run=_clean(facts.run.name), steps=[_step(found, found.step.name in first) for found in facts.steps],
+        run=_clean(facts.run.name), steps=[_step(found, found.step.name in first, repeats(facts, found)) for found in facts.steps],
         findings=[FindingFigures(step=_clean(f.step), text=_clean(f.text), severe=f.severe) for f in facts.warnings],
     )  # fmt: skip
 
@@ -153,7 +154,7 @@ def _first(error: ValueError) -> str:
 # -- one step ----------------------------------------------------------------------------------------------------------
 
 
-def _step(found: StepFacts, starts: bool) -> StepFigures:
+def _step(found: StepFacts, starts: bool, repeats: int) -> StepFigures:
     step, ledger = found.step, found.departures
     outside = {edge.input: edge.fingerprint for edge in step.inputs if edge.step is None}
     models = step.identity.get("models")
@@ -163,7 +164,7 @@ def _step(found: StepFacts, starts: bool) -> StepFigures:
     told: dict[str, Any] = {
         "name": step.name, "stage": step.stage, "version": str(step.identity.get("stage_version", "")), "record": step.record,
         "state": step.state, "fingerprint": step.fingerprint, "main": found.main, "starts": starts, "counts": found.counts,
-        "rows": found.rows, "text_bytes": found.text_bytes, "stored_bytes": found.stored_bytes,
+        "rows": found.rows, "repeats": repeats, "text_bytes": found.text_bytes, "stored_bytes": found.stored_bytes,
         "seconds": _number(found.metrics.get("seconds")), "peak_memory_bytes": _whole(found.metrics.get("peak_memory_bytes")),
         "settings": dict(flat(config)) if isinstance(config, Mapping) else {}, "outside": outside,
         "rules": _rules(found), "ledger_share": ledger.scanned / ledger.total if ledger is not None and ledger.total else 1.0,
