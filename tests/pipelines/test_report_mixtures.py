@@ -14,6 +14,7 @@ from arcmill.execute import execute
 from arcmill.records import Document
 from arcmill.stage import Stage
 from pipelines.lineage import open_run
+from pipelines.report import write_report
 from pipelines.report.gather import gather
 from pipelines.report.mixtures import mixtures
 
@@ -64,3 +65,14 @@ def test_a_manifest_that_says_something_else_is_told(run: Path, statistics: Any)
 
 def test_a_run_without_mixtures_has_no_section(run: Path) -> None:
     assert mixtures(gather(open_run(f"{run}/made"))) is None
+
+
+def test_repeats_are_those_of_a_mixture(run: Path) -> None:
+    manifest = json.loads((run / "mixed" / "manifest.json").read_text())
+    manifest["counts"] = {**manifest["counts"], "created": 3}
+    (run / "mixed" / "manifest.json").write_text(json.dumps(manifest))
+    page = Path(write_report(str(run), None)).read_text()
+    assert "<b>1</b>" in page and "25.0 % of what was read; 4 with repeats" in page
+    manifest["stage"] = "concat-repo"
+    (run / "mixed" / "manifest.json").write_text(json.dumps(manifest))
+    assert "100 % of what was read<" in Path(write_report(str(run), None)).read_text()
