@@ -3,7 +3,7 @@
     python benchmarks/report_page.py [--documents 120000] [--folder DIR] [--rounds 3]
 
 Two days are made by real stages, from texts of this machine in pieces of 200 to 3,000 characters: each tenth is a near-duplicate
-(one word is another), each thirtieth an exact one. The second day lacks a source and has a stricter setting. Then each command
+(one word is another), each thirtieth an exact one. The second day has one source more and a stricter setting. Then each command
 runs in a process of its own, the best round counts: CPU seconds of that process, and its peak resident set. The page's times
 are Chromium's own: until it is parsed (DOMContentLoaded), and until it is laid out and painted once (load, then a frame).
 """

@@ -33,16 +33,17 @@ def _step(found: StepFacts) -> list[Html]:
     listed = found.statistics.get("alarms")
     if not isinstance(listed, list) or found.step.dataset is None:
         return []
-    sources = {str(e.get("source")): e for e in found.statistics.get("sources", []) if isinstance(e, Mapping)}
+    told = found.statistics.get("sources")
+    sources = {str(e.get("source")): e for e in (told if isinstance(told, list) else []) if isinstance(e, Mapping)}
     pairs = _pairs(found.step.dataset, found.statistics.get("alarm_pairs"))
     blocks = []
     for source in map(str, listed[:_SOURCES]):
         entry = sources.get(source, {})
         removed, rows = _figure(entry, "removed"), _figure(entry, "rows")
-        told = f"{number(removed)} of {number(rows)} documents ({share(removed, rows)})"
+        lost = f"{number(removed)} of {number(rows)} documents ({share(removed, rows)})"
         head = h("h3", name(source, 80), h("span", name(found.step.name, 40), cls="stage"))
         shown = [_pair(pair) for pair in pairs.get(source, [])]
-        blocks.append(h("article", head, h("p", f"Lost {told}."), fold(f"{len(shown)} of its pairs to read", *shown)))
+        blocks.append(h("article", head, h("p", f"Lost {lost}."), fold(f"{len(shown)} of its pairs to read", *shown)))
     return blocks
 
 

@@ -25,7 +25,7 @@ Z = 3.29  # p < 0.001, two-sided
 RELATIVE, POINTS, FEWEST = 0.1, 0.001, 10
 VOLUME, SLOWER, SECONDS, DISTANCE = 0.2, 1.5, 30.0, 0.05
 _COLUMNS = {"source": "source", "language": "language", "quality_bucket": "bucket", "license": "licence"}
-_STEP = "(step)"
+WHOLE_STEP = "(step)"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def compare(earlier: Summary, now: Summary) -> Changes:
             known = after if before is None else before
             assert known is not None
             x, y = (None if one is None else one.rows for one in (before, after))
-            told.figures.append(Change(known.name, _STEP, "rows", x, y, moved=True, group="step", weight=1e6))
+            told.figures.append(Change(known.name, WHOLE_STEP, "rows", x, y, moved=True, group="step", weight=1e6))
         elif before.fingerprint == after.fingerprint and before.fingerprint:
             told.same.append(after.name)
         else:
@@ -198,6 +198,7 @@ def _beyond(p: float, q: float, n: int, m: int, floor: float = 1) -> tuple[bool,
     """Whether two shares of n and m differ beyond chance and by something, and the z of it."""
     if not n or not m:
         return False, 0.0
+    p, q = min(p, 1.0), min(q, 1.0)  # a ledger may hold more rows than came in, of tries that a step made itself
     pooled = (p * n + q * m) / (n + m)
     error = math.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     z = abs(q - p) / error if error else 0.0

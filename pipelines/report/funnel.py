@@ -22,8 +22,14 @@ def key_figures(facts: Facts, changes: Changes | None = None) -> Html:
     if read:
         figures.append((compact(read), "rows read", "by " + _listed([f.step.name for f in starts(facts)])))
     if final:
-        copies = sum(f.counts["created"] for f in final)
-        note = f"{share(rows - copies, read)} of what was read" if read else ""
+        copies = sum(repeats(facts, f) for f in final)
+        note = (
+            f"in {len(final)} branches"
+            if len(final) > 1
+            else f"{share(rows - copies, read)} of what was read"
+            if read
+            else ""
+        )
         note += f"; {number(rows)} with repeats" if copies else ""
         figures.append((compact(rows - copies), "documents in the end", note))
         held = [f.text_bytes for f in final if f.text_bytes is not None]
@@ -62,6 +68,14 @@ def key_figures(facts: Facts, changes: Changes | None = None) -> Html:
     )
 
 
+def repeats(facts: Facts, final: StepFacts) -> int:
+    """Rows of a final dataset of documents that are there again because a mixture sees them more than once."""
+    if final.documents is None:
+        return 0
+    ways = (facts.of(step) for step in facts.run.ancestors(final.step) if step.stage == "mix")
+    return sum(found.counts["created"] for found in ways if found is not None)
+
+
 def _before(changes: Changes | None) -> dict[str, str]:
     """What the large numbers were in the earlier run, by their names."""
     if changes is None:
@@ -69,7 +83,7 @@ def _before(changes: Changes | None) -> dict[str, str]:
     steps = changes.earlier.steps
     seconds = [step.seconds for step in steps if step.seconds is not None]
     finals = [step for step in steps if step.documents is not None]
-    copies = sum(step.counts.get("created", 0) for step in finals)
+    copies = sum(step.repeats for step in finals)
     held = {
         "rows read": compact(sum(step.counts.get("in", 0) for step in steps if step.starts)),
         "documents in the end": compact(sum(step.rows for step in finals) - copies),

@@ -186,6 +186,11 @@ def _tries(step: Step) -> bool:
         return False
 
 
+def _gathers(facts: StepFacts) -> bool:
+    """Whether it makes rows of many, as repositories of files: what went into them is merged, and nothing is lost."""
+    return bool(facts.counts["created"]) and facts.counts["merged"] == facts.left
+
+
 def _warnings(facts: StepFacts) -> list[Finding]:
     step, found = facts.step, []
 
@@ -204,11 +209,9 @@ def _warnings(facts: StepFacts) -> list[Finding]:
             )
     alarms = facts.statistics.get("alarms")
     if isinstance(alarms, list):
-        losses = {
-            str(entry.get("source")): entry
-            for entry in facts.statistics.get("sources", [])
-            if isinstance(entry, Mapping)
-        }
+        sources = facts.statistics.get("sources")
+        listed = sources if isinstance(sources, list) else []
+        losses = {str(entry.get("source")): entry for entry in listed if isinstance(entry, Mapping)}
         for name in alarms[:20]:
             entry = losses.get(str(name), {})
             told = ""
@@ -224,14 +227,19 @@ def _warnings(facts: StepFacts) -> list[Finding]:
     skipped = facts.statistics.get("pairs_skipped")
     if isinstance(skipped, int) and skipped:
         hot = facts.statistics.get("hot_buckets", 0)
+        crowded = f"{hot:,}" if isinstance(hot, int) else "some"
         warn(
-            f"{skipped:,} candidate pairs in {hot:,} crowded bands were not compared, other than with the best of each "
+            f"{skipped:,} candidate pairs in {crowded} crowded bands were not compared, other than with the best of each "
             "band. Raise `bucket_cap` to compare them."
         )
     if step.state == DONE and facts.counts["in"] and not facts.rows and step.record != "Model":
         warn("nothing came out: every row left.", severe=True)
     elif (
-        facts.main and not _tries(step) and facts.counts["in"] >= _FEW and 2 * facts.counts["kept"] < facts.counts["in"]
+        facts.main
+        and not _tries(step)
+        and not _gathers(facts)
+        and facts.counts["in"] >= _FEW
+        and 2 * facts.counts["kept"] < facts.counts["in"]
     ):
         most = facts.departures.rules[0] if facts.departures is not None and facts.departures.rules else None
         by = f"; {most.rows:,} rows went by {most.rule}" if most is not None else ""

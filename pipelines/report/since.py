@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipelines.report import charts
-from pipelines.report.changes import Change, Changes, Setting, Shift
+from pipelines.report.changes import WHOLE_STEP, Change, Changes, Setting, Shift
 from pipelines.report.markup import Child, Html, compact, decimal, duration, h, join, number, share, short
 from pipelines.report.sections import fold, name, section, table
 
@@ -45,7 +45,7 @@ def headline(changes: Changes) -> str:
     told = f"{changes.marks} figure{'' if changes.marks == 1 else 's'} moved since {short(changes.earlier.run, 60)}"
     if most is None:
         return f"{told}."
-    if most.what == "(step)":
+    if most.what == WHOLE_STEP:
         return f"{told}, first the step {short(most.step, 40)}, which {'is new' if most.how == 'new' else 'is gone'}."
     return f"{told}, first {short(most.what, 60)} in {short(most.step, 40)}: {value(most, most.before)} before, {value(most, most.after)} now."
 
@@ -70,7 +70,7 @@ def difference(change: Change) -> str:
 
 
 def _what(change: Change) -> Child:
-    if change.what != "(step)":
+    if change.what != WHOLE_STEP:
         return name(change.what)
     return "the whole step"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from arcmill.errors import InputError
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 MOST_BYTES = 64 << 20
 _KEYS, _RULES = 1_000, 1_000  # of a column, of a step; the rest together
 NONE, OTHERS = "(none)", "(others)"
+Count = Annotated[int, Field(ge=0, le=1 << 53)]
 
 
 class _Figures(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class RuleFigures(_Figures):
@@ -28,7 +29,7 @@ class RuleFigures(_Figures):
 
     outcome: str
     rule: str
-    rows: int
+    rows: Count
     low: float | None = None
     median: float | None = None
     high: float | None = None
@@ -39,33 +40,33 @@ class Spread(_Figures):
     """A distribution in the bins of `pipelines.compare.distributions`, empty ones left out."""
 
     scores: bool
-    count: int
+    count: Count
     sum: float
     least: float | None
     most: float | None
-    bins: dict[int, int]
+    bins: dict[int, Count]
 
 
 class DocumentFigures(_Figures):
     """Final documents: `by` column and value their (rows, characters), of the rows that were scanned."""
 
-    rows: int
-    scanned: int
-    characters: int
-    by: dict[str, dict[str, tuple[int, int]]]
+    rows: Count
+    scanned: Count
+    characters: Count
+    by: dict[str, dict[str, tuple[Count, Count]]]
     spreads: dict[str, Spread]
 
 
 class TokenFigures(_Figures):
     """Sequences, in tokens."""
 
-    rows: int
-    scanned: int
-    tokens: int
-    in_loss: int
-    padding: int
-    segments: int
-    by_source: dict[str, int]
+    rows: Count
+    scanned: Count
+    tokens: Count
+    in_loss: Count
+    padding: Count
+    segments: Count
+    by_source: dict[str, Count]
 
 
 class StepFigures(_Figures):
@@ -79,12 +80,13 @@ class StepFigures(_Figures):
     fingerprint: str
     main: bool
     starts: bool
-    counts: dict[str, int]
-    rows: int
-    text_bytes: int | None
-    stored_bytes: int
+    counts: dict[str, Count]
+    rows: Count
+    repeats: Count  # of a final dataset: rows that a mixture made of others
+    text_bytes: Count | None
+    stored_bytes: Count
     seconds: float | None
-    peak_memory_bytes: int | None
+    peak_memory_bytes: Count | None
     settings: dict[str, Any]
     outside: dict[str, str]  # inputs and model files from outside the run -> fingerprint
     rules: list[RuleFigures]
@@ -118,12 +120,12 @@ class Summary(_Figures):
 
 def summarize(facts: Facts) -> Summary:
     """The figures of a run that was gathered."""
-    from pipelines.report.funnel import starts
+    from pipelines.report.funnel import repeats, starts
 
     first = {found.step.name for found in starts(facts)}
     return Summary(
-        run=facts.run.name, steps=[_step(found, found.step.name in first) for found in facts.steps],
-        findings=[FindingFigures(step=f.step, text=f.text, severe=f.severe) for f in facts.warnings],
+        run=_clean(facts.run.name), steps=[_step(found, found.step.name in first, repeats(facts, found)) for found in facts.steps],
+        findings=[FindingFigures(step=_clean(f.step), text=_clean(f.text), severe=f.severe) for f in facts.warnings],
     )  # fmt: skip
 
 
@@ -152,23 +154,24 @@ def _first(error: ValueError) -> str:
 # -- one step ----------------------------------------------------------------------------------------------------------
 
 
-def _step(found: StepFacts, starts: bool) -> StepFigures:
+def _step(found: StepFacts, starts: bool, repeats: int) -> StepFigures:
     step, ledger = found.step, found.departures
     outside = {edge.input: edge.fingerprint for edge in step.inputs if edge.step is None}
     models = step.identity.get("models")
     outside |= {f"model {k}": str(v) for k, v in models.items()} if isinstance(models, Mapping) else {}
     alarms = found.statistics.get("alarms")
     config = step.identity.get("config")
-    return StepFigures(
-        name=step.name, stage=step.stage, version=str(step.identity.get("stage_version", "")), record=step.record,
-        state=step.state, fingerprint=step.fingerprint, main=found.main, starts=starts, counts=found.counts,
-        rows=found.rows, text_bytes=found.text_bytes, stored_bytes=found.stored_bytes,
-        seconds=_number(found.metrics.get("seconds")), peak_memory_bytes=_whole(found.metrics.get("peak_memory_bytes")),
-        settings=dict(flat(config)) if isinstance(config, Mapping) else {}, outside=outside,
-        rules=_rules(found), ledger_share=ledger.scanned / ledger.total if ledger is not None and ledger.total else 1.0,
-        alarms=[str(name) for name in alarms[:_KEYS]] if isinstance(alarms, list) else [],
-        documents=_documents(found.documents) if found.documents is not None else None, tokens=_tokens(found),
-    )  # fmt: skip
+    told: dict[str, Any] = {
+        "name": step.name, "stage": step.stage, "version": str(step.identity.get("stage_version", "")), "record": step.record,
+        "state": step.state, "fingerprint": step.fingerprint, "main": found.main, "starts": starts, "counts": found.counts,
+        "rows": found.rows, "repeats": repeats, "text_bytes": found.text_bytes, "stored_bytes": found.stored_bytes,
+        "seconds": _number(found.metrics.get("seconds")), "peak_memory_bytes": _whole(found.metrics.get("peak_memory_bytes")),
+        "settings": dict(flat(config)) if isinstance(config, Mapping) else {}, "outside": outside,
+        "rules": _rules(found), "ledger_share": ledger.scanned / ledger.total if ledger is not None and ledger.total else 1.0,
+        "alarms": [str(name) for name in alarms[:_KEYS]] if isinstance(alarms, list) else [],
+        "documents": _documents(found.documents) if found.documents is not None else None, "tokens": _tokens(found),
+    }  # fmt: skip
+    return StepFigures(**_clean(told))
 
 
 def _rules(found: StepFacts) -> list[RuleFigures]:
@@ -197,7 +200,7 @@ def _documents(held: DocumentHoldings) -> DocumentFigures:
             by[column] = named
     spreads = {
         name: Spread(
-            scores=one.scores, count=one.count, sum=one.sum, least=_number(one.least), most=_number(one.most),
+            scores=one.scores, count=one.count, sum=_number(one.sum) or 0.0, least=_number(one.least), most=_number(one.most),
             bins={place: int(one.bins[place]) for place in one.bins.nonzero()[0].tolist()},
         )
         for name, one in held.distributions.items() if one.count
@@ -235,4 +238,13 @@ def _number(value: Any) -> float | None:
 
 
 def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    return min(max(int(value), 0), 1 << 53) if isinstance(value, (int, float)) and math.isfinite(value) else None
+
+
+def _clean(value: Any) -> Any:
+    """Names and settings as JSON can hold them: halves of characters, which a folder or a forged file may have, are replaced."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_clean(key): _clean(inner) for key, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -110,6 +111,7 @@ def test_chance_alone_marks_hardly_anything() -> None:
     assert _share("s", "w", 200, 300, 4000, 4000, "rule").moved
     assert not _share("s", "w", 1_000_000, 1_010_000, 50_000_000, 50_000_000, "rule").moved  # sure, and nothing
     assert not _share("s", "w", 0, 8, 2000, 2000, "rule").moved  # too few to tell
+    assert not _share("s", "w", 3000, 2500, 2000, 2000, "rule").moved  # more than all, as a forged file may say
 
 
 def test_steps_that_came_or_went_and_those_with_the_same_bytes(days: Path, tmp_path: Path) -> None:
@@ -129,7 +131,8 @@ def test_a_run_is_kept_as_its_figures(days: Path, tmp_path: Path) -> None:
     assert (
         page == Path(write_report(f"{days}/2026-01-03", f"{tmp_path}/b.html", since=f"{days}/2026-01-01")).read_bytes()
     )
-    for wrong in ("[]", "{", '{"format": 2, "run": "x", "steps": [], "findings": []}', '{"format": 1}'):
+    huge = kept.read_text().replace('"rows":', '"rows": 99999999999999999999, "_":', 1)
+    for wrong in (huge, "[]", "{", '{"format": 2, "run": "x", "steps": [], "findings": []}', '{"format": 1}'):
         kept.write_text(wrong)
         with pytest.raises(InputError, match="is not what report --json prints"):
             read_summary(str(kept))
@@ -173,3 +176,16 @@ def test_what_was_worth_a_look_before_is_told_from_what_is_new(tmp_path: Path) -
     build(tmp_path / "0", Settings(rows=400))
     page = Path(write_report(f"{tmp_path}/2", None, since=f"{tmp_path}/0")).read_text()
     assert "1 thing is worth a look, 1 of them new since 0." in page and " As in 0." not in page
+
+
+def test_what_a_forged_file_says_ends_in_figures_or_an_error(days: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(days / "2026-01-02", tmp_path / "2026-01-02"))
+    manifest = json.loads((run / "kept" / "manifest.json").read_text())
+    manifest["config"]["note"] = float("inf")
+    manifest["statistics"] = {"alarms": ["<b>"], "sources": 7, "pairs_skipped": 3, "hot_buckets": "<i>"}
+    (run / "kept" / "manifest.json").write_text(json.dumps(manifest))
+    (run / "kept" / "metrics.json").write_text('{"seconds": -1e999, "peak_memory_bytes": -5}')
+    (tmp_path / "day.json").write_text(json.dumps(report_json(str(run))))
+    page = write_report(f"{days}/2026-01-03", f"{tmp_path}/f.html", since=f"{tmp_path}/day.json")
+    assert "figures moved since 2026-01-02" in Path(page).read_text()
+    assert Path(write_report(str(run), f"{tmp_path}/g.html", since=f"{days}/2026-01-01")).stat().st_size > 10_000
