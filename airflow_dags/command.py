@@ -42,9 +42,12 @@ def step_command(
 
 def run_command(
     recipe: Recipe, source: str, root: str, assignments: Sequence[str], inputs: Mapping[str, Mapping[str, Sequence[str]]],
-    settings: Mapping[str, Mapping[str, Any]], workers: int | None = None,
+    settings: Mapping[str, Mapping[str, Any]], workers: int | None = None, since: str | None = None,
 ) -> list[str]:  # fmt: skip
-    """`run SOURCE …` for a run whose steps are done: its canaries and its report. `inputs` and `settings` are by step."""
+    """`run SOURCE …` for a run whose steps are done: its canaries and its report. `inputs` and `settings` are by step.
+
+    `since`: the run that the report is compared with; "previous" where root holds a date.
+    """
     argv = ["run", _clean(source, "recipe"), "--root", _clean(root, "root")]
     given = [*assignments]
     held = {step.name: step.steps for step in recipe.steps}
@@ -56,12 +59,14 @@ def run_command(
             given.append(f"{_key(key, step) if engine else f'{step}.{_key(key, step)}'}={scalar(value)}")
     for text in given:
         argv += ["--set", text]
+    argv += ["--since", _clean(since, "since")] if since else []
     return argv if workers is None else [*argv, "--workers", str(workers)]
 
 
-def report_command(recipe: str, root: str) -> list[str]:
-    """`report ROOT --recipe RECIPE`."""
-    return ["report", _clean(root, "root"), "--recipe", _clean(recipe, "recipe")]
+def report_command(recipe: str, root: str, since: str | None = None) -> list[str]:
+    """`report ROOT --recipe RECIPE [--since EARLIER]`."""
+    argv = ["report", _clean(root, "root"), "--recipe", _clean(recipe, "recipe")]
+    return [*argv, "--since", _clean(since, "since")] if since else argv
 
 
 def param_of(step: Step, name: str) -> str:

@@ -16,6 +16,7 @@ from airflow_dags.assets import asset_of
 from airflow_dags.given import followed_input
 from airflow_dags.operator import ReportOperator, StepOperator
 from airflow_dags.params import params_of
+from airflow_dags.pods import executor_config
 from airflow_dags.resources import kind_of, resources_of
 from arcmill.config import validate
 from arcmill.errors import UsageError
@@ -139,7 +140,10 @@ def _of_airflow(resources: Resources) -> dict[str, Any]:
     """Arguments of an operator. Only what was asked for: Airflow's own defaults hold for the rest."""
     needs = {"cpus": resources.workers, "ram": resources.memory, "gpus": resources.gpus}
     asked = {key: value for key, value in needs.items() if value is not None}
-    named = {"pool": resources.pool, "queue": resources.queue, "resources": asked or None}
+    named = {
+        "pool": resources.pool, "queue": resources.queue, "resources": asked or None,
+        "executor_config": executor_config(resources) or None,
+    }  # fmt: skip
     return {"pool_slots": resources.slots, **{key: value for key, value in named.items() if value is not None}}
 
 

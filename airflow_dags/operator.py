@@ -127,12 +127,13 @@ class ReportOperator(CommandOperator):
     def execute(self, context: Mapping[str, Any]) -> str:
         """Write the page."""
         given = self.given(context)
+        since = context["params"].get("since") or (None if given.date is None else "previous")
         try:
-            argv = report_command(self.source, given.root)
+            argv = report_command(self.source, given.root, since)
             if self.recipe.canaries is not None:
                 workers = given.workers or self.recipe.airflow.cpu.workers
                 argv = run_command(
-                    self.recipe, self.source, given.root, self.assignments, given.inputs, given.settings, workers
+                    self.recipe, self.source, given.root, self.assignments, given.inputs, given.settings, workers, since
                 )
         except ArcmillError as error:
             raise AirflowFailException(str(error)) from None

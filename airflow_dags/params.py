@@ -68,6 +68,10 @@ def params_of(recipe: Recipe) -> dict[str, Any]:
         None, type=["null", "integer"], minimum=1,
         description="Processes of each stage; null: as the recipe says, else all cores. The output is the same.",
     )  # fmt: skip
+    params["since"] = Param(
+        recipe.airflow.since, type=["null", "string"], minLength=1,
+        description="Earlier run that the report compares this one with, as of `arcmill report --since`; null: of a dated run the date before.",
+    )  # fmt: skip
     params["force"] = Param(
         False, type="boolean", description="Build every step anew, also where its dataset was made from something else."
     )

@@ -128,11 +128,22 @@ class Dataset:
         """Dimensions of the vectors of an Embedding dataset; 1 where it holds something else."""
         kind = str(self.manifest.get("schema", {}).get("embedding", ""))
         number = kind.rpartition("[")[2].rstrip("]")
-        return int(number) if number.isdecimal() else 1
+        return int(number) if number.isdecimal() and len(number) < 10 else 1
 
     def file(self, name: str) -> str:
         """The full path of a listed file, on this dataset's filesystem."""
         return f"{self.path}/{name}"
+
+    def check_files(self) -> None:
+        """InputError where a listed file is gone or has other bytes. For models: the libraries that read them notice nothing."""
+        for file in self.manifest["files"]:
+            path = self.file(file["path"])
+            try:
+                if file_sha256(self.filesystem, path) == file["sha256"]:
+                    continue
+            except FileNotFoundError:
+                raise InputError(f"{path}: listed in the manifest, but missing") from None
+            raise InputError(f"{path}: its checksum differs from the manifest")
 
     def batches(self, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The rows in order, at most `BATCH_ROWS` at a time."""
@@ -295,7 +306,7 @@ def read_file(filesystem: AbstractFileSystem, path: str, columns: list[str] | No
 
     try:
         with filesystem.open(path, "rb") as stream:
-            parquet = pq.ParquetFile(stream)
+            parquet = pq.ParquetFile(stream, page_checksum_verification=True)
             # Row groups are bounded in bytes by the writer, so one group at a time bounds the memory too.
             for group in range(parquet.num_row_groups):
                 table = parquet.read_row_group(group, columns=columns, use_threads=False)

@@ -39,19 +39,30 @@ def locked(filesystem: Any, staging: str, output: str) -> Iterator[Callable[[], 
     if is_local(filesystem):
         import fcntl
 
-        with open(f"{staging}/{NAME}", "w", encoding="ascii") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise _held(output) from None
-            yield lambda: None
-        return
+        while True:
+            os.makedirs(staging, exist_ok=True)
+            with open(f"{staging}/{NAME}", "w", encoding="ascii") as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    raise _held(output) from None
+                if not _lies_at(handle.fileno(), f"{staging}/{NAME}"):
+                    continue  # it was the lock of a run that ended just now, and removed it
+                yield lambda: None
+                return
     lease = _Lease(filesystem, f"{staging}/{NAME}", output)
     lease.acquire()
     try:
         yield lease.check
     finally:
         lease.release()
+
+
+def _lies_at(handle: int, path: str) -> bool:
+    """Whether an open file is still the one at this path."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    return False
 
 
 def _held(output: str) -> UsageError:

@@ -68,8 +68,9 @@ class _Roll:
             self._sink = HashingFile(self.filesystem.open(name, "wb"))
             repeating = [name for name in self.schema.names if name in _REPEATING]
             self._writer = pq.ParquetWriter(
-                self._sink, self.schema, compression="zstd", use_dictionary=repeating, write_statistics=repeating
-            )
+                self._sink, self.schema, compression="zstd", use_dictionary=repeating, write_statistics=repeating,
+                write_page_checksum=True,  # zstd's own is not written: of flipped bits every second one gave other rows
+            )  # fmt: skip
             self.files.append({"staged": name, "rows": 0})
         table = pa.Table.from_batches(self._waiting, schema=self.schema)
         self._writer.write_table(table, row_group_size=table.num_rows)

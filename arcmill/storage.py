@@ -50,19 +50,27 @@ def is_local(filesystem: AbstractFileSystem) -> bool:
     return "file" in (filesystem.protocol if isinstance(filesystem.protocol, tuple) else (filesystem.protocol,))
 
 
-def write_json(filesystem: AbstractFileSystem, path: str, value: Any, *, new: bool = False) -> None:
+def write_json(
+    filesystem: AbstractFileSystem, path: str, value: Any, *, new: bool = False, by: str | None = None
+) -> None:
     """Write JSON so that a reader sees the whole file or none (rename locally, one PUT on an object store).
 
-    `new`: on an object store, FileExistsError where there is one already.
+    `new`: on an object store, FileExistsError where there is one already. `by`: a folder of the same filesystem for the file
+    until it is whole, where nobody minds one that a kill left; without it, beside the path.
     """
     data = (json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True) + "\n").encode()
     if is_local(filesystem):
-        temporary = f"{path}.{uuid.uuid4().hex}"
-        with open(temporary, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        temporary = f"{by}/{uuid.uuid4().hex}" if by else f"{path}.{uuid.uuid4().hex}"
+        try:
+            with open(temporary, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.remove(temporary)
+            raise
     else:
         filesystem.pipe_file(path, data, mode="create" if new else "overwrite")
 
@@ -215,7 +223,9 @@ def no_space(error: BaseException) -> EngineError | None:
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             where = f" ({seen.filename})" if seen.filename else ""
+            full = seen.errno in (errno.ENOSPC, errno.EDQUOT)
+            mend = "once there is room" if full else "where it may write, or name another output"
             return EngineError(f"cannot write{where}: {os.strerror(seen.errno).lower()}; "
-                               "finished parts are kept, run the same command again once there is room")  # fmt: skip
+                               f"finished parts are kept, run the same command again {mend}")  # fmt: skip
         seen = seen.__cause__ or seen.__context__
     return None

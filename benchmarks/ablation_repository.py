@@ -1,8 +1,9 @@
 """Does it help to have the files of a repository in one context, in the order of their imports?
 
-    python benchmarks/ablation_repository.py --root DIR [--set KEY=VALUE …] [--only-arms]
+    python benchmarks/ablation_repository.py --root DIR [--set KEY=VALUE …] [--only-arms] [--development]
 
-Arms hold the same files of this Python's packages (`ablation_repository.yaml`), those of contexts of two files or more:
+Arms hold the same files of this Python's packages (`ablation_repository.yaml`): short ones, so that a decoder of 1,024
+tokens sees a context as a whole, and of contexts those alone in which a file imports one that stands before it:
 
 | arm | holds |
 |---|---|
@@ -10,51 +11,74 @@ Arms hold the same files of this Python's packages (`ablation_repository.yaml`),
 | `shuffled` | the same contexts, their files in another order (drawn by the context's id, never the same) |
 | `alone` | each file as a document of its own, its path above it, as in a context |
 
-Held out: contexts of packages that no arm holds, one in six by a hash of the name. Read `cross_file_bits` (a file after
-those before it, in bits per byte), `cross_file_alone_bits` (the same file alone), `cross_file_gain`, and the plain loss.
+Held out: such contexts of packages that no arm holds, one in four by a hash of the name, at most `CONTEXTS` of each. With
+`--development` those of a third of these packages, by which settings are chosen; without it the others. Read
+`cross_file_bits` (a file after those before it, in bits per byte), `cross_file_shuffled_bits`, `cross_file_alone_bits`
+(the same file alone), `cross_file_gain`, and the plain loss.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import ablation_steps as steps
 
+from arcmill.syntax import LANGUAGE_KEY
+from sequences.repository.extract import facts
+from sequences.repository.graph import build as import_graph
+from sequences.repository.languages import File
+
 SETTINGS: dict[str, Any] = {
-    "size": "small", "tokens": 4_000_000, "seeds": 3, "tasks": ["cross_file"], "context": 1024,
-    "items": 400, "document_tokens": 1024, "compile": True,
+    "size": "small", "tokens": 1_200_000, "seeds": 3, "tasks": ["cross_file"], "context": 1024,
+    "items": 200, "heldout_tokens": 100_000, "document_tokens": 1024, "compile": True,
 }  # fmt: skip
+CONTEXTS = 8  # of one held-out package, at most
 CONTEXT = ("metadata_columns=[files, programming_language]",)
 
 
 def main() -> int:
     """Build, train, measure."""
-    arguments = steps.parser(__doc__).parse_args()
-    arms, held_out = build(arguments.root)
+    parser = steps.parser(__doc__)
+    parser.add_argument("--development", action="store_true", help="the held-out packages for choosing settings")
+    arguments = parser.parse_args()
+    arms, held_out = build(arguments.root, arguments.development)
     steps.ablate(arguments, arms, held_out, **SETTINGS)
     return 0
 
 
-def build(root: Path) -> tuple[dict[str, Path], dict[str, Path]]:
+def build(root: Path, development: bool) -> tuple[dict[str, Path], dict[str, Path]]:
     """Datasets of the arms, and of the held-out packages."""
-    trained, held = steps.packages()
-    steps.recipe("ablation_repository", root / "repo", f"files.distributions={json.dumps(trained)}")
-    steps.recipe("ablation_repository", root / "held-repo", f"files.distributions={json.dumps(held)}")
+    trained, held, chosen_by = steps.packages()
+    of = {"repo": trained, "held-repo": held, "development-repo": chosen_by}
+    for name in ("repo", "development-repo" if development else "held-repo"):
+        steps.recipe("ablation_repository", root / name, f"files.distributions={json.dumps(of[name])}")
     contexts = root / "repo" / "contexts"
     arms = {
         "ordered": steps.texts(ordered(contexts), root / "ordered", *CONTEXT),
         "shuffled": steps.texts(shuffled(contexts), root / "shuffled", *CONTEXT),
         "alone": steps.texts(alone(contexts), root / "alone", "metadata_columns=[programming_language]"),
     }
-    return arms, {"packages": steps.texts(ordered(root / "held-repo" / "contexts"), root / "held-ordered", *CONTEXT)}
+    half = "development" if development else "held"
+    found = few(ordered(root / f"{half}-repo" / "contexts"), CONTEXTS)
+    return arms, {"packages": steps.texts(found, root / f"{half}-ordered", *CONTEXT)}
+
+
+def few(rows: Iterable[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """At most so many contexts of a repository, drawn by their ids, so that no large one decides the result."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["repo"]].append(row)
+    drawn = [sorted(each, key=lambda row: hashlib.sha256(row["id"].encode()).digest()) for each in found.values()]
+    return [row for each in drawn for row in each[:most]]
 
 
 def contexts_of(path: Path) -> Iterator[tuple[dict[str, Any], str, list[tuple[str, str, str]]]]:
-    """Contexts of two files or more: row, repository header, (path, header, text) of each file."""
+    """Contexts in which a file imports one before it: row, repository header, (path, header, text) of each file."""
     from arcmill.dataset import Dataset
 
     for batch in Dataset.open(str(path)).batches(["id", "text", "source", "repo", "metadata"]):
@@ -72,7 +96,18 @@ def contexts_of(path: Path) -> Iterator[tuple[dict[str, Any], str, list[tuple[st
                 pieces.append((piece["path"], header.removeprefix(top) if at == 0 else header, raw[start:end].decode()))
                 at = end
             row["metadata"] = metadata
-            yield row, top, pieces
+            if related([(name, text) for name, _, text in pieces], row["repo"], metadata.get(LANGUAGE_KEY)):
+                yield row, top, pieces
+
+
+def related(files: list[tuple[str, str]], repo: str, language: str | None) -> bool:
+    """Whether a file of these (path, text) imports one before it."""
+    known = [File(path, found.family, found.imports, found.declares) for path, found in (
+        (path, facts(path, language, text, len(text) * 4)) for path, text in files
+    )]  # fmt: skip
+    places = sorted(range(len(files)), key=lambda place: files[place][0])
+    graph = import_graph([known[place] for place in places], repo, tests=False)
+    return any(places[target] < places[node] for node in range(len(places)) for target in graph.imported(node))
 
 
 def put_together(row: dict[str, Any], top: str, pieces: list[tuple[str, str, str]]) -> dict[str, Any]:

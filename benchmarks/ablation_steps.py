@@ -16,7 +16,8 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
-HELD_OUT_PACKAGES = 6  # one package in so many is held out of arms of code
+HELD_OUT_PACKAGES = 4  # one package in so many is held out of arms of code
+DEVELOPMENT = 3  # of those, one in so many is for choosing settings
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:
@@ -61,13 +62,18 @@ def texts(rows: Iterable[Mapping[str, Any]], output: Path, *settings: str) -> Pa
     return output
 
 
-def packages() -> tuple[list[str], list[str]]:
-    """Names of this Python's packages: those of the arms, and those held out, by a hash of the name."""
-    names = sorted(
-        {str(each.metadata["Name"]).lower().replace("_", "-") for each in importlib.metadata.distributions()}
-    )
-    held = [name for name in names if int(hashlib.sha256(name.encode()).hexdigest(), 16) % HELD_OUT_PACKAGES == 0]
-    return [name for name in names if name not in held], held
+def packages(names: Iterable[str] | None = None) -> tuple[list[str], list[str], list[str]]:
+    """Names of this Python's packages by a hash of the name: those of the arms, those held out, those to choose settings by."""
+    if names is None:
+        names = {str(each.metadata["Name"]).lower().replace("_", "-") for each in importlib.metadata.distributions()}
+    trained, held, development = [], [], []
+    for name in sorted(names):
+        number = int(hashlib.sha256(name.encode()).hexdigest(), 16)
+        if number % HELD_OUT_PACKAGES:
+            trained.append(name)
+        else:
+            (held if number // HELD_OUT_PACKAGES % DEVELOPMENT else development).append(name)
+    return trained, held, development
 
 
 def ablate(

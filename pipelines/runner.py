@@ -55,7 +55,7 @@ def _named(recipe: Recipe, wanted: str) -> str:
 
 def plan(recipe: Recipe, root: str) -> Iterator[Planned]:
     """The DAG in order: what is done, what would run and why. Nothing is changed."""
-    from arcmill.execute import identify, standing
+    from arcmill.identity import identify, standing
 
     pending: set[str] = set()
     for step in recipe.steps:
@@ -104,7 +104,8 @@ def run(
     leave: those named and, from `start` on, all that consume them, whatever their fingerprints say. Who asks for a step to be
     built anew with what follows no longer trusts what lies there, and a fingerprint knows inputs and settings, not the code.
     """
-    from arcmill.execute import execute, identify, standing
+    from arcmill.execute import execute
+    from arcmill.identity import identify, standing
     from arcmill.progress import Progress
 
     steps = select(recipe, only, start)

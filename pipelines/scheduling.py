@@ -32,8 +32,10 @@ class Resources(Settings):
     slots: int = Field(1, ge=1, description="slots of the pool that a task takes")
     queue: str | None = Field(None, min_length=1, description="queue of the executor; null: its default")
     workers: int | None = Field(None, ge=1, description="processes of a stage (--workers); null: all cores")
-    memory: int | None = Field(None, ge=1, description="memory that a task needs, MiB; told to Airflow, not enforced")
-    gpus: int | None = Field(None, ge=0, description="GPUs that a task needs; told to Airflow, not enforced")
+    memory: int | None = Field(
+        None, ge=1, description="memory that a task needs, MiB; a pod's limit, else only told to Airflow"
+    )
+    gpus: int | None = Field(None, ge=0, description="GPUs that a task needs; a pod's limit, else only told to Airflow")
 
 
 class StepResources(Resources):
@@ -58,6 +60,11 @@ class Scheduling(Settings):
     retry_delay: float = Field(60.0, ge=0, description="seconds before a retry")
     timeout: float | None = Field(None, gt=0, description="seconds after which a task is ended and retried; null: none")
     root: str | None = Field(None, min_length=1, description="folder of a run; {date} stands for its date, YYYY-MM-DD")
+    since: str | None = Field(
+        None,
+        min_length=1,
+        description="earlier run that the report compares with (arcmill report --since); null: of a dated run the one before",
+    )
     tags: list[str] = Field(default_factory=list, description="tags of the DAG, beside arcmill")
     follows: dict[str, str] = Field(
         default_factory=dict,

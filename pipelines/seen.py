@@ -48,6 +48,8 @@ def _consumed(state: str | None, reader: SequenceReader) -> int:
 
 
 def _files(given: str) -> list[str]:
+    if "://" in given:
+        raise InputError(f"{given}: logs are read from local files; copy them to this machine")
     path = Path(given)
     found = sorted(str(each) for each in path.glob("*.jsonl")) if path.is_dir() else [given]
     if not found or not path.exists():

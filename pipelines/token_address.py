@@ -56,7 +56,7 @@ def read_row(address: Address) -> tuple[Dataset, Row]:
     path = dataset.file(part)
     try:
         with dataset.filesystem.open(path, "rb") as stream:
-            parquet = pq.ParquetFile(stream)
+            parquet = pq.ParquetFile(stream, page_checksum_verification=True)
             first = 0
             for group in range(parquet.num_row_groups):
                 rows = parquet.metadata.row_group(group).num_rows

@@ -184,7 +184,9 @@ class Store:
                 columns.append(found or _general(window, footer, group, column))
             segments = None
             if self.segments:
-                read = pq.ParquetFile(pa.PythonFile(window, "r"), metadata=footer.metadata)
+                read = pq.ParquetFile(
+                    pa.PythonFile(window, "r"), metadata=footer.metadata, page_checksum_verification=True
+                )
                 segments = (
                     read.read_row_group(group, columns=["segments"], use_threads=False).column(0).combine_chunks()
                 )
@@ -245,7 +247,7 @@ class _Window(io.RawIOBase):
 
 def _general(window: _Window, footer: Footer, group: int, column: str) -> tuple[Any, npt.NDArray[np.int64]]:
     """A column of lists by pyarrow: for parts that another writer made."""
-    file = pq.ParquetFile(pa.PythonFile(window, "r"), metadata=footer.metadata)
+    file = pq.ParquetFile(pa.PythonFile(window, "r"), metadata=footer.metadata, page_checksum_verification=True)
     lists = file.read_row_group(group, columns=[column], use_threads=False).column(0).combine_chunks()
     if lists.null_count:
         raise ValueError(f"{column} holds nulls")

@@ -116,6 +116,6 @@ def _metadata(batch: pa.RecordBatch, key: str) -> list[str | None]:
 def _epoch(value: str | None) -> int | Outcome:
     if value is None:
         return 0
-    if value.isascii() and value.isdigit() and int(value) <= LARGEST_EPOCH:
+    if value.isascii() and value.isdigit() and len(value) < 20 and int(value) <= LARGEST_EPOCH:
         return int(value)
     return Outcome("epoch", "errored", detail=f"metadata 'epoch' is {value[:40]!r}, not a whole number from 0")

@@ -8,6 +8,7 @@ every level; for anything else it says None, and a general reader must be asked.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -54,6 +55,8 @@ def _decode(
             raise _Foreign
         body = data[place : place + stored]
         place += stored
+        if 4 in header and zlib.crc32(body) != header[4] & 0xFFFFFFFF:
+            raise _Foreign  # damaged: the general reader says so
         page = memoryview(body if codec is None else codec.decompress(body, raw)).cast("B")  # Arrow's bytes are signed
         count = details[1]
         repeated, at = _levels(page, 0)

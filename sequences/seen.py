@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from arcmill.errors import InputError
+from arcmill.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from sequences.batch import Batch
@@ -48,6 +48,8 @@ class SeenLog:
     """The log of one rank; opened again after a restart, it goes on."""
 
     def __init__(self, path: str | os.PathLike[str], reader: SequenceReader) -> None:
+        if "://" in str(path):
+            raise UsageError(f"log {path}: a log of what a rank saw is a local file; copy it when the run has ended")
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._chain = self._take_up()

@@ -7,6 +7,7 @@ takes a tokenizer, so that a plain folder is held to the same.
 from __future__ import annotations
 
 import json
+import math
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterator
@@ -43,6 +44,7 @@ UTF8_BYTES = (*range(0xC0), *range(0xC2, 0xF5))  # the others never occur in UTF
 ACCEPTED = "accepted_losses"  # in tokenizer_config.json: what import-tokenizer was told to accept
 _BYTE_NAME = re.compile("<0x([0-9A-F]{2})>")
 LARGEST_ID = (1 << 24) - 1
+MOST_STEPS, MOST_GROWTH = 64, 1000  # steps of one kind, and how often each character may be repeated by them
 CHARACTERS = 0x110000  # code points that are tried, surrogates aside
 BLOCK = 256  # characters that are tried together
 
@@ -63,7 +65,17 @@ def structure(spec: Spec) -> list[str]:
         found.append("it turns text into bytes and has no decoder to turn them back; set decoder to ByteLevel")
     if not (byte_level(spec) or model.get("byte_fallback") or unknown_ids(spec)):
         found.append(f"{kind} without bytes, byte_fallback or an unknown token: text outside the vocabulary is lost")
-    return [*found, *_ids(spec), *_renumbered(spec)]
+    return [*found, *_growth(spec), *_ids(spec), *_renumbered(spec)]
+
+
+def _growth(spec: Spec) -> Iterator[str]:
+    """Steps that could make a text a million times as long: each Replace and Prepend multiplies what the ones before gave."""
+    for key, inner in (("normalizer", "normalizers"), ("pre_tokenizer", "pretokenizers"), ("decoder", "decoders")):
+        each = steps(spec.get(key), inner)
+        given = [step.get("content") if step["type"] == "Replace" else step.get("prepend") for step in each]
+        times = math.prod(max(1, len(text)) for text in given if isinstance(text, str))
+        if len(each) > MOST_STEPS or times > MOST_GROWTH:
+            yield f"its {key} of {len(each)} steps can make a text {float(times):.2g} times as long"
 
 
 def missing_bytes(spec: Spec) -> bytes:
@@ -219,7 +231,12 @@ def prove(path: Path, spec: Spec, round_trip: Callable[[str], str | None]) -> No
         raise UsageError(
             f"{path}: cannot be used: {'; '.join(problems[:3])} (import-tokenizer mends what can be mended)"
         )
-    found = lost(lambda text: text if (back := round_trip(text)) is None else back)
+    try:
+        found = lost(lambda text: text if (back := round_trip(text)) is None else back)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # the compiled library's own, which is no Exception
+            raise
+        raise UsageError(f"{path}: a text cannot be encoded ({str(error)[:300]})") from None
     known = {*HARMLESS, *accepted(path.parent)}
     if refused := [f"{kind} ({example})" for kind, example in found.items() if kind not in known]:
         raise UsageError(

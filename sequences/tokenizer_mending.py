@@ -7,8 +7,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tokenizers import Tokenizer
-
 from arcmill.errors import InputError, UsageError
 from sequences import tokenizer_checks as checks
 from sequences.chunk_plans import plan_for
@@ -17,6 +15,7 @@ from sequences.tokenizer import SPECIAL_TOKENS, STRUCTURE_TOKENS
 from sequences.tokenizer_import import ImportTokenizer
 from sequences.tokenizer_ranks import PATTERNS, SPECIAL, guessed_encoding, read_tekken, read_tiktoken, spec_of
 from sequences.tokenizer_spec import Spec, all_tokens, control_tokens, vocabulary, without_control_tokens
+from sequences.tokenizer_trial import proven
 
 if TYPE_CHECKING:
     from arcmill.stage import SourceFile
@@ -49,24 +48,19 @@ def import_files(files: Sequence[SourceFile], config: ImportTokenizer, output: P
     chat = (*SPECIAL_TOKENS, *STRUCTURE_TOKENS) if config.chat else ()
     asked = tuple(dict.fromkeys((eos, pad, *config.fim_tokens, *chat, *config.extra_tokens)))
     mended = _mend(spec, asked, config)
-    problems = checks.structure(spec)
-    tokenizer = _load(spec, source.form)
-    if not problems:
-        problems = [*checks.control(spec, tokenizer, asked)]
-    if problems:
+    if problems := checks.structure(spec):
         raise InputError(f"{STAGE}: {source.form} cannot be used: " + "; ".join(problems[:5]))
-    losses, characters = _losses(spec, asked, config.accept_losses)
-    written = Tokenizer.from_str(tokenizer.to_str())
-    _write(written, output, {**source.beside, "eos_token": eos, "pad_token": pad}, sorted(losses))
+    made = proven(spec, source.form, asked, config.accept_losses)
+    _write(made.text, output, {**source.beside, "eos_token": eos, "pad_token": pad}, sorted(made.losses))
     tokens = all_tokens(spec)
     known_fim = [name for name, each in SETS.items() if all(token in tokens for token in each.tokens)]
     return {
-        "form": source.form, "model": spec["model"]["type"], "vocab_size": written.get_vocab_size(),
+        "form": source.form, "model": spec["model"]["type"], "vocab_size": made.vocab_size,
         "model_tokens": len(vocabulary(spec)), "control_tokens": len(control_tokens(spec, asked)),
         "eos_token": f"{eos} {tokens[eos]}", "pad_token": f"{pad} {tokens[pad]}", "pad_is_eos": pad == eos,
         "fim_tokens": " ".join(config.fim_tokens), "known_fim_sets": known_fim, "chat": config.chat or all(
             token in tokens for token in (*SPECIAL_TOKENS, *STRUCTURE_TOKENS[:-1])
-        ), **mended, "losses": losses, "characters_changed": characters, "texts_tried": len(checks.SAMPLES),
+        ), **mended, "losses": made.losses, "characters_changed": made.characters, "texts_tried": len(checks.SAMPLES),
         "characters_tried": checks.CHARACTERS - 0x800, "encoded_by_chunk": plan_for(without_control_tokens(spec, asked)) is not None,
     }  # fmt: skip
 
@@ -181,14 +175,16 @@ def _shape(spec: Spec) -> str | None:
     return next((f"its {key} is no step" for key, inner in steps if not _is_step(spec.get(key), inner)), None)
 
 
-def _is_step(step: Any, inner: str) -> bool:
+def _is_step(step: Any, inner: str, depth: int = 0) -> bool:
     """Whether a step has a type, and one of several steps holds steps: None is one, too."""
     if step is None:
         return True
     if not isinstance(step, dict) or not isinstance(step.get("type"), str):
         return False
     held = step.get(inner)
-    return step["type"] != "Sequence" or (isinstance(held, list) and all(_is_step(each, inner) for each in held))
+    return step["type"] != "Sequence" or (
+        isinstance(held, list) and depth < 20 and all(_is_step(each, inner, depth + 1) for each in held)
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -250,39 +246,11 @@ def _ranges(numbers: Sequence[int]) -> str:
     return ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in runs)
 
 
-def _load(spec: Spec, form: str) -> Tokenizer:
-    try:
-        return Tokenizer.from_str(json.dumps(spec))
-    except Exception as error:  # the library raises bare Exception for what it cannot read
-        raise InputError(f"{STAGE}: {form}: the tokenizers library cannot load it ({error})") from None
-
-
-def _losses(spec: Spec, asked: Collection[str], accepted: Collection[str]) -> tuple[dict[str, str], int]:
-    """What is lost of ordinary text, and of how many characters. Raises InputError where that was not accepted."""
-    plain = Tokenizer.from_str(json.dumps(without_control_tokens(spec, asked)))
-
-    def back(text: str) -> str:
-        return plain.decode(plain.encode(text, add_special_tokens=False).ids, skip_special_tokens=False)
-
-    missing = checks.missing_bytes(spec)
-    try:
-        found, count = checks.every_character(back, missing)
-        found = {**found, **checks.lost(back, missing)}
-    except Exception as error:  # as above; a panic of the library comes as another class, and is let through
-        raise InputError(f"{STAGE}: a text cannot be encoded ({error})") from None
-    if refused := [f"{kind} ({example})" for kind, example in found.items() if kind not in accepted]:
-        raise InputError(
-            f"{STAGE}: text does not come back from its tokens: {'; '.join(refused)}; where that is wanted, name it in "
-            "accept_losses"
-        )
-    return found, count
-
-
-def _write(tokenizer: Tokenizer, output: Path, beside: dict[str, Any], losses: Sequence[str]) -> None:
-    (output / "tokenizer.json").write_text(tokenizer.to_str(pretty=True) + "\n", encoding="utf-8", newline="\n")
+def _write(text: str, output: Path, beside: dict[str, Any], losses: Sequence[str]) -> None:
+    (output / "tokenizer.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     made = {
         "tokenizer_class": "PreTrainedTokenizerFast", **beside, "clean_up_tokenization_spaces": False,
         checks.ACCEPTED: list(losses),
     }  # fmt: skip
-    text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
-    (output / "tokenizer_config.json").write_text(text, encoding="utf-8", newline="\n")
+    beside_it = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    (output / "tokenizer_config.json").write_text(beside_it, encoding="utf-8", newline="\n")

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from arcmill.errors import InputError
 from sequences.chunk_plans import GPT2, O200K, SPLIT, SPLIT_MARKS, SPLIT_ONE, TEKKEN
-from sequences.tokenizer_checks import byte_letters
+from sequences.tokenizer_checks import LARGEST_ID, byte_letters
 from sequences.tokenizer_spec import Spec
 
 Encoding = Literal["gpt2", "r50k", "p50k", "cl100k", "o200k", "llama3", "qwen", "qwen3.5", "tekken"]
@@ -79,6 +79,8 @@ def read_tekken(data: bytes, name: str) -> Ranks:
         read = json.loads(data)
         config = read["config"]
         count, size = config["default_num_special_tokens"], config["default_vocab_size"]
+        if type(count) is not int or type(size) is not int or not 0 <= count <= size <= LARGEST_ID + 1:
+            raise ValueError(f"{size!r:.30} tokens, {count!r:.30} of them special")
         rows = sorted(read["vocab"], key=lambda row: row["rank"])[: size - count]
         ranks = {base64.b64decode(row["token_bytes"]): row["rank"] + count for row in rows}
         listed: list[dict[str, Any]] = read.get("special_tokens") or TEKKEN_SPECIAL

@@ -7,7 +7,9 @@ worker ends the run with an error instead of hanging its pool.
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
 import multiprocessing
 import os
 import threading
@@ -23,7 +25,8 @@ from arcmill.engines.inputs import input_parts
 from arcmill.engines.part_task import PartTask, Rests, Unit
 from arcmill.engines.placement import of_datatrove, of_ray, of_slurm
 from arcmill.errors import ArcmillError, EngineError, UsageError
-from arcmill.execute import Job, finished_task
+from arcmill.execute import finished_task
+from arcmill.identity import Job
 from arcmill.parts import group_by_bytes
 from arcmill.progress import Progress
 from arcmill.remote import out_of_reach
@@ -158,6 +161,7 @@ def rank_runner(step: PartTask) -> Callable[[int], Any]:
     class Executor(PipelineExecutor):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(pipeline=[step], logging_dir=f"{step.job.staging}/logs", skip_completed=False)
+            self.logging_dir: Any = _Logs(self.logging_dir)
 
         def run(self) -> None:
             raise NotImplementedError("ranks are run by arcmill")
@@ -183,6 +187,37 @@ def rank_runner(step: PartTask) -> Callable[[int], Any]:
             raise step.failure
 
     return run_rank
+
+
+class _Logs:
+    """datatrove's log files, on a disk that may be full: that is told by the part that finds no room, in one line."""
+
+    def __init__(self, folder: Any) -> None:
+        self._folder = folder
+
+    def open(self, path: str, mode: str = "w") -> Any:
+        try:
+            return _Log(self._folder.open(path, mode))
+        except OSError:
+            return io.StringIO()
+
+
+class _Log(io.TextIOBase):
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.close()
 
 
 _run_rank: Callable[[int], Any] | None = None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from arcmill.engines import datatrove
 from arcmill.engines.part_task import PartTask
 from arcmill.errors import EngineError
-from arcmill.execute import Job
+from arcmill.identity import Job
 from arcmill.progress import Progress
 from arcmill.stage import Changes, Outcome
 from arcmill.storage import locate, read_json, write_json

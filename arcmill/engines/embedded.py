@@ -62,7 +62,7 @@ def embedded_session(workers: int) -> SparkSession:
         server = SparkConnectServer("127.0.0.1", 0)
         server.start(background=True)
         address = server.listening_address
-        session = ConnectSession.builder.remote(f"sc://{address[0]}:{address[1]}").getOrCreate()
+        session = ConnectSession.builder.remote(f"sc://{address[0]}:{address[1]}").create()
         session.conf.set("spark.sql.session.timeZone", "UTC")
         _running.update(server=server, session=session)
     return _running["session"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import Dataset
 from arcmill.engines.decisions import DECISIONS, apply, taken_up
-from arcmill.execute import Job
+from arcmill.identity import Job
 from arcmill.progress import Progress
 from arcmill.remote import has_folders
 from arcmill.storage import locate

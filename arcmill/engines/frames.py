@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 Mapper = Callable[[Iterator["pa.RecordBatch"]], Iterator["pa.RecordBatch"]]
 Order = Sequence[tuple[str, Literal["ascending", "descending"]]]  # nulls are last either way
 _BATCH_ROWS = 8192
+_kept: list[DataFrame] = []
 
 
 def keep(frame: DataFrame) -> DataFrame:
     """The same rows, computed once."""
     if not is_embedded(frame):
-        return frame.persist()
+        _kept.append(frame.persist())
+        return _kept[-1]
     path = f"file://{scratch()}/kept-{uuid.uuid4().hex}"
     frame.write.parquet(path)
     return frame.sparkSession.read.schema(frame.schema).parquet(path)
@@ -50,7 +52,9 @@ def drop_kept(session: SparkSession) -> None:
     import shutil
 
     if not embedded.is_session(session):
-        session.catalog.clearCache()
+        kept, _kept[:] = _kept[:], []
+        for frame in kept:  # not the whole cache: a Connect server may hold what others keep
+            frame.unpersist()
         return
     for entry in os.scandir(scratch()):
         shutil.rmtree(entry.path, ignore_errors=True)
@@ -182,7 +186,9 @@ def _read_by_fsspec(session: SparkSession, datasets: Sequence[Dataset]) -> DataF
             first = 0
             try:
                 with filesystem.open(path, "rb") as stream:
-                    for batch in pq.ParquetFile(stream).iter_batches(BATCH_ROWS, use_threads=False):
+                    for batch in pq.ParquetFile(stream, page_checksum_verification=True).iter_batches(
+                        BATCH_ROWS, use_threads=False
+                    ):
                         columns = batch.select(wanted.names).cast(wanted).columns
                         rows = np.arange(first, first + batch.num_rows)
                         first += batch.num_rows

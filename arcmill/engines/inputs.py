@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from arcmill.dataset import Dataset, read_part
-from arcmill.execute import Job
+from arcmill.identity import Job
 from arcmill.remote import local_folder
 
 if TYPE_CHECKING:

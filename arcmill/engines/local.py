@@ -13,7 +13,8 @@ from typing import Any
 from arcmill.dataset import Joined
 from arcmill.engines.memory import peak_memory, reset_peak_memory
 from arcmill.errors import UsageError
-from arcmill.execute import Job, finished_task
+from arcmill.execute import finished_task
+from arcmill.identity import Job
 from arcmill.parts import task_record
 from arcmill.progress import Progress
 from arcmill.remote import has_folders

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from arcmill.engines.inputs import stage_state
 from arcmill.errors import ArcmillError, EngineError
-from arcmill.execute import Job
+from arcmill.identity import Job
 from arcmill.parts import TaskWriter
 from arcmill.records import Document, Problem, batch_to_documents, documents_to_batch, rows_to_batch
 from arcmill.stage import Changes, Outcome

@@ -12,7 +12,8 @@ from arcmill.engines.inputs import input_parts, read_part_of, stage_state
 from arcmill.engines.memory import peak_memory, reset_peak_memory
 from arcmill.engines.outcomes import batch_core, characters, isolated, write_decided, write_made
 from arcmill.errors import ArcmillError, EngineError
-from arcmill.execute import Job, finished_task
+from arcmill.execute import finished_task
+from arcmill.identity import Job
 from arcmill.parts import TaskWriter
 from arcmill.records import stable_id
 from arcmill.remote import out_of_reach

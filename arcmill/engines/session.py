@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arcmill.engines import embedded
+from arcmill.engines import connect, embedded
 from arcmill.errors import EngineError
 
 if TYPE_CHECKING:
@@ -83,14 +83,16 @@ def _java_home() -> str:
 def spark_session(workers: int, settings: Mapping[str, Any], size: int = 0) -> SparkSession:
     """A session for a stage that reads `size` bytes of Parquet; one of each kind a process, begun on first use.
 
-    `settings` may hold `spark.*` keys. `spark.master` says which kind: `embedded`, or any master of Spark's
-    (`local[4]`, `spark://…`). Without it the embedded one is taken up to a size, where it is installed, nobody
-    else uses the machine and no other key asks for Spark's own.
+    `settings` may hold `spark.*` keys. `spark.master` says which kind: `embedded`, any master of Spark's (`local[4]`,
+    `spark://…`), or a Spark Connect server (`sc://…`). Without it the embedded one is taken up to a size, where it is
+    installed, nobody else uses the machine and no other key asks for Spark's own.
     """
     asked = {key: str(value) for key, value in settings.items() if key.startswith("spark.")}
     master = asked.pop("spark.master", "")
     if master == "embedded":
         return embedded.embedded_session(workers)
+    if master.startswith(connect.SCHEME):
+        return connect.connect_session(master, asked, packages_zip)
     free = not master and not asked and embedded.available() and embedded.alone()
     if free and (size <= embedded.LARGEST or find_java()[0] is None):
         return embedded.embedded_session(workers)
@@ -105,7 +107,9 @@ def _jvm_session(master: str, asked: Mapping[str, str]) -> SparkSession:
     if running is not None:
         return running
     os.environ["JAVA_HOME"] = _java_home()
-    os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
+    if master.startswith("local") or "PYSPARK_PYTHON" not in os.environ:  # a cluster's may come with --archives
+        os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ.setdefault("PYTHONHASHSEED", "0")
     scratch = tempfile.mkdtemp(prefix="arcmill-spark-")
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
@@ -114,7 +118,7 @@ def _jvm_session(master: str, asked: Mapping[str, str]) -> SparkSession:
         "spark.log.level": "ERROR", "spark.sql.session.timeZone": "UTC", "spark.local.dir": scratch,
         "spark.sql.warehouse.dir": f"{scratch}/warehouse", "spark.sql.execution.arrow.pyspark.enabled": "true",
         "spark.sql.execution.arrow.maxRecordsPerBatch": "2000", "spark.sql.execution.arrow.maxBytesPerBatch": "64m",
-        "spark.python.worker.reuse": "true",
+        "spark.python.worker.reuse": "true", "spark.hadoop.parquet.page.verify-checksum.enabled": "true",
         "spark.sql.execution.arrow.useLargeVarTypes": "false",
     }  # fmt: skip
     if master.startswith("local"):

@@ -14,6 +14,7 @@ here too Spark moves no text.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ from arcmill.engines.frames import drop_kept, read_rows, sorted_map
 from arcmill.engines.inputs import input_parts
 from arcmill.engines.session import shuffle_partitions, spark_session
 from arcmill.errors import ArcmillError, EngineError
-from arcmill.execute import Job, finished_task
+from arcmill.execute import finished_task
+from arcmill.identity import Job
 from arcmill.ledger import ledger_schema
 from arcmill.parts import TaskWriter
 from arcmill.progress import Progress
@@ -70,11 +72,14 @@ def _guarded(job: Job, work: Callable[[Job, SparkSession], dict[str, Any]]) -> d
 
 
 def _one_line(error: BaseException) -> str:
-    """The cause that matters: the last exception that a worker or the JVM named."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    """The cause that matters: the last exception that a worker or the JVM named, and the file that was being read."""
+    told = (line.strip().removeprefix("Caused by: ") for line in str(error).splitlines())
+    lines = [line for line in told if line and not line.startswith("... ")]
     named = [line for line in lines if "Error" in line.split(" ")[0] or "Exception" in line.split(" ")[0]]
     causes = [line for line in named if not line.startswith(("at ", "org.apache.spark.api.python", "File "))]
-    return (causes or named or lines or [type(error).__name__])[-1][:400]
+    cause = (causes or named or lines or [type(error).__name__])[-1][:400]
+    file = re.search(r"reading file (?:file:/*)?(/?\S+\.parquet)", str(error))
+    return cause if file is None or file[1] in cause else f"/{file[1].lstrip('/')}: {cause}"
 
 
 def _other_inputs(job: Job) -> dict[str, Any]:

@@ -18,7 +18,9 @@ class TableConfig(StageConfig):
     )
     delimiter: str | None = Field(None, description="one character between CSV fields; null: tab for .tsv, else comma")
     max_line_bytes: int = Field(
-        64 << 20, ge=64, description="bytes; a longer line is passed by without being held, and errored"
+        64 << 20,
+        ge=64,
+        description="bytes; a longer line (of Parquet: a cell) is passed by without being held, and errored",
     )
 
     @field_validator("delimiter")

@@ -9,11 +9,11 @@ from typing import Any, Protocol, TypeVar
 
 import orjson
 
-from arcmill.errors import InputError
 from arcmill.stage import Failure, SourceFile
 from arcmill.tables.config import TableConfig
 from arcmill.tables.formats import format_of, suffix_of
 from arcmill.tables.lines import Broken, TooLong, chunks, lines
+from arcmill.tables.parquet_rows import parquet
 from arcmill.tables.values import BAD_UTF8
 
 Row = TypeVar("Row", covariant=True)
@@ -38,7 +38,6 @@ class Mapper(Protocol[Row]):
         """An errored row."""
 
 
-_BATCH_BYTES = 16 << 20
 _CSV_RECORD_BYTES = 8 << 20  # a quote that is never closed takes at most this much with it before it is given up
 
 
@@ -48,7 +47,7 @@ def read(
     """The rows of a table in the format that the config names, or the suffix. `header`: of CSV that has none."""
     kind = config.format if config.format != "auto" else format_of(file)
     if kind == "parquet":
-        return parquet(file, mapper)
+        return parquet(file, mapper, config.max_line_bytes)
     if kind == "csv":
         delimiter = config.delimiter or ("\t" if suffix_of(file.name) == ".tsv" else ",")
         return separated(file, mapper, config.max_line_bytes, delimiter, header)
@@ -262,79 +261,3 @@ def _clean(field: str) -> Any:
     except UnicodeEncodeError:
         return BAD_UTF8
     return field
-
-
-def parquet(file: SourceFile, mapper: Mapper[Row]) -> Iterator[Row | Failure]:
-    """Parquet, batch by batch. A damaged row group costs its unread rows, told by one errored row."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with file.open() as stream:
-        try:
-            table = pq.ParquetFile(stream, buffer_size=1 << 20, page_checksum_verification=True)
-            schema, metadata = table.schema_arrow, table.metadata
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            # The footer, which says where the rows are, stands at the end: without it no row can be saved.
-            yield mapper.failure("bad-parquet", "row", 1, f"no readable Parquet footer: {_line(error)}")
-            return
-        mapper.require(schema.names)
-        _check_text_type(file, mapper, schema)
-        columns = mapper.needed(schema.names)
-        row = 0
-        for group in range(metadata.num_row_groups):
-            facts = metadata.row_group(group)
-            wide = facts.total_byte_size // max(facts.num_rows, 1)
-            size = min(max(_BATCH_BYTES // max(wide, 1), 1), 4096)
-            done = 0
-            try:
-                for batch in table.iter_batches(size, row_groups=[group], columns=columns, use_threads=False):
-                    values = [_values(column) for column in batch.columns]
-                    names = batch.schema.names
-                    for cells in zip(*values, strict=True):
-                        done += 1
-                        yield mapper.row(dict(zip(names, cells, strict=True)), "row", row + done)
-            except (pa.ArrowException, OSError) as error:
-                left = f"{facts.num_rows - done} rows of row group {group} cannot be read"
-                yield mapper.failure("corrupt", "row", row + done + 1, f"{left}: {_line(error)}")
-            row += facts.num_rows
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _check_text_type(file: SourceFile, mapper: Mapper[Any], schema: Any) -> None:
-    import pyarrow.types as kinds
-
-    name = mapper.text_column
-    if name not in schema.names:
-        return  # a path into a struct: its rows tell
-    kind = schema.field(name).type
-    value = kind.value_type if kinds.is_dictionary(kind) else kind
-    readable = (
-        kinds.is_string, kinds.is_large_string, kinds.is_string_view, kinds.is_binary, kinds.is_large_binary,
-        kinds.is_binary_view, kinds.is_null,
-    )  # fmt: skip
-    if not any(check(value) for check in readable):
-        raise InputError(
-            f"{file.name}: column '{name}' holds {kind}, the {mapper.text_field} must be strings; "
-            f"name another with --set columns.{mapper.text_field}=COLUMN"
-        )
-
-
-def _values(column: Any) -> list[Any]:
-    """Python values of an Arrow column. Parquet checks no strings: what is not UTF-8 becomes BAD_UTF8."""
-    try:
-        values: list[Any] = column.to_pylist()
-        return values
-    except (UnicodeDecodeError, ValueError, OverflowError):
-        return [_value(cell) for cell in column]
-
-
-def _value(cell: Any) -> Any:
-    try:
-        return cell.as_py()
-    except UnicodeDecodeError:
-        return BAD_UTF8
-    except (ValueError, OverflowError):
-        return str(cell)  # a time outside Python's range

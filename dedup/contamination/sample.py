@@ -37,7 +37,9 @@ def sample_texts(datasets: Sequence[Dataset], documents: int) -> Iterator[pa.Arr
         for dataset, name, group, rows in chosen:
             text = TEXT[dataset.record]
             with dataset.filesystem.open(dataset.file(name), "rb") as stream:
-                table = pq.ParquetFile(stream).read_row_group(group, columns=[text], use_threads=False)
+                table = pq.ParquetFile(stream, page_checksum_verification=True).read_row_group(
+                    group, columns=[text], use_threads=False
+                )
             texts = table.column(text).take(pa.array(np.arange(0, rows, step)))
             yield from texts.chunks
     except (OSError, pa.ArrowException) as error:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from arcmill.repository import of_address
+from ingest.charset import codec
 from ingest.code.git_objects import BLOB, CEILING, COMMIT, TAG, TREE, Corrupt, Missing, Objects, Pack
 
 _REF = re.compile(r"^(?!.*\.\.)[A-Za-z0-9_+@.,#=-][\w+@.,#=%/-]*$")
@@ -154,11 +155,13 @@ def parse_commit(digits: str, data: bytes) -> Commit:
     except (KeyError, ValueError, IndexError, UnicodeDecodeError):
         raise Corrupt(f"commit {digits[:12]} is broken") from None
     charset = fields.get(b"encoding", [b"utf-8"])[0].decode("ascii", "replace")
+    if codec(charset) is None:  # none, or one such as punycode, which takes the square of a message's length
+        charset = "utf-8"
 
     def text(value: bytes) -> str:
         try:
             return value.decode(charset)
-        except (LookupError, UnicodeDecodeError):
+        except UnicodeDecodeError:
             return value.decode("utf-8", "replace")
 
     author, committer = (text(fields.get(key, [b""])[0]) for key in (b"author", b"committer"))

@@ -59,6 +59,10 @@ def find_inputs(urls: Sequence[str], config: IngestCode) -> list[SourceFile]:
         filesystem, path = locate(url)
         if not is_local(filesystem):
             for file in list_files([url], (*ARCHIVES, *BUNDLES)):
+                if file.name.lower().endswith(BUNDLES):
+                    raise InputError(
+                        f"input {file.path}: bundles of git are read from local folders; copy it to this machine"
+                    )
                 add(found, Input(file.path, file.name, file.size, _digest(file.path), "archive"))
             continue
         for match in matches(url, path):

@@ -37,7 +37,7 @@ def zip_members(stream: BinaryIO, limits: Limits) -> Iterator[Item]:
         total = 0
         stored = _size(stream)
         for number, info in enumerate(archive.infolist(), 1):
-            if info.is_dir():
+            if info.filename.endswith("/"):  # is_dir of Python 3.11 fails on an empty name
                 continue
             name = info.filename.removeprefix("./")
             if number > limits.files:

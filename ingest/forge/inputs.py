@@ -36,7 +36,7 @@ def find_inputs(urls: Sequence[str], config: IngestForge) -> list[SourceFile]:
     for url in urls:
         filesystem, path = locate(url)
         if not is_local(filesystem):
-            raise InputError(f"input {url}: ingest-forge reads local files")
+            raise InputError(f"input {url}: ingest-forge reads local files; copy it to this machine")
         for match in matches(url, path):
             for made in _inputs(match, config):
                 add(found, made)

@@ -121,7 +121,7 @@ def is_repeated(node: Node) -> bool:
     for _ in range(4):
         if following is None:
             break
-        if following.tag == "script":
+        if following.tag == "script" and is_element(following):
             return (following.getattr("type") or "").lower().startswith("math/")
         following = following.next
     above = node.parent

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+_ELEMENT, _MARKS = 1, (7, 10)  # node types as the DOM numbers them; processing instruction, document type
 Node = Any  # resiliparse.parse.html.DOMNode, which has no types
 
 __all__ = ["Node", "children", "classes", "descendants", "is_element", "is_text", "text_of"]
@@ -15,15 +16,16 @@ def is_text(node: Node) -> bool:
 
 
 def is_element(node: Node) -> bool:
-    tag = node.tag
-    return bool(tag) and tag[0] != "#"
+    return bool(node.type == _ELEMENT)
 
 
 def children(node: Node) -> Iterator[Node]:
+    """What is directly below, without <!DOCTYPE a> and <?a?>: their tag is "a", and they have no attributes."""
     child = node.first_child
     while child is not None:
         following = child.next
-        yield child
+        if child.type not in _MARKS:
+            yield child
         child = following
 
 

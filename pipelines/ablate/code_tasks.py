@@ -15,7 +15,6 @@ from pipelines.ablate.heldout import Held, Kept
 from pipelines.ablate.spans import Items, Measure
 from pipelines.ablate.stream import Array
 from pipelines.ablate.vocabulary import Vocabulary
-from sequences.fim.sentinels import SETS
 
 PER_DOCUMENT = 4
 MIDDLE_BYTES = 24  # longest middle
@@ -23,21 +22,22 @@ _SEED = 2_207
 FILES = "files"  # metadata of a context: where its pieces are
 
 
-def add_infill(items: Items, kept: Sequence[Kept], vocabulary: Vocabulary, config: Ablate) -> None:
-    """Ask for the rest of a line of source code, given what stands before and after it (PSM, SPM), or before it alone.
+def add_infill(
+    items: Items, kept: Sequence[Kept], vocabulary: Vocabulary, config: Ablate, metric: str = "infill"
+) -> None:
+    """Ask for a middle of source code, given what stands before and after it (PSM, SPM), or before it alone.
 
-    The middle begins at a word's end and ends with the line. Nothing is asked where the tokenizer lacks the sentinels.
+    `infill`: the rest of a line, from a word's end on. `infill_span`: a piece inside a line, from a word's end to
+    another's, of which what follows tells more. Nothing is asked where the tokenizer lacks the sentinels.
     """
     if vocabulary.fim is None:
         return
     eos, prefix, suffix, middle = (np.array([number], np.int32) for number in (vocabulary.eos, *vocabulary.fim))
-    orders = [each.spm_order for each in SETS.values() if each.tokens == config.fim_tokens]  # the same as in pack
-    joined = (*orders, "joined")[0] == "joined"
     asked: dict[str, list[tuple[str, str, str, str]]] = defaultdict(list)
     for number, each in enumerate(kept):
         if LANGUAGE_KEY in each.held.metadata:
             chance = np.random.default_rng([_SEED, number])
-            found = _middles(each.text)
+            found = _MIDDLES[metric](each.text)
             for place in sorted(chance.permutation(len(found))[:PER_DOCUMENT]):
                 start, end = found[place]
                 asked[each.held.set].append((each.held.id, each.text[:start], each.text[start:end], each.text[end:]))
@@ -52,7 +52,7 @@ def add_infill(items: Items, kept: Sequence[Kept], vocabulary: Vocabulary, confi
             behind = after[: room // 3]
             ahead = before[-(room - len(behind)) :]
             psm = [prefix, ahead, suffix, behind, middle]
-            spm = [prefix, suffix, behind, middle, ahead] if joined else [suffix, behind, prefix, ahead, middle]
+            spm = [prefix, suffix, behind, middle, ahead] if config.joined else [suffix, behind, prefix, ahead, middle]
             spans = {}
             for mode, parts in {"": psm, "spm_": spm, "prefix_": [ahead]}.items():
                 given = np.concatenate([eos, *parts])
@@ -60,15 +60,14 @@ def add_infill(items: Items, kept: Sequence[Kept], vocabulary: Vocabulary, confi
             size = float(len(texts[1].encode()))
             for mode, span in spans.items():
                 items.measures += [
-                    Measure(name, f"infill_{mode}exact", document, "exact", (span,), 1.0),
-                    Measure(name, f"infill_{mode}bits", document, "bits", (span,), size),
+                    Measure(name, f"{metric}_{mode}exact", document, "exact", (span,), 1.0),
+                    Measure(name, f"{metric}_{mode}bits", document, "bits", (span,), size),
                 ]
-            items.measures.append(
-                Measure(name, "infill_gain", document, "gain", (spans["prefix_"], spans["spm_"]), size)
-            )
+            saved = (spans["prefix_"], spans["spm_"])
+            items.measures.append(Measure(name, f"{metric}_gain", document, "gain", saved, size))
 
 
-def _middles(text: str) -> list[tuple[int, int]]:
+def _line_ends(text: str) -> list[tuple[int, int]]:
     """Ends of lines, from the end of a word on: short enough to be hit, and with something to hit."""
     found = []
     at = 0
@@ -83,6 +82,28 @@ def _middles(text: str) -> list[tuple[int, int]]:
                 found.append((at + place, at + len(body)))
         at += len(line)
     return found
+
+
+def _inside_lines(text: str) -> list[tuple[int, int]]:
+    """Pieces inside lines, from the end of a word to the end of a later one, with more of the line behind them."""
+    found = []
+    at = 0
+    for line in text.splitlines(keepends=True):
+        body = line.rstrip()
+        ends = [place for place in range(1, len(body)) if _in_word(body[place - 1]) and not _in_word(body[place])]
+        for number, start in enumerate(ends):
+            end = next((end for end in ends[number + 1 :] if len(body[start:end].strip()) >= 4), None)
+            if end is not None and len(body[start:end].encode()) <= MIDDLE_BYTES:
+                found.append((at + start, at + end))
+        at += len(line)
+    return found
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+_MIDDLES = {"infill": _line_ends, "infill_span": _inside_lines}
 
 
 def add_cross_file(items: Items, found: Sequence[Held], vocabulary: Vocabulary, config: Ablate) -> None:

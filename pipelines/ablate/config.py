@@ -7,9 +7,10 @@ from typing import Literal, NamedTuple
 from pydantic import model_validator
 
 from arcmill.config import Field, Settings
+from sequences.fim.sentinels import SETS, SpmOrder
 
 Size = Literal["tiny", "small", "50m", "150m"]
-Task = Literal["continuation", "last_word", "infill", "cross_file"]
+Task = Literal["continuation", "last_word", "infill", "infill_span", "cross_file"]
 
 
 class Scale(NamedTuple):
@@ -67,6 +68,9 @@ class Ablate(Settings):
         ("<|code_prefix|>", "<|code_suffix|>", "<|code_middle|>"),
         description="control tokens before prefix, suffix and middle, as arms with fill-in-the-middle have them",
     )
+    spm_order: SpmOrder | None = Field(
+        None, description="form of SPM that infilling is asked in, as in pack; null: as the set that fim_tokens are of"
+    )
     chat_loss: Literal["assistant", "all"] = Field(
         "assistant", description="of conversations (render-chat): what counts in the loss, as in pack"
     )
@@ -100,8 +104,8 @@ class Ablate(Settings):
     )
     overlap_ngram: int = Field(13, ge=3, le=64, description="words in such an n-gram; letters and digits, case folded")
     tasks: tuple[Task, ...] = Field(
-        ("continuation", "last_word", "infill", "cross_file"),
-        description="tasks made of held-out documents; infill is of source code, cross_file of repository contexts",
+        ("continuation", "last_word", "infill", "infill_span", "cross_file"),
+        description="tasks made of held-out documents; infill and infill_span are of source code, cross_file of repository contexts",
     )
     items: int = Field(200, ge=1, description="items of each task from each held-out set, at most")
     choices: int = Field(
@@ -134,6 +138,12 @@ class Ablate(Settings):
     def batch(self) -> int:
         """Tokens in a step."""
         return self.batch_tokens or self.scale.batch_tokens
+
+    @property
+    def joined(self) -> bool:
+        """Whether infilling is asked in the joined form of SPM."""
+        known = [each.spm_order for each in SETS.values() if each.tokens == self.fim_tokens]
+        return (self.spm_order or (*known, "joined")[0]) == "joined"
 
     @property
     def longest(self) -> int:

@@ -111,6 +111,8 @@ def _prepare(
         cloze.add_last_word(items, kept, vocabulary, config)
     if "infill" in config.tasks:
         code_tasks.add_infill(items, kept, vocabulary, config)
+    if "infill_span" in config.tasks:
+        code_tasks.add_infill(items, kept, vocabulary, config, "infill_span")
     if "cross_file" in config.tasks:
         code_tasks.add_cross_file(items, [each.held for each in kept], vocabulary, config)
     items.save(work / ITEMS)

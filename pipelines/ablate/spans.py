@@ -55,6 +55,15 @@ METRICS = {
     "infill_prefix_exact": Metric("share right", True, "that middle, given the prefix alone, every token right"),
     "infill_prefix_bits": Metric("bits/byte", False, "loss on that middle, given the prefix alone"),
     "infill_gain": Metric("bits/byte", True, "what the suffix saves: the prefix alone less SPM"),
+    "infill_span_exact": Metric("share right", True, "a piece inside a line of code (PSM), every token right"),
+    "infill_span_bits": Metric("bits/byte", False, "loss on that piece, given prefix and suffix (PSM)"),
+    "infill_span_spm_exact": Metric(
+        "share right", True, "that piece, given suffix and prefix (SPM), every token right"
+    ),
+    "infill_span_spm_bits": Metric("bits/byte", False, "loss on that piece, given suffix and prefix (SPM)"),
+    "infill_span_prefix_exact": Metric("share right", True, "that piece, given the prefix alone, every token right"),
+    "infill_span_prefix_bits": Metric("bits/byte", False, "loss on that piece, given the prefix alone"),
+    "infill_span_gain": Metric("bits/byte", True, "what the suffix saves of that piece: the prefix alone less SPM"),
     "cross_file_bits": Metric("bits/byte", False, "loss on a file, given the files before it in its repository"),
     "cross_file_shuffled_bits": Metric("bits/byte", False, "loss on that file, given them in another order"),
     "cross_file_alone_bits": Metric("bits/byte", False, "loss on that file by itself"),

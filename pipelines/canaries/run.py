@@ -108,7 +108,8 @@ def _follow(shadow: Shadow, step: Followed, side: str) -> None:
 def _execute(
     shadow: Shadow, stage: Stage, config: StageConfig, inputs: Mapping[str, Sequence[str]], side: str, name: str
 ) -> None:
-    from arcmill.execute import execute, identify, standing
+    from arcmill.execute import execute
+    from arcmill.identity import identify, standing
     from arcmill.progress import Progress
 
     output = shadow.path(side, name)

@@ -26,7 +26,7 @@ def inspect(dataset: str, rows: int, pairs: int, pairs_csv: str | None, labels: 
       arcmill inspect web-distinct --pairs-csv pairs.csv     then label them 1 or 0, and
       arcmill inspect web-distinct --labels pairs.csv
     """
-    from pipelines.inspect import inspect_dataset, render
+    from pipelines.inspect import inspect_dataset
 
     if labels:
         from pipelines.pairs import read_labels, render_labels
@@ -41,7 +41,13 @@ def inspect(dataset: str, rows: int, pairs: int, pairs_csv: str | None, labels: 
         write_csv(pairs_csv, with_texts(opened, sample_pairs(opened, pairs or 20)[1]))
         click.echo(pairs_csv)
         return
-    say(inspect_dataset(dataset, rows, pairs), as_json, render)
+    found = inspect_dataset(dataset, rows, pairs)
+    if as_json:
+        say(found, True, str)
+        return
+    from pipelines.inspect_view import show
+
+    show(found)
 
 
 @click.command()

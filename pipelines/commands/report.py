@@ -12,22 +12,32 @@ from pipelines.commands.shown import say
 @click.argument("run_dir")
 @click.option("--output", metavar="FILE", help="The page to write.  [default: RUN_DIR/report.html]")
 @click.option("--recipe", metavar="RECIPE", help="The run's recipe: steps of it that never began are told too.")
-def report(run_dir: str, output: str | None, recipe: str | None) -> None:
+@click.option(
+    "--since", metavar="EARLIER", help="Tell what changed since this run: its folder, a .json that --json printed of it, or "
+    "`previous`, the run beside this one whose name sorts just before.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON; write no page.")
+def report(run_dir: str, output: str | None, recipe: str | None, since: str | None, as_json: bool) -> None:
     """Write one self-contained HTML page about a run.
 
     \b
     Example:
       arcmill report runs/quickstart
       arcmill report runs/crawl --recipe web
+      arcmill report crawl/2026-01-02 --since crawl/2026-01-01
+      arcmill report crawl/2026-01-02 --json > 2026-01-02.json
     """
-    from pipelines.report import write_report
+    from pipelines.report import report_json, write_report
 
     planned = None
     if recipe is not None:
         from pipelines.recipe import step_names
 
         planned = step_names(recipe)
-    click.echo(write_report(run_dir, output, planned))
+    if as_json:
+        say(report_json(run_dir, planned, since), True, str)
+        return
+    click.echo(write_report(run_dir, output, planned, since))
 
 
 @click.command()

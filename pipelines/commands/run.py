@@ -20,10 +20,13 @@ from pipelines.commands.shown import say, table
 @click.option(
     "--force", is_flag=True, help="Rebuild what was made from something else; with --only or --from, also what is done."
 )
+@click.option(
+    "--since", metavar="EARLIER", help="The report tells what changed since this run, as in `arcmill report --since`."
+)
 @click.option("--quiet", is_flag=True, help="No progress.")
 def run(
     recipe: str, root: str | None, only: Sequence[str], start: Sequence[str], assignments: Sequence[str], workers: int,
-    force: bool, quiet: bool,
+    force: bool, since: str | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Run a recipe: a YAML file, or the name of a built-in one. What is done is skipped.
 
@@ -38,6 +41,10 @@ def run(
 
     loaded = load_recipe(recipe, assignments)
     folder = runner.run_root(loaded, root)
+    if since is not None:
+        from pipelines.report.earlier import check_since
+
+        check_since(since)
     canaries = runner.run(loaded, folder, only=only, start=start, workers=workers, force=force, quiet=quiet)
     if canaries:
         click.echo(canaries)
@@ -47,7 +54,7 @@ def run(
         given = [path for paths in step.paths.values() for path in paths]
         if told := keep_card(step.stage, f"{folder}/{step.name}", given):
             click.echo(told, err=True)
-    click.echo(f"report: {write_report(folder, None, [(s.name, s.stage.name) for s in loaded.steps])}")
+    click.echo(f"report: {write_report(folder, None, [(s.name, s.stage.name) for s in loaded.steps], since)}")
     for step in loaded.steps:
         if step.stage.writes == "Sequence":
             click.echo(f"packed: {folder}/{step.name}")

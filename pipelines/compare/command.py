@@ -23,7 +23,7 @@ def compare(a: str, b: str, step: str | None = None, samples: int = 3, seed: int
     not, drawn by `seed`. Memory does not grow with the datasets. Raises UsageError, InputError.
     """
     runs = open_run(a), open_run(b)
-    pairs = by_step.paired(*runs)
+    pairs = by_step.paired(runs[0].steps, runs[1].steps)
     return {
         "a": a, "b": b,
         "steps": [by_step.compared(x, y) for x, y in pairs],

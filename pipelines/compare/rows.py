@@ -185,7 +185,7 @@ def _read(dataset: Dataset, part: str, first: int, numbers: list[int]) -> dict[i
     text = _TEXTS.get(dataset.record)
     found: dict[int, dict[str, Any]] = {}
     with dataset.filesystem.open(dataset.file(part), "rb") as stream:
-        parquet = pq.ParquetFile(stream)
+        parquet = pq.ParquetFile(stream, page_checksum_verification=True)
         names = parquet.schema_arrow.names
         columns = [name for name in (*SHOWN, text, "messages", "segments") if name in names]
         for group in range(parquet.num_row_groups):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from arcmill.dataset import Dataset, describe_drift
 from arcmill.errors import UsageError
@@ -14,20 +14,34 @@ RECORDS = ("Document", "Problem", "Conversation", "AgentTask", "Sequence")  # wh
 MOST_RULES = 10_000
 
 
-def paired(a: Run, b: Run) -> list[tuple[Step | None, Step | None]]:
+class Named(Protocol):
+    """A step as far as it is paired."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stage(self) -> str: ...
+
+
+Paired = TypeVar("Paired", bound=Named)
+
+
+def paired(a: Sequence[Paired], b: Sequence[Paired]) -> list[tuple[Paired | None, Paired | None]]:
     """Steps of one name, or else of one stage in the order in which they stand; and those that have no other side."""
-    if len(a.steps) == len(b.steps) == 1:  # two datasets, whatever their folders are called
-        return [(a.steps[0], b.steps[0])]
-    of: dict[str, Step] = {step.name: b.by_name[step.name] for step in a.steps if step.name in b.by_name}
+    if len(a) == len(b) == 1:  # two datasets, whatever their folders are called
+        return [(a[0], b[0])]
+    named = {step.name: step for step in b}
+    of = {step.name: named[step.name] for step in a if step.name in named}
     taken = {step.name for step in of.values()}
-    for step in a.steps:
+    for step in a:
         if step.name not in of and step.stage:
-            like = next((s for s in b.steps if s.stage == step.stage and s.name not in taken), None)
+            like = next((s for s in b if s.stage == step.stage and s.name not in taken), None)
             if like is not None:
                 of[step.name] = like
                 taken.add(like.name)
-    pairs: list[tuple[Step | None, Step | None]] = [(step, of.get(step.name)) for step in a.steps]
-    return [*pairs, *((None, step) for step in b.steps if step.name not in taken)]
+    pairs: list[tuple[Paired | None, Paired | None]] = [(step, of.get(step.name)) for step in a]
+    return [*pairs, *((None, step) for step in b if step.name not in taken)]
 
 
 def compared(a: Step | None, b: Step | None) -> dict[str, Any]:

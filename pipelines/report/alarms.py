@@ -10,8 +10,9 @@ from arcmill.dataset import Dataset
 from arcmill.errors import InputError
 from pipelines.pairs import Pair, with_texts
 from pipelines.report.gather import Facts, StepFacts
-from pipelines.report.markup import Child, Html, decimal, h, number, share, visible
+from pipelines.report.markup import Html, decimal, h, number, share, visible
 from pipelines.report.sections import fold, name, section
+from pipelines.report.side_by_side import CHARACTERS, beside
 
 _SOURCES, _PAIRS, _CHARACTERS = 20, 60, 600
 
@@ -65,17 +66,25 @@ def _figure(entry: Mapping[str, Any], key: str) -> float:
 
 
 def _pair(pair: Pair) -> Html:
-    def side(title: str, id: str, text: str | None) -> Child:
-        shown = visible((text or "")[:_CHARACTERS]) if text else h("span", "its text is not in this run", cls="quiet")
-        return h("div", h("h5", title, h("code", name(id, 100))), h("p", shown))
-
+    told: Html | None = None
+    gone = h("p", "Its text is not in this run.", cls="note")
+    if pair.removed_text is None or pair.survivor_text is None:
+        sides = [gone if text is None else h("div", visible(text[:_CHARACTERS]), cls="text", dir="auto", tabindex=0)
+                 for text in (pair.removed_text, pair.survivor_text)]  # fmt: skip
+    else:
+        one, two = pair.removed_text, pair.survivor_text
+        both = beside(one[:CHARACTERS], len(one), two[:CHARACTERS], len(two))
+        told = h("p", both.told, cls="note")
+        sides = [h("div", side, cls="text", dir="auto", tabindex=0) for side in (both.left, both.right)]
     return h(
         "div",
         h("p", f"similarity {decimal(pair.score)}", cls="facts"),
+        told,
         h(
             "div",
-            side("This one left ", pair.removed, pair.removed_text),
-            side("Merged into ", pair.survivor, pair.survivor_text),
+            h("div", h("p", "This one left ", h("code", name(pair.removed, 100)), cls="side"), sides[0]),
+            h("div", h("p", "Merged into ", h("code", name(pair.survivor, 100)), cls="side"), sides[1]),
             cls="pair",
         ),
+        cls="sample",
     )

@@ -111,3 +111,42 @@ def _ticks(low: float, high: float, log: bool) -> list[tuple[float, str]]:
     if log:
         return [(float(power), compact(10**power)) for power in range(round(low), round(high) + 1)]
     return [(low + (high - low) * part / 4, decimal(round(low + (high - low) * part / 4, 3))) for part in range(5)]
+
+
+def overlay(
+    edges: Sequence[float], before: Sequence[int], after: Sequence[int], label: str, *, log: bool = False
+) -> Html:
+    """Two histograms over one axis, each as shares of its own: now as bars, before as a line."""
+    import math
+
+    inner_width, inner_height, base = _WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM, _HEIGHT - _BOTTOM
+    places = [math.log10(max(edge, 1)) if log else edge for edge in edges]
+    low, high = (math.floor(places[0]), math.ceil(places[-1])) if log else (min(0.0, places[0]), max(1.0, places[-1]))
+    high = high if high > low else low + 1
+    # A bar's area is its share, whatever its width.
+    sides = [
+        [count / max(sum(side), 1) / max(b - a, 1e-9) for count, a, b in zip(side, places, places[1:], strict=False)]
+        for side in (before, after)
+    ]
+    most = max([*sides[0], *sides[1], 1e-12])
+
+    def x(place: float) -> float:
+        return _LEFT + (place - low) / (high - low) * inner_width
+
+    shapes = [h("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=base, y2=base, cls="axis")]
+    for tall, a, b in zip(sides[1], places, places[1:], strict=False):
+        if tall:
+            up = max(1.0, tall / most * inner_height)
+            shapes.append(
+                h("rect", x=f"{x(a):.2f}", y=f"{base - up:.2f}", width=f"{max(x(b) - x(a) - 0.5, 0.5):.2f}", height=f"{up:.2f}", cls="column")
+            )  # fmt: skip
+    way = [f"M{x(places[0]):.1f} {base}"]
+    for tall, a, b in zip(sides[0], places, places[1:], strict=False):
+        y = base - tall / most * inner_height
+        way.append(f"L{x(a):.1f} {y:.1f}L{x(b):.1f} {y:.1f}")
+    shapes.append(h("path", d="".join([*way, f"L{x(places[-1]):.1f} {base}"]), cls="before"))
+    for value, name in _ticks(low, high, log):
+        at = x(value)
+        anchor = "start" if at < _LEFT + 8 else "end" if at > _WIDTH - _RIGHT - 8 else "middle"
+        shapes.append(h("text", name, x=f"{at:.1f}", y=base + 17, text_anchor=anchor, cls="tick"))
+    return h("svg", shapes, cls="histogram", viewBox=f"0 0 {_WIDTH} {_HEIGHT}", role="img", aria_label=label)

@@ -14,6 +14,7 @@ from arcmill.errors import InputError
 from arcmill.records import TEXT
 from pipelines.lineage import Run, Step, find_rows
 from pipelines.report.reading import groups, spread
+from pipelines.report.side_by_side import CHARACTERS
 
 LEDGER_ROWS, LEDGER_BYTES = 20_000_000, 1 << 30
 LOOKUP_ROWS = 5_000_000
@@ -248,12 +249,11 @@ def _why_not(step: Step, readable: list[Step]) -> str | None:
 def _with_text(sample: Sample, tables: list[dict[str, dict[str, Any]]]) -> Sample:
     row = next((table[sample.id] for table in tables if sample.id in table), None)
     best = next((table[sample.into_id] for table in tables if sample.into_id in table), None)
+    room = CHARACTERS if sample.into_id else TEXT_CHARACTERS  # pairs may differ far from where they begin
     if row is not None:
         text = row["text"] or ""
-        sample = replace(
-            sample, text=text[:TEXT_CHARACTERS], characters=len(text), source=row.get("source"), url=row.get("url")
-        )
+        sample = replace(sample, text=text[:room], characters=len(text), source=row.get("source"), url=row.get("url"))
     if best is not None:
         text = best["text"] or ""
-        sample = replace(sample, survivor=text[:TEXT_CHARACTERS], survivor_characters=len(text))
+        sample = replace(sample, survivor=text[:room], survivor_characters=len(text))
     return sample

@@ -1,9 +1,10 @@
-"""The head of the page: key figures, what needs a look, and the funnel stage by stage."""
+"""The key figures, and the funnel stage by stage."""
 
 from __future__ import annotations
 
 from pipelines.lineage import DONE
 from pipelines.report import charts
+from pipelines.report.changes import Changes
 from pipelines.report.gather import Facts, StepFacts
 from pipelines.report.markup import Child, Html, compact, duration, h, join, number, share, short, size
 from pipelines.report.sections import name, section, table
@@ -11,9 +12,10 @@ from pipelines.report.sections import name, section, table
 _FLOW = ("kept", "merged", "dropped", "errored")
 
 
-def key_figures(facts: Facts) -> Html:
-    """A handful of large numbers."""
+def key_figures(facts: Facts, changes: Changes | None = None) -> Html:
+    """A handful of large numbers, and what they were in the earlier run."""
     figures: list[tuple[str, str, str]] = []
+    was = _before(changes)
     read = sum(f.counts["in"] for f in starts(facts))
     final = [f for f in facts.steps if f.documents is not None]
     rows = sum(f.rows for f in final)
@@ -52,10 +54,31 @@ def key_figures(facts: Facts) -> Html:
         "dl",
         [
             h("div", h("dt", what), h("dd", h("b", value), h("span", note, cls="note") if note else None))
-            for value, what, note in figures
+            for value, what, note in [
+                (v, w, f"{n}; {was[w]}" if n and w in was else was.get(w, n)) for v, w, n in figures
+            ]
         ],
         cls="figures",
     )
+
+
+def _before(changes: Changes | None) -> dict[str, str]:
+    """What the large numbers were in the earlier run, by their names."""
+    if changes is None:
+        return {}
+    steps = changes.earlier.steps
+    seconds = [step.seconds for step in steps if step.seconds is not None]
+    finals = [step for step in steps if step.documents is not None]
+    copies = sum(step.counts.get("created", 0) for step in finals)
+    held = {
+        "rows read": compact(sum(step.counts.get("in", 0) for step in steps if step.starts)),
+        "documents in the end": compact(sum(step.rows for step in finals) - copies),
+        "of text": size(sum(step.text_bytes or 0 for step in finals)),
+        "tokens": compact(sum(step.tokens.tokens for step in steps if step.tokens is not None)),
+        "rows errored": number(sum(step.counts.get("errored", 0) for step in steps)),
+        "of wall time": duration(sum(seconds)),
+    }
+    return {what: f"{figure} before" for what, figure in held.items()}
 
 
 def starts(facts: Facts) -> list[StepFacts]:
@@ -65,32 +88,6 @@ def starts(facts: Facts) -> list[StepFacts]:
         for f in facts.steps
         if f.main and f.step.state == DONE and not any(s.record != "Model" for s in facts.run.sources(f.step))
     ]
-
-
-def attention(facts: Facts) -> Html | None:
-    """The box with what a person should look at, or nothing."""
-    if not facts.warnings:
-        return None
-    ordered = sorted(facts.warnings, key=lambda w: not w.severe)
-    items = [
-        h(
-            "li",
-            h("b", name(w.step)) if w.step else None,
-            ": " if w.step else None,
-            w.text,
-            cls="severe" if w.severe else None,
-        )
-        for w in ordered[:60]
-    ]
-    more = h("li", f"and {len(ordered) - 60} more") if len(ordered) > 60 else None
-    return h(
-        "aside",
-        h("h2", "Worth a look", id="look-title"),
-        h("ul", items, more),
-        id="look",
-        cls="attention",
-        aria_labelledby="look-title",
-    )
 
 
 def funnel(facts: Facts) -> Html:

@@ -63,8 +63,8 @@ class Facts:
         return next((facts for facts in self.steps if facts.step.name == step.name), None)
 
 
-def gather(run: Run) -> Facts:
-    """Read a run. What is damaged or missing becomes a warning, never an error."""
+def gather(run: Run, texts: bool = True) -> Facts:
+    """Read a run. What is damaged or missing becomes a warning, never an error. `texts`: those of samples too."""
     shown = run.steps[:STEPS]
     steps = [_step(step) for step in shown]
     facts = Facts(run, steps, [], len(run.steps) - len(shown))
@@ -79,7 +79,8 @@ def gather(run: Run) -> Facts:
         if found.step.record == "Sequence":
             found.sequences = read_sequences(found.step.dataset)
     departures = {f.step.name: f.departures for f in steps if f.departures is not None and f.departures.rules}
-    fill_texts(run, departures, _RULES_WITH_TEXT)
+    if texts:
+        fill_texts(run, departures, _RULES_WITH_TEXT)
     for found in steps:
         facts.warnings += _warnings(found)
     if errored := [found for found in steps if found.counts["errored"]]:
@@ -194,7 +195,7 @@ def _warnings(facts: StepFacts) -> list[Finding]:
     if step.state == DAMAGED:
         warn(f"cannot be read: {step.problem}", severe=True)
     elif step.state != DONE:
-        warn(f"unfinished: {step.problem}. {step.tasks} tasks are done.")
+        warn(f"unfinished: {step.problem}. {step.tasks} task{' is' if step.tasks == 1 else 's are'} done.")
     for edge in step.inputs:
         if edge.step is None and edge.record not in ("Files", None) and edge.input != "environment":
             warn(

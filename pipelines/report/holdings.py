@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arcmill.dataset import Dataset
+from pipelines.compare.distributions import Distribution
 from pipelines.report.reading import groups, spread
 
 DOCUMENT_ROWS, DOCUMENT_BYTES = 2_000_000, 512 << 20
@@ -55,6 +56,9 @@ class DocumentHoldings:
     characters: int = 0
     histograms: list[Histogram] = field(default_factory=list)
     by: dict[str, dict[Any, Share]] = field(default_factory=dict)
+    distributions: dict[str, Distribution] = field(
+        default_factory=dict
+    )  # finer than the histograms; to compare runs by
     notes: list[str] = field(default_factory=list)
 
 
@@ -115,6 +119,10 @@ def read_documents(dataset: Dataset) -> DocumentHoldings:
     ]
     if (histogram := _histogram("length", lengths, log=True)) is not None:
         result.histograms.append(histogram)
+    for name, pieces in {**scores, "length": lengths}.items():
+        result.distributions[name] = Distribution(scores=name != "length")
+        for piece in pieces:
+            result.distributions[name].add(piece)
     return result
 
 

@@ -7,21 +7,26 @@ from importlib.resources import files
 from pipelines.lineage import DONE
 from pipelines.report.agents import agents
 from pipelines.report.alarms import alarms
+from pipelines.report.attention import attention, verdict
 from pipelines.report.canaries import canaries
+from pipelines.report.changes import Changes
 from pipelines.report.code import code
 from pipelines.report.composition import documents, tokens
-from pipelines.report.funnel import attention, funnel, key_figures
+from pipelines.report.funnel import funnel, key_figures
 from pipelines.report.gather import Facts
 from pipelines.report.markup import Html, h, join, number
+from pipelines.report.mixtures import mixtures
 from pipelines.report.reasons import errors, reasons
 from pipelines.report.record import settings, times
 from pipelines.report.search_qa import search_qa
 from pipelines.report.sections import name
+from pipelines.report.since import since
 from pipelines.report.synthesis import synthesis
 
 # Nothing may be fetched and nothing may run, whatever a text of the run holds.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _PARTS = (
+    ("changes", "What changed"),
     ("funnel", "Funnel"),
     ("reasons", "Why rows left"),
     ("alarms", "Sources that lost much"),
@@ -31,6 +36,7 @@ _PARTS = (
     ("search-qa", "Search questions"),
     ("agents", "Agent trajectories"),
     ("documents", "What is left"),
+    ("mixtures", "Mixtures"),
     ("tokens", "Tokens"),
     ("canaries", "Canaries"),
     ("times", "Time"),
@@ -38,9 +44,13 @@ _PARTS = (
 )
 
 
-def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
-    """The page about a run, with at most `samples` texts of each of `rules` rules of a stage."""
+def render(facts: Facts, samples: int = 3, rules: int = 40, changes: Changes | None = None, asked: bool = False) -> str:
+    """The page about a run, with at most `samples` texts of each of `rules` rules of a stage.
+
+    `changes` since an earlier run; `asked`: one was asked for, found or not.
+    """
     sections = {
+        "changes": since(changes, asked),
         "funnel": funnel(facts),
         "reasons": reasons(facts, samples, rules),
         "alarms": alarms(facts),
@@ -50,6 +60,7 @@ def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
         "search-qa": search_qa(facts),
         "agents": agents(facts),
         "documents": documents(facts),
+        "mixtures": mixtures(facts),
         "tokens": tokens(facts),
         "canaries": canaries(facts),
         "times": times(facts),
@@ -69,15 +80,15 @@ def render(facts: Facts, samples: int = 3, rules: int = 40) -> str:
     links = [h("a", title, href=f"#{anchor}") for anchor, title in _PARTS if sections[anchor]]
     body = h(
         "body",
-        h("a", "Skip to the funnel", href="#funnel", cls="skip"),
-        _header(facts, links),
-        h("main", attention(facts), [part for part in sections.values() if part]),
+        h("a", "Skip to the content", href="#content", cls="skip"),
+        _header(facts, links, changes),
+        h("main", attention(facts, changes), [part for part in sections.values() if part], id="content", tabindex=-1),
         _footer(facts),
     )
     return f"<!doctype html>\n{h('html', head, body, lang='en')}\n"
 
 
-def _header(facts: Facts, links: list[Html]) -> Html:
+def _header(facts: Facts, links: list[Html], changes: Changes | None) -> Html:
     steps = facts.run.steps
     done, never = sum(step.state == DONE for step in steps), len(facts.run.never_begun)
     told = f"{number(len(steps) + never)} step{'' if len(steps) + never == 1 else 's'}"
@@ -93,8 +104,8 @@ def _header(facts: Facts, links: list[Html]) -> Html:
         "header",
         h("p", "arcmill report", cls="eyebrow"),
         h("h1", name(facts.run.name, 120)),
-        h("p", f"{told}.", cls="lede"),
-        key_figures(facts),
+        verdict(facts, f"{told}.", changes),
+        key_figures(facts, changes),
         h("nav", links, aria_label="Sections"),
     )
 

@@ -43,7 +43,7 @@ def groups(
         with ExitStack() as stack:
             try:
                 stream = stack.enter_context(dataset.filesystem.open(dataset.file(path), "rb"))
-                parquet = pq.ParquetFile(stream, read_dictionary=list(encoded))
+                parquet = pq.ParquetFile(stream, read_dictionary=list(encoded), page_checksum_verification=True)
             except (OSError, KeyError, pa.ArrowException) as error:
                 _note(notes, path, error)
                 continue

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from difflib import SequenceMatcher
-
 from pipelines.report import charts
 from pipelines.report.departures import TEXT_CHARACTERS, Departures, Rule, Sample
 from pipelines.report.gather import Facts, StepFacts
 from pipelines.report.markup import Child, Html, decimal, h, join, number, share, short, visible
 from pipelines.report.sections import chip, fold, name, section, table
+from pipelines.report.side_by_side import beside
 
 _ERRORS = 60  # reasons that are listed
-_PAIRS = 40_000  # pairs of equal words in two texts
 
 
 def reasons(facts: Facts, samples: int, rules: int) -> Html:
@@ -130,57 +126,38 @@ def _sample(sample: Sample, ledger: Departures) -> Html:
     if sample.url:
         rows.append(h("p", name(sample.url, 160), cls="address"))
     if sample.into_id:
-        left, right = _compared(sample)
-        rows.append(
-            h("div",
-              h("div", h("h5", "This one left"), left),
-              h("div", h("h5", "Merged into ", h("code", name(sample.into_id, 100))), right), cls="pair")
-        )  # fmt: skip
+        rows.append(_compared(sample))
     elif sample.text is not None:
-        rows.append(_text(visible(sample.text), sample.characters))
+        rows.append(_text(sample.text, sample.characters))
     elif ledger.no_text is None:
         rows.append(h("p", "Its text was not found among the rows that were searched.", cls="note"))
     return h("div", *rows, cls="sample")
 
 
-def _text(shown: Html, characters: int) -> Html:
-    rest = characters - TEXT_CHARACTERS
+def _text(text: str, characters: int) -> Html:
     if not characters:
         return h("p", "The text is empty.", cls="note")
+    rest = characters - min(len(text), TEXT_CHARACTERS)
     return join(
-        h("div", shown, cls="text", dir="auto", tabindex=0),
+        h("div", visible(text[:TEXT_CHARACTERS]), cls="text", dir="auto", tabindex=0),
         h("p", f"… {number(rest)} more characters", cls="note") if rest > 0 else None,
     )
 
 
-# Scripts without blanks between words are compared character by character.
-_WORD = re.compile(
-    r"[\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af]|[^\W\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af]+|\s+|[^\w\s]"
-)
-
-
-def _words(text: str, characters: int) -> list[str]:
-    words = _WORD.findall(text)
-    return words[:-1] if characters > len(text) else words  # the last was cut
-
-
-def _compared(sample: Sample) -> tuple[Html, Html]:
+def _compared(sample: Sample) -> Html:
     """Both texts, with the words marked that only one of them has."""
     gone = h("p", "Its text was not found.", cls="note")
+    told: Html | None = None
     if sample.text is None or sample.survivor is None:
-        return (
-            gone if sample.text is None else _text(visible(sample.text), sample.characters),
-            gone if sample.survivor is None else _text(visible(sample.survivor), sample.survivor_characters),
-        )
-    one, two = _words(sample.text, sample.characters), _words(sample.survivor, sample.survivor_characters)
-    left: list[Html] = []
-    right: list[Html] = []
-    often = Counter(two)
-    # Two texts of one character each would take seconds to align: what is too frequent is then left out of it.
-    crowded = sum(often[word] for word in one) > _PAIRS
-    for kind, a, b, c, d in SequenceMatcher(None, one, two, autojunk=crowded).get_opcodes():
-        pieces = (visible("".join(one[a:b])), visible("".join(two[c:d])))
-        for side, piece in zip((left, right), pieces, strict=True):
-            if piece:
-                side.append(piece if kind == "equal" else h("mark", piece))
-    return _text(join(left), sample.characters), _text(join(right), sample.survivor_characters)
+        left = gone if sample.text is None else _text(sample.text, sample.characters)
+        right = gone if sample.survivor is None else _text(sample.survivor, sample.survivor_characters)
+    else:
+        both = beside(sample.text, sample.characters, sample.survivor, sample.survivor_characters)
+        told = h("p", both.told, cls="note")
+        left, right = (h("div", side, cls="text", dir="auto", tabindex=0) for side in (both.left, both.right))
+    return join(
+        told,
+        h("div",
+          h("div", h("p", "This one left", cls="side"), left),
+          h("div", h("p", "Merged into ", h("code", name(sample.into_id, 100)), cls="side"), right), cls="pair"),
+    )  # fmt: skip

@@ -82,7 +82,7 @@ def _step(facts: Facts, place: int, found: StepFacts) -> Html:
         parts.append(h("p", step.problem, cls="note"))
     config = step.identity.get("config")
     if isinstance(config, Mapping) and config:
-        parts += [h("h4", "Settings"), _config(step.stage, config)]
+        parts += [h("h3", "Settings"), _config(step.stage, config)]
     if step.inputs:
         rows: list[list[Child]] = [
             [
@@ -92,15 +92,15 @@ def _step(facts: Facts, place: int, found: StepFacts) -> Html:
             ]
             for edge in step.inputs[:_ROWS]
         ]
-        parts += [h("h4", "Inputs"), table([("Input", "key"), ("From", ""), ("Fingerprint", "print")], rows, "Inputs")]
+        parts += [h("h3", "Inputs"), table([("Input", "key"), ("From", ""), ("Fingerprint", "print")], rows, "Inputs")]
     models = step.identity.get("models")
     if isinstance(models, Mapping) and models:
         rows = [[name(key, 60), h("code", name(value, 64))] for key, value in sorted(models.items())[:_ROWS]]
-        parts += [h("h4", "Model files"), table([("File", "key"), ("SHA-256", "print")], rows, "Model files")]
+        parts += [h("h3", "Model files"), table([("File", "key"), ("SHA-256", "print")], rows, "Model files")]
     if found.statistics:
-        parts += [h("h4", "What the stage reported"), _value(found.statistics, 0)]
+        parts += [h("h3", "What the stage reported"), _value(found.statistics, 0)]
     if step.dataset is not None:
-        parts += [h("h4", "Dataset"), _dataset(found)]
+        parts += [h("h3", "Dataset"), _dataset(found)]
     return h("div", fold(title, *parts, cls="step-record"), id=f"step-{place}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pipelines.report.markup import Child, Html, h, join, short
 
 _BREAK = Html("<wbr>")
+_NARROW = 2  # columns, up to which a table fits a telephone
 OUTCOMES = {"dropped": "dropped", "merged": "merged", "errored": "errored"}
 
 
@@ -22,23 +23,27 @@ def table(
     heads: Sequence[tuple[str, str]], rows: Sequence[Sequence[Child]], caption: str, cls: str = "", first: str = "row"
 ) -> Html:
     """A table. `heads` are (title, class of the column); the first cell of each row is its header."""
+    # A column of bars has no title to see; a reader of cells still needs one.
+    titles = [(title or h("span", "Bar", cls="unseen"), title or None, kind or None) for title, kind in heads]
     body = []
     for row in rows:
         cells = []
-        for place, ((title, kind), cell) in enumerate(zip(heads, row, strict=True)):
+        for place, ((_, named, kind), cell) in enumerate(zip(titles, row, strict=True)):
             if place == 0 and first == "row":
-                cells.append(h("th", cell, scope="row", cls=kind or None, role="rowheader"))
+                cells.append(h("th", cell, scope="row", cls=kind, role="rowheader"))
             else:
-                cells.append(h("td", cell, cls=kind or None, data_head=title, role="cell"))
+                cells.append(h("td", cell, cls=kind, data_head=named, role="cell"))
         body.append(h("tr", cells, role="row"))
     head = h(
-        "tr", [h("th", title, scope="col", cls=kind or None, role="columnheader") for title, kind in heads], role="row"
+        "tr", [h("th", shown, scope="col", cls=kind, role="columnheader") for shown, _, kind in titles], role="row"
     )
     made = h(
         "table", h("caption", caption, cls="unseen"), h("thead", head, role="rowgroup"),
         h("tbody", body, role="rowgroup"), cls=cls or None, role="table",
     )  # fmt: skip
-    return h("div", made, cls="scroll", role="region", aria_label=caption, tabindex=0)
+    # What may be wider than the page can be scrolled by keys; a group and not a landmark, of which a page has few.
+    wide = len(heads) > _NARROW
+    return h("div", made, cls="scroll", role="group", aria_label=caption, tabindex=0 if wide else None)
 
 
 def chip(outcome: str) -> Html:

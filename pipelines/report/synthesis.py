@@ -140,7 +140,7 @@ def _sample(row: Mapping[str, Any]) -> Html:
             if text:
                 rest = len(text) - _CHARACTERS
                 parts.append(h("p", name(title, 40), cls="facts quiet"))
-                parts.append(h("pre", visible(text[:_CHARACTERS]), cls="text", tabindex=0))
+                parts.append(h("pre", visible(text[:_CHARACTERS]), cls="text", dir="auto", tabindex=0))
                 if rest > 0:
                     parts.append(h("p", f"… {number(rest)} more characters", cls="note"))
     try:

@@ -194,7 +194,8 @@ def _verdicts(evidence: Mapping[str, Any], why: tuple[str, str] | None) -> Html:
         "dl", [h("div", h("dt", title), h("dd", h("code", visible(value)))) for title, value in pairs], cls="given"
     )
     heading = "Verdicts" if items else "Not judged"
-    return h("aside", h("h4", heading), h("ul", items, cls="verdicts") if items else None, h("h4", "On record"), record)
+    told = h("ul", items, cls="verdicts") if items else None
+    return h("div", h("h4", heading), told, h("h4", "On record"), record, cls="verdict-list")
 
 
 def rows_of(dataset: Dataset | None, columns: list[str]) -> Iterator[dict[str, Any]]:

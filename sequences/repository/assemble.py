@@ -106,7 +106,7 @@ class _Pieces:
 
         dataset, name = self._parts[number][part]
         with dataset.filesystem.open(dataset.file(name), "rb") as stream:
-            parquet = pq.ParquetFile(stream)
+            parquet = pq.ParquetFile(stream, page_checksum_verification=True)
             first = 0
             for group in range(parquet.num_row_groups):
                 end = first + parquet.metadata.row_group(group).num_rows

@@ -35,7 +35,7 @@ def post(id: str, metadata: Mapping[str, str], created: str | None, tokens: int,
     """A forge Document as a post."""
     number = metadata.get("number", "").lstrip("#")
     return Post(
-        id, metadata.get("kind", ""), int(number) if number.isdecimal() else None, metadata.get("sha") or None,
+        id, metadata.get("kind", ""), int(number) if number.isdecimal() and len(number) < 20 else None, metadata.get("sha") or None,
         metadata.get("links", "").split(), created or "", tokens, place,
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,11 @@ Longs = npt.NDArray[np.int64]
 _NAME, _LABEL, _ALIAS, _DESCRIPTION = range(4)  # the order in which a node's names are told
 _SIMPLIFIED = ("zh-hans", "zh-cn")  # a label tagged zh may be in either script
 _RANKS = {"label": _LABEL, "alias": _ALIAS, "description": _DESCRIPTION}
+
+
+def folded(name: str) -> str:
+    """A name as it is compared: NFKC, casefolded, runs of white space as one blank."""
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 @dataclass
@@ -214,8 +220,6 @@ class Names:
         return found
 
     def _indexed(self, terms: pa.Array, nodes: int) -> tuple[npt.NDArray[np.uint64], Longs]:
-        from synth.graph.store import folded
-
         named = np.flatnonzero(self._ranks != _DESCRIPTION)
         hashes = np.empty(named.size + nodes, np.uint64)
         owners = np.empty(named.size + nodes, np.int64)

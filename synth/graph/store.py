@@ -6,31 +6,30 @@ edges alone and a term is found by bisection, without a table of Python strings.
 
 from __future__ import annotations
 
-import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from arcmill.dataset import Dataset
-from arcmill.errors import InputError, UsageError
-from arcmill.records import EDGE_KINDS, NAMING
+from arcmill.errors import UsageError
+from arcmill.records import EDGE_KINDS
+from synth.graph.columns import BLOCK, Ints, Raw, joined, read_edges
+from synth.graph.edge_ids import EdgeIds
 from synth.graph.literals import date_days, number_value
-from synth.graph.names import Names, read_names
+from synth.graph.names import Names, folded, read_names
 from synth.search_qa.query import Term
 
 if TYPE_CHECKING:
     import networkx
     import pyarrow as pa
 
-Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 TYPE_RELATIONS = ("type", "P31", "rdf:type", "http://www.w3.org/1999/02/22-rdf-syntax-ns#type", "instance of")
 MAX_EDGES = 50_000_000
 _BYTES_AN_EDGE = 200  # at the peak of loading (docs/benchmarks.md)
-_BLOCK = 262_144  # rows that are encoded or counted at once
 
 
 class Graph:
@@ -84,7 +83,7 @@ class Graph:
         for dataset, record in [*((d, "Edge") for d in edges), *((d, "Node") for d in nodes)]:
             if dataset.record != record:
                 raise UsageError(f"{dataset.url} holds {dataset.record}, a graph is read from {record}")
-        raw = _read(edges)
+        raw = read_edges(edges)
         said = read_names(raw.said, nodes)
         graph = cls._built(raw, said.redirects, [d.fingerprint for d in [*edges, *nodes]], self_loops)
         graph._type_relations = [
@@ -101,12 +100,12 @@ class Graph:
         return graph
 
     @classmethod
-    def _built(cls, raw: _Raw, redirects: Mapping[str, str], fingerprints: list[str], self_loops: bool) -> Graph:
+    def _built(cls, raw: Raw, redirects: Mapping[str, str], fingerprints: list[str], self_loops: bool) -> Graph:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        terms, subject, object_ = _joined(raw.subjects, raw.objects, redirects, "0")
-        relations, relation, _ = _joined(raw.relations, [], redirects, "")
+        terms, subject, object_ = joined(raw.subjects, raw.objects, redirects, "0")
+        relations, relation, _ = joined(raw.relations, [], redirects, "")
         ids = EdgeIds.of(raw.ids)
         del raw.subjects, raw.objects, raw.relations, raw.ids
         total = subject.size
@@ -228,8 +227,8 @@ class Graph:
         """Relation -> kinds of what it leads to (node, text, number, date)."""
         firsts = np.array([self.first_literal, self.first_number, self.first_date])
         found: dict[str, set[str]] = {relation: set() for relation in self.relations}
-        for start in range(0, self.edge_count, _BLOCK):
-            part = slice(start, start + _BLOCK)
+        for start in range(0, self.edge_count, BLOCK):
+            part = slice(start, start + BLOCK)
             codes = firsts.searchsorted(self.out_object[part], "right")
             for pair in np.unique(self.out_relation[part].astype(np.int64) * len(EDGE_KINDS) + codes).tolist():
                 relation, kind = divmod(pair, len(EDGE_KINDS))
@@ -316,149 +315,7 @@ class Graph:
         return made
 
 
-def folded(name: str) -> str:
-    """A name as it is compared: NFKC, casefolded, runs of white space as one blank."""
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
-
-
-class EdgeIds:
-    """The ids of edges: 16 bytes each where all are 32 hex characters, as text otherwise."""
-
-    def __init__(self, packed: npt.NDArray[np.uint8] | None, texts: pa.Array | None) -> None:
-        self._packed, self._texts = packed, texts
-
-    @classmethod
-    def of(cls, chunks: list[pa.Array]) -> EdgeIds:
-        import pyarrow as pa
-
-        packed = [_packed(chunk) for chunk in chunks]
-        if all(block is not None for block in packed):
-            return cls(np.concatenate([b for b in packed if b is not None] or [np.empty((0, 16), np.uint8)]), None)
-        return cls(None, pa.chunked_array(chunks, pa.large_string()).combine_chunks())
-
-    def taken(self, order: npt.NDArray[np.intp]) -> EdgeIds:
-        import pyarrow as pa
-
-        if self._packed is not None:
-            return EdgeIds(self._packed[order], None)
-        assert self._texts is not None
-        return EdgeIds(None, self._texts.take(pa.array(order)))
-
-    def __getitem__(self, at: int) -> str:
-        if self._packed is not None:
-            return bytes(self._packed[at]).hex()
-        assert self._texts is not None
-        return str(self._texts[at].as_py())
-
-
-class _Raw:
-    """Columns as they were read: dictionary-encoded blocks, and what is said of names."""
-
-    def __init__(self) -> None:
-        self.subjects: list[Any] = []
-        self.objects: list[Any] = []
-        self.relations: list[Any] = []
-        self.ids: list[Any] = []
-        self.said: list[Any] = []
-        self.sources: set[str] = set()
-
-
-def _read(edges: Sequence[Dataset]) -> _Raw:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    raw = _Raw()
-    kinds, naming, empty = pa.array(EDGE_KINDS), pa.array(NAMING), pa.scalar("", pa.large_string())
-    wide = pa.large_string()
-    for dataset in edges:
-        for block in _blocks(dataset, ["id", "subject", "relation", "object", "kind", "source", "language"]):
-            place = pc.index_in(block["kind"], value_set=kinds)
-            if place.null_count:
-                wrong = block["kind"].filter(pc.is_null(place))[0].as_py()
-                raise InputError(f"{dataset.url}: an edge of kind {wrong!r}; kinds are {', '.join(EDGE_KINDS)}")
-            raw.sources.update(pc.unique(block["source"]).to_pylist())
-            names = pc.is_in(block["relation"], value_set=naming)
-            raw.said.append(block.filter(names).select(["subject", "relation", "object", "language"]))
-            facts, place = block.filter(pc.invert(names)), place.filter(pc.invert(names))
-            if not facts.num_rows:
-                continue
-            tagged = pc.binary_join_element_wise(place.cast(wide), facts["object"].cast(wide), empty)
-            node = pc.binary_join_element_wise(pa.scalar("0", wide), facts["subject"].cast(wide), empty)
-            raw.subjects.append(_one(node).dictionary_encode())
-            raw.objects.append(_one(tagged).dictionary_encode())
-            raw.relations.append(_one(facts["relation"].cast(wide)).dictionary_encode())
-            raw.ids.append(_one(facts["id"].cast(wide)))
-    return raw
-
-
-def _blocks(dataset: Dataset, columns: list[str]) -> Iterator[pa.Table]:
-    import pyarrow as pa
-
-    held, rows = [], 0
-    for batch in dataset.batches(columns):
-        held.append(batch)
-        rows += batch.num_rows
-        if rows >= _BLOCK:
-            yield pa.Table.from_batches(held).combine_chunks()
-            held, rows = [], 0
-    if held:
-        yield pa.Table.from_batches(held).combine_chunks()
-
-
-def _one(array: Any) -> pa.Array:
-    import pyarrow as pa
-
-    return pa.concat_arrays(array.chunks) if isinstance(array, pa.ChunkedArray) else array
-
-
-def _joined(left: list[Any], right: list[Any], redirects: Mapping[str, str], tag: str) -> tuple[pa.Array, Ints, Ints]:
-    """Encoded blocks with one sorted dictionary, after redirects: (dictionary, codes of left, codes of right)."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    wide = pa.large_string()
-    if not left:
-        return pa.array([], wide), np.empty(0, np.int32), np.empty(0, np.int32)
-    joined = pa.chunked_array([*left, *right]).unify_dictionaries()
-    terms = joined.chunk(0).dictionary
-    if redirects:
-        sources = pa.array([f"{tag}{name}" for name in redirects], wide)
-        place = pc.index_in(terms, value_set=sources)
-        targets = pa.array([f"{tag}{name}" for name in redirects.values()], wide)
-        terms = pc.coalesce(targets.take(place), terms)
-    encoded = terms.dictionary_encode()
-    order = pc.array_sort_indices(encoded.dictionary)
-    rank = np.empty(len(order), np.int32)
-    rank[np.asarray(order)] = np.arange(len(order), dtype=np.int32)
-    code = rank[np.asarray(encoded.indices)]
-    parts = [code[np.asarray(chunk.indices)] for chunk in joined.chunks]
-    none = [np.empty(0, np.int32)]
-    return (
-        encoded.dictionary.take(order),
-        np.concatenate([*parts[: len(left)], *none]),
-        np.concatenate([*parts[len(left) :], *none]),
-    )
-
-
 def _starts(ordered: Ints, size: int) -> Longs:
     starts = np.zeros(size + 1, np.int64)
     np.cumsum(np.bincount(ordered, minlength=size), out=starts[1:])
     return starts
-
-
-_HEX = np.full(256, 255, np.uint8)
-_HEX[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint8)
-
-
-def _packed(chunk: pa.Array) -> npt.NDArray[np.uint8] | None:
-    """Ids of 32 hex characters as 16 bytes each; None where one is something else."""
-    import pyarrow.compute as pc
-
-    if chunk.null_count or not pc.all(pc.equal(pc.binary_length(chunk), 32)).as_py():
-        return None
-    data = np.frombuffer(chunk.buffers()[2], np.uint8)
-    first = int(np.frombuffer(chunk.buffers()[1], np.int64)[chunk.offset])
-    digits = _HEX[data[first : first + 32 * len(chunk)]]
-    if (digits == 255).any():
-        return None
-    return ((digits[0::2] << 4) | digits[1::2]).astype(np.uint8).reshape(-1, 16)

@@ -50,7 +50,7 @@ def spellings(term: Term) -> list[str]:
     value = term.value
     if term.kind == "number":
         whole, point, rest = value.partition(".")
-        if whole.lstrip("-").isdecimal() and len(whole) > 4:
+        if whole.lstrip("-").isdecimal() and 4 < len(whole) < 400:
             return [value, f"{int(whole):,}{point}{rest}"]
     elif term.kind == "date":
         return [value, *_dates(value)]
@@ -59,7 +59,11 @@ def spellings(term: Term) -> list[str]:
 
 def _dates(value: str) -> list[str]:
     parts = value.split("-")
-    if not all(part.isdecimal() for part in parts) or not 2 <= len(parts) <= 3 or not 1 <= int(parts[1]) <= 12:
+    if (
+        not all(part.isdecimal() and len(part) < 10 for part in parts)
+        or not 2 <= len(parts) <= 3
+        or not 1 <= int(parts[1]) <= 12
+    ):
         return []
     year, month = parts[0], int(parts[1])
     name = _MONTHS[month - 1]

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from synth.graph.store import Graph, folded
+from synth.graph.names import folded
+from synth.graph.store import Graph
 from synth.search_qa.query import Query, Term
 from synth.search_qa.solve import Plan, Solver, Undecided, stated, without
 from synth.search_qa.wording.lexicon import symmetric

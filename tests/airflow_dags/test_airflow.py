@@ -5,142 +5,15 @@ ARCMILL_AIRFLOW_PYTHON names its interpreter (docs/airflow.md says how it is mad
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from airflow_installation import AIRFLOW, Installation
 
-ROOT = Path(__file__).parents[2]
-DAGS = ROOT / "airflow_dags/folder"
 Digest = Callable[[Path | str], str]
-AIRFLOW = os.environ.get("ARCMILL_AIRFLOW_PYTHON") or (sys.executable if importlib.util.find_spec("airflow") else "")
 pytestmark = pytest.mark.skipif(not AIRFLOW, reason="ARCMILL_AIRFLOW_PYTHON names no Python that has Airflow")
-
-# Parses all, and serialises as the scheduler does. What arcmill computes with cannot be imported meanwhile.
-PARSE = """
-import json, sys
-from airflow.dag_processing.dagbag import DagBag
-from airflow.serialization.serialized_objects import LazyDeserializedDAG
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"pyarrow", "pyspark", "torch", "vllm", "datatrove", "numpy", "faiss", "numba", "spacy"}:
-            raise ImportError(f"{name} is heavy")
-sys.meta_path.insert(0, Refuse())
-bag = DagBag(sys.argv[1], safe_mode=True)
-dags = {
-    name: {
-        "tasks": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks}, "serialised": len(LazyDeserializedDAG.from_dag(dag).data["dag"]["tasks"]),
-        "params": sorted(dag.params), "pools": sorted({task.pool for task in dag.tasks}), "retries": sorted({task.retries for task in dag.tasks}),
-        "assets": sorted(asset.uri for task in dag.tasks for asset in task.outlets), "timetable": type(dag.timetable).__name__,
-        "resources": {task.task_id: [task.pool, task.pool_slots, task.queue, task.resources and [task.resources.cpus.qty, task.resources.ram.qty, task.resources.gpus.qty]] for task in dag.tasks},
-    }
-    for name, dag in bag.dags.items()
-}
-print("JSON" + json.dumps({"dags": dags, "errors": bag.import_errors}))
-"""
-
-# arcmill's command. It notes its arguments and what it finds in the staging; as STOP asks, it kills itself once, like a machine that
-# loses its power: when the stage's second task has begun to write.
-COMMAND = """
-import json, os, pathlib, signal, sys
-log, argv = pathlib.Path(os.environ["CALLS"]), sys.argv[1:]
-output = argv[argv.index("--output") + 1] if "--output" in argv else ""
-staged = sorted(path.name for path in pathlib.Path(output, "_staging").glob("task-*.json")) if output else []
-with log.open("a") as stream:
-    stream.write(json.dumps({"argv": argv, "staged": staged, "folder": os.getcwd()}) + "\\n")
-mark = log.with_suffix(".stopped")
-if os.environ.get("STOP") == argv[0] and not mark.exists():
-    from arcmill.parts import TaskWriter
-    begin = TaskWriter.__init__
-    def stop(self, staging, task, *rest):
-        begin(self, staging, task, *rest)
-        if task == 1:
-            mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-    TaskWriter.__init__ = stop
-from pipelines.cli import main
-main(argv)
-"""
-CRAWL = """
-name: crawl
-description: Rows of one day.
-airflow: {retry_delay: 0, max_active_runs: 2}
-steps:
-  pages:    {stage: ingest-text, input: "ROWS/{date}"}
-  language: {stage: identify-language, input: pages, config: {languages: [en]}}
-"""
-AFTER = """
-name: after
-airflow: {follows: {vocabulary: crawl/language}}
-steps:
-  vocabulary: {stage: train-tokenizer, config: {vocab_size: 512}}
-"""
-
-
-class Installation:
-    """An Airflow of its own, on SQLite."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.recipes, self.rows, self.calls = (
-            folder,
-            folder / "recipes",
-            folder / "rows",
-            folder / "calls.jsonl",
-        )
-        self.recipes.mkdir()
-        for name, number in (("2026-01-01", 3), ("2026-01-02", 1)):
-            (self.rows / name).mkdir(parents=True)
-            for file in range(number):  # each heavy enough to be a task of its own
-                with (self.rows / name / f"{file}.jsonl").open("w") as stream:
-                    for row in range(400):
-                        text = (
-                            f"The {row}th page of file {file} says what there is to say about its number, and no more. "
-                            * 10
-                        )
-                        stream.write(json.dumps({"id": f"{file}-{row}", "text": text}) + "\n")
-        (folder / "command.py").write_text(COMMAND)
-        (self.recipes / "crawl.yaml").write_text(CRAWL.replace("ROWS", str(self.rows)))
-        (self.recipes / "after.yaml").write_text(AFTER)
-        self.environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW", "ARCMILL_AIRFLOW"))},
-            "AIRFLOW_HOME": str(folder / "home"), "PYTHONPATH": str(ROOT), "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS), "ARCMILL_AIRFLOW_RECIPES": str(self.recipes), "ARCMILL_AIRFLOW_PACKAGED": "no",
-            "ARCMILL_AIRFLOW_FOLDER": str(folder / "work"), "ARCMILL_AIRFLOW_COMMAND": f"'{sys.executable}' '{folder / 'command.py'}'",
-            "CALLS": str(self.calls),
-        }  # fmt: skip
-
-    def airflow(self, *argv: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return self._run([AIRFLOW, "-m", "airflow", *argv], **more)
-
-    def parse(self, **more: str) -> dict[str, dict[str, dict[str, object]]]:
-        done = self._run([AIRFLOW, "-c", PARSE, str(DAGS)], **more)
-        line = next((line for line in done.stdout.splitlines() if line.startswith("JSON")), None)
-        assert line, done.stdout + done.stderr
-        return json.loads(line.removeprefix("JSON"))  # type: ignore[no-any-return]
-
-    def dags_test(self, dag: str, date: str, conf: dict[str, object], **more: str) -> list[dict[str, object]]:
-        """Run a DAG to its end; the calls of arcmill that it made."""
-        self.calls.unlink(missing_ok=True)
-        self.said = self.airflow("dags", "test", dag, date, "--conf", json.dumps(conf), **more)
-        return [json.loads(line) for line in self.calls.read_text().splitlines()] if self.calls.exists() else []
-
-    def arcmill(self, *argv: str) -> None:
-        subprocess.run(
-            [sys.executable, "-m", "pipelines.cli", *argv],
-            check=True,
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )
-
-    def _run(self, argv: list[str], **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            argv, env=self.environment | more, cwd=self.folder, capture_output=True, text=True, timeout=600, check=False
-        )
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +89,25 @@ def test_pools_and_resources_come_from_recipe_and_installation(installed: Instal
     assert few.returncode == 2 and "a task takes 2 slots, and would never run" in few.stderr
 
 
+def test_pods_are_given_what_the_recipe_asks_for(installed: Installation, tmp_path: Path) -> None:
+    """No cluster runs here: what is held is that Airflow takes the pods that DAGs ask for, and that there are none elsewhere."""
+    (tmp_path / "pods.yaml").write_text(
+        "name: pods\nairflow: {gpu: {gpus: 1, memory: 4096, workers: 2}}\nsteps:\n  a: {stage: make-arithmetic}\n"
+        "  b: {stage: synth-reasoning, input: a}\n"
+    )
+    more = {"ARCMILL_AIRFLOW_RECIPES": str(tmp_path)}
+    assert installed.parse(**more)["dags"]["pods"]["pods"] == {}
+    found = installed.parse(**more, AIRFLOW__CORE__EXECUTOR="KubernetesExecutor")
+    assert found["errors"] == {}
+    if not installed.has("kubernetes", "airflow.providers.cncf.kubernetes"):
+        assert found["dags"]["pods"]["pods"] == {}
+        pytest.skip("apache-airflow-providers-cncf-kubernetes is not installed there")
+    limits = {"memory": "4096Mi", "nvidia.com/gpu": "1"}
+    told = {"claims": None, "limits": limits, "requests": limits | {"cpu": "2"}}
+    assert found["dags"]["pods"]["pods"] == {"b": [told]}
+    assert found["dags"]["pods"]["serialised"] == 3
+
+
 HOSTILE = "{{ macros.os.system('touch owned') }}$(touch owned)`touch owned`'\"; touch owned #{date}"
 
 
@@ -223,7 +115,7 @@ def test_a_run_with_a_killed_task_ends_in_the_bytes_of_the_command(installed: In
     """Killed in the second of three tasks, retried by Airflow, with hostile values among the parameters; then what follows it."""
     conf = {"root": "out/{date}", "workers": 1, "settings": {"pages": {"source": HOSTILE}}}
     calls = installed.dags_test("crawl", "2026-01-01", conf, STOP="ingest-text")
-    assert [call["argv"][0] for call in calls] == ["ingest-text", "ingest-text", "identify-language", "report"]  # type: ignore[index]
+    assert [call["argv"][0] for call in calls] == ["ingest-text", "ingest-text", "identify-language", "report"]
     assert calls[1]["staged"] == ["task-000000.json"]  # the retry found the finished task, and took it up
     assert {call["folder"] for call in calls} == {str(installed.folder / "work")}
     assert not list(installed.folder.rglob("owned"))
@@ -236,18 +128,18 @@ def test_a_run_with_a_killed_task_ends_in_the_bytes_of_the_command(installed: In
     assert (made / "report.html").exists()
 
     calls = installed.dags_test("after", "2026-05-05", {"date": "2026-01-01"})
-    assert [call["argv"][0] for call in calls] == ["train-tokenizer", "report"], installed.said.stdout[-3000:]  # type: ignore[index]
+    assert [call["argv"][0] for call in calls] == ["train-tokenizer", "report"], installed.said.stdout[-3000:]
     assert f"input={made}/language" in calls[0]["argv"]  # type: ignore[operator]
     assert (installed.folder / "work/runs/after/2026-01-01/vocabulary/manifest.json").exists()
 
     calls = installed.dags_test("crawl", "2026-01-01", conf)  # all is done: found, not made again
-    assert [call["argv"][0] for call in calls] == ["ingest-text", "identify-language", "report"]  # type: ignore[index]
+    assert [call["argv"][0] for call in calls] == ["ingest-text", "identify-language", "report"]
     assert digest(made / "pages") == digest(asked / "pages")
 
 
 def test_what_would_fail_again_is_not_retried(installed: Installation) -> None:
     calls = installed.dags_test("crawl", "2026-01-03", {})  # no such folder
-    assert [call["argv"][0] for call in calls] == ["ingest-text"]  # type: ignore[index]
+    assert [call["argv"][0] for call in calls] == ["ingest-text"]
     assert "exit status" in installed.said.stdout + installed.said.stderr
     assert installed.dags_test("crawl", "2026-01-02", {"settings": {"pages": {"a=b": 1}}}) == []
     assert "names no setting" in installed.said.stdout + installed.said.stderr

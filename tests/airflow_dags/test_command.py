@@ -124,6 +124,7 @@ def test_a_group_of_settings_is_changed_in_one_key(tmp_path: Path) -> None:
 
 def test_the_last_task_names_recipe_and_changes() -> None:
     assert report_command("web", "/r") == ["report", "/r", "--recipe", "web"]
+    assert report_command("web", "/r", "previous") == ["report", "/r", "--recipe", "web", "--since", "previous"]
     web = load_recipe("web", inputs_later=True)
     argv = run_command(
         web,
@@ -138,6 +139,14 @@ def test_the_last_task_names_recipe_and_changes() -> None:
         "run", "web", "--root", "/r", "--set", "buckets.epochs=null", "--set", "pages.input.input=[a b, c]",
         "--set", "filtered.url.x='{{1}}'", "--workers", "2",
     ]  # fmt: skip
+    assert run_command(web, "web", "/r", [], {}, {}, since="previous") == [
+        "run",
+        "web",
+        "--root",
+        "/r",
+        "--since",
+        "previous",
+    ]
     changed = load_recipe("web", ["pages.input.input=[a b, c]"])
     assert changed.steps[0].paths == {"input": ["a b", "c"]}
 

@@ -91,3 +91,9 @@ def test_drift_names_what_differs() -> None:
     old = {"stage": "s", "stage_version": 1, "config": {"a": {"b": 1}}, "inputs": [{"name": "i", "fingerprint": "x"}]}
     new = {"stage": "s", "stage_version": 2, "config": {"a": {"b": 2}}, "inputs": [{"name": "i", "fingerprint": "y"}]}
     assert describe_drift(old, new) == ["stage_version: 1 -> 2", "config a.b: 1 -> 2", "input i: x -> y"]
+
+
+def test_vectors_of_a_width_that_none_have_are_taken_for_none(dataset: Dataset) -> None:
+    for width, read in (("8", 8), ("9" * 5000, 1), ("²", 1)):
+        dataset.manifest["schema"]["embedding"] = f"fixed_size_list<item: float not null>[{width}]"
+        assert dataset.width == read

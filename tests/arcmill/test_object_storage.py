@@ -21,7 +21,8 @@ from arcmill import lock
 from arcmill.config import StageConfig
 from arcmill.dataset import Dataset
 from arcmill.errors import EngineError, InputError, UsageError
-from arcmill.execute import execute, standing
+from arcmill.execute import execute
+from arcmill.identity import standing
 from arcmill.storage import is_local, locate
 
 ROOT = Path(__file__).parents[2]
@@ -105,7 +106,7 @@ def test_killed_in_the_commit_it_is_committed_by_the_next_run(
 ) -> None:
     """Some parts are copied, the manifest is not there: no reader sees them, and the next run copies them again."""
     execute(MAKE, MakeConfig(), {}, str(tmp_path / "disk"))
-    from arcmill import execute as kernel
+    from arcmill import commit as kernel
 
     def few(filesystem: Any, copies: Any) -> None:
         for staged, final in copies[:1]:

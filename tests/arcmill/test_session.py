@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from arcmill.engines import embedded, session
+from arcmill.engines import connect, embedded, session
+from arcmill.errors import EngineError
 
 SMALL, LARGE = 1000, embedded.LARGEST + 1
 
@@ -19,6 +20,7 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sessions that are only named, on a machine with Java, Sail, and nobody else."""
     monkeypatch.setattr(embedded, "embedded_session", lambda workers: "embedded")
     monkeypatch.setattr(session, "_jvm_session", lambda master, asked: master)
+    monkeypatch.setattr(connect, "connect_session", lambda address, asked, packages: address)
     monkeypatch.setattr(session, "find_java", lambda: ("java", "PATH"))
     monkeypatch.setattr(embedded, "available", lambda: True)
     monkeypatch.setattr(embedded, "alone", lambda: True)
@@ -33,11 +35,24 @@ def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"spark.master": "embedded"}, LARGE, "embedded"),
         ({"spark.master": "spark://host:7077"}, SMALL, "spark://host:7077"),
         ({"spark.executor.memory": "2g"}, SMALL, "local[3]"),
+        ({"spark.master": "sc://host:15002"}, SMALL, "sc://host:15002"),
     ],
 )
 def test_size_and_settings_decide(kinds: None, settings: dict[str, Any], size: int, kind: str) -> None:
     assert session.spark_session(3, settings, size) == kind
-    assert kind == "embedded" or embedded.CONNECT not in os.environ
+    assert kind.startswith(("embedded", "sc://")) or embedded.CONNECT not in os.environ
+
+
+@pytest.mark.parametrize(
+    "address", ["sc://127.0.0.1:9/;token=hunter2;x=y", "sc://127.0.0.1:9;token=hunter2", "sc://:x/;token=hunter2"]
+)
+def test_a_connect_server_that_is_not_there_is_told_without_the_token(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(embedded.CONNECT, "1")
+    with pytest.raises(EngineError, match="no Spark session on sc://") as told:
+        session.spark_session(1, {"spark.master": address})
+    assert "hunter2" not in str(told.value)
 
 
 @pytest.mark.parametrize("missing", ["available", "alone"])

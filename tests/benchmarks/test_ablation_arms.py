@@ -17,6 +17,7 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import ablation_crawl as crawl  # noqa: E402
 import ablation_repository as repository  # noqa: E402
+import ablation_steps as steps  # noqa: E402
 
 
 def archive(path: Path, files: dict[str, bytes]) -> None:
@@ -99,3 +100,24 @@ def test_contexts_hold_the_same_files_and_say_where(monkeypatch: pytest.MonkeyPa
     assert [p["path"] for p in json.loads(shuffled["files"])] != names
     assert sorted(shuffled["text"]) == sorted(ordered["text"])
     assert [row["text"] for row in repository.alone(Path())] == [f"# {name}\ntext of {name}\n\n" for name in names]
+
+
+def test_contexts_in_which_nothing_before_a_file_is_imported_are_left_out() -> None:
+    thing, user = ("pkg/thing.py", "x = 1\n"), ("pkg/user.py", "from .thing import x\n")
+    assert repository.related([thing, user], "pkg", "python")
+    assert not repository.related([user, thing], "pkg", "python")
+    assert not repository.related([thing, ("pkg/other.py", "import os\n")], "pkg", "python")
+
+
+def test_no_repository_has_more_held_out_contexts_than_the_others() -> None:
+    rows = [{"repo": repo, "id": f"{repo}{n}"} for repo, count in (("large", 50), ("small", 3)) for n in range(count)]
+    found = repository.few(rows, 8)
+    assert [sum(row["repo"] == repo for row in found) for repo in ("large", "small")] == [8, 3]
+    assert repository.few(rows[::-1], 8)[-8:] == found[:8]
+
+
+def test_every_package_is_in_one_of_three_parts() -> None:
+    names = [f"package-{number}" for number in range(600)]
+    trained, held, development = steps.packages(names)
+    assert sorted([*trained, *held, *development]) == sorted(names)
+    assert len(trained) > 3 * len(held) / 2 > 2 * len(development) > 0

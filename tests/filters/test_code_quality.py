@@ -19,11 +19,12 @@ from arcmill.records import schema
 from filters.code.analysis import Analysis
 from filters.code.stage import STAGE as FILTER
 from filters.code.stage import FilterCode
-from filters.code_quality import default_marks, labels, tree_features
+from filters.code_quality import labels, tree_features
 from filters.code_quality.classifier import fit, probability
-from filters.code_quality.default_corpus import KINDS, Package, Sample, packages, samples
-from filters.code_quality.default_measure import evaluate
-from filters.code_quality.default_sources import _command, _is_of
+from filters.code_quality.default import marks
+from filters.code_quality.default.corpus import KINDS, Package, Sample, packages, samples
+from filters.code_quality.default.measure import evaluate
+from filters.code_quality.default.sources import _command, _is_of
 from filters.code_quality.features import SIZE, Features, without_tree
 from filters.code_quality.habit_features import habit_features
 from filters.code_quality.languages import GENERAL, MODELS, model_of
@@ -405,7 +406,7 @@ def test_default_corpus_labels_by_table_path_and_marks(tmp_path: Path) -> None:
     ],
 )
 def test_marks_of_generators_at_the_top(text: str, certain: bool, perhaps: bool) -> None:
-    assert (default_marks.generated(text), default_marks.perhaps_generated(text)) == (certain, perhaps)
+    assert (marks.generated(text), marks.perhaps_generated(text)) == (certain, perhaps)
 
 
 def test_habits_of_names_strings_and_numbers() -> None:

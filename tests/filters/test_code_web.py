@@ -10,10 +10,10 @@ import pytest
 from arcmill.config import validate
 from arcmill.errors import UsageError
 from arcmill.records import Document, documents_to_batch
-from filters.code_web.default_corpus import EXAMPLE
+from filters.code_web.default.corpus import EXAMPLE
 from filters.code_web.marks import marks_of_html, marks_of_text
 from filters.code_web.stage import DEFAULT_MODEL, SelectCodeWeb, core, model_files, setup
-from filters.quality.default_corpus import good_texts
+from filters.quality.default.corpus import good_texts
 from filters.quality.train import TrainQuality
 from filters.quality.training import train
 

@@ -467,7 +467,7 @@ def test_the_packaged_model_knows_a_lesson_from_a_manual() -> None:
 
 
 def test_pages_are_plain() -> None:
-    from filters.stem.default_corpus import page
+    from filters.stem.default.corpus import page
 
     docstring = """Compute the *norm*.
 
@@ -495,8 +495,8 @@ def test_pages_are_plain() -> None:
 
 
 def test_default_labels_are_of_the_packages_that_are_named() -> None:
-    from filters.stem.default_corpus import TEST, TRAIN
-    from filters.stem.make_default import LABELS
+    from filters.stem.default.corpus import TEST, TRAIN
+    from filters.stem.default.make import LABELS
 
     with open(LABELS, encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))

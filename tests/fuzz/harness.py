@@ -48,17 +48,17 @@ class Tried:
 
 def attempt(harness: Harness, data: bytes) -> Tried:
     """One input, imports aside. ArcmillErrors are what parsers may raise."""
-    with limited():
-        try:
+    try:
+        with limited():
             return Tried(harness.run(data))
-        except ArcmillError as error:
-            return Tried(type(error).__name__)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:  # Hang, and panics of compiled libraries, are no Exceptions
-            place = _place(error)
-            told = "".join(traceback.format_exception(error))[-3000:]
-            return Tried("crash", f"{type(error).__name__} at {place}", told)
+    except ArcmillError as error:
+        return Tried(type(error).__name__)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # Hang, and panics of compiled libraries, are no Exceptions
+        place = _place(error)
+        told = "".join(traceback.format_exception(error))[-3000:]
+        return Tried("crash", f"{type(error).__name__} at {place}", told)
 
 
 @contextlib.contextmanager
@@ -67,7 +67,7 @@ def limited() -> Iterator[None]:
         raise Hang(f"more than {SECONDS:g} s")
 
     before = signal.signal(signal.SIGPROF, late)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS, 0.2)  # again, where a finalizer swallowed the first
     try:
         yield
     finally:

@@ -293,12 +293,26 @@ def test_what_is_large_or_holds_code_or_is_not_named_stays(kept: str) -> None:
     assert without_clutter(kept.encode()) == kept.encode()
 
 
-def test_a_processing_instruction_is_no_element() -> None:
-    from ingest.page import Page, read_page
-    from ingest.web import IngestWeb
+PROSE = "The ferry leaves at eight and comes back in the evening, if the wind allows. " * 4
 
-    words = "The ferry leaves at eight and comes back in the evening, if the wind allows. " * 4
-    for tag in ("td", "table", "pre", "img", "a", "code"):
-        page = f"<html><body><article><p>{words}<?{tag} class=x></p><p>{words}</p></article></body></html>"
-        found = read_page(page.encode(), "text/html", IngestWeb(layout="rich"), is_html=True)
-        assert isinstance(found, Page) and found.text.count("ferry") == 8
+
+@pytest.mark.parametrize("tag", ["td", "table", "pre", "img", "a", "code"])
+def test_a_processing_instruction_is_no_element(tag: str) -> None:
+    html = f"<html><body><article><p>{PROSE}<?{tag} class=x></p><p>{PROSE}</p></article></body></html>"
+    found = read_page(html.encode(), "text/html", IngestWeb(layout="rich"), is_html=True)
+    assert isinstance(found, Page) and found.text.count("ferry") == 8
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<table><tr><?td class=x><td>a</td><td>b</td></tr></table>",
+        "<math><semantics><mi>a</mi><?annotation encoding=tex></semantics></math>",
+        "<pre><?td class=code>a</pre>",
+        "<span class=mathjax>a</span><?script type=math/tex>a",
+        "<!DOCTYPE pre><pre>a</pre>",
+        "<?html class=x>a",
+    ],
+)
+def test_marks_below_any_element_have_no_attributes_to_ask_for(html: str) -> None:
+    assert "a" in layout_text(html.encode())[0]

@@ -81,6 +81,8 @@ def test_the_id_is_from_the_origin(tmp_path: Path) -> None:
         ({"prompt": "a\0b"}, "nul-bytes"),
         ({"prompt": "Which?", "options": ["x", "y"], "answer": 2}, "bad-answer"),
         ({"prompt": "Which?", "options": ["x", "y"], "answer": "neither"}, "bad-answer"),
+        ({"prompt": "Which?", "options": ["x", "y"], "answer": "²"}, "bad-answer"),
+        ({"prompt": "Which?", "options": ["x", "y"], "answer": "1" * 5000}, "bad-answer"),
         ({"prompt": "Which?", "options": ["x", ""], "answer": 0}, "bad-choices"),
         ({"prompt": "Which?", "options": ["x", "y"], "pass_rate": "often"}, "not-a-number"),
         (["no object"], "not-an-object"),

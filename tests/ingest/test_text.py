@@ -408,6 +408,16 @@ def test_a_damaged_row_group_costs_its_own_rows(tmp_path: Path) -> None:
     assert "100 rows of row group 1" in (failures[0].outcome.detail or "")
 
 
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary()])
+def test_a_cell_that_is_too_long_errs_alone(tmp_path: Path, kind: pa.DataType) -> None:
+    texts = ["first", "a" * 3000, "second", "b" * 1001, "third"]
+    path = parquet(tmp_path, pa.table({"id": list("abcde"), "text": pa.array(texts, kind)}))
+    made, failures = run(path, max_line_bytes=1000)
+    assert [(d.id, d.text) for d in made] == [("a", "first"), ("c", "second"), ("e", "third")]
+    assert rules(failures) == ["cell-too-long"] * 2
+    assert "row 2: column 'text': 3000 bytes; max_line_bytes is 1000" in (failures[0].outcome.detail or "")
+
+
 def test_an_unknown_suffix_is_an_input_error(tmp_path: Path) -> None:
     path = write(tmp_path, "a.txt", jsonl({"text": "a"}))
     with pytest.raises(InputError, match="format=jsonl"):
@@ -433,15 +443,8 @@ def test_a_folder_through_the_kernel_is_conserved(tmp_path: Path) -> None:
         execute(STAGE, IngestText(), {"input": [str(folder)]}, str(tmp_path / "strict"))
 
 
-def test_parquet_whose_column_has_no_name_in_utf8_is_errored(tmp_path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from arcmill.stage import Failure, SourceFile
-    from ingest.text import IngestText, core
-
-    path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"text": ["words"], "namename": ["x"]}), path)
-    path.write_bytes(path.read_bytes().replace(b"namename", b"name\x98ame"))
-    (row,) = core(SourceFile(str(path), "a.parquet", 1), IngestText())
-    assert isinstance(row, Failure) and row.outcome.rule == "bad-parquet"
+@pytest.mark.parametrize("store_schema", [True, False])
+def test_parquet_whose_column_has_no_name_in_utf8_is_errored(tmp_path: Path, store_schema: bool) -> None:
+    path = parquet(tmp_path, pa.table({"text": ["words"], "namename": ["x"]}), store_schema=store_schema)
+    made, failures = run(write(tmp_path, "a.parquet", path.read_bytes().replace(b"namename", b"name\x98ame")))
+    assert (made, rules(failures)) == ([], ["bad-parquet"])

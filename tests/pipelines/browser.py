@@ -20,6 +20,9 @@ FLAGS = (
 )  # fmt: skip
 
 
+WAIT = 120.0  # seconds for anything that is waited for: a machine may be busy with other things
+
+
 class Tab:
     """One page: scripts are run in it, keys typed, files saved to a folder."""
 
@@ -31,7 +34,7 @@ class Tab:
         self._number += 1
         await self._socket.send_json({"id": self._number, "method": method, "params": given})
         while True:
-            told = await asyncio.wait_for(self._socket.receive_json(), 30)
+            told = await asyncio.wait_for(self._socket.receive_json(), WAIT)
             if told.get("id") == self._number:
                 assert "error" not in told, told
                 return dict(told["result"])
@@ -43,16 +46,29 @@ class Tab:
         assert "exceptionDetails" not in told, told
         return told["result"].get("value")
 
+    async def until(self, script: str) -> None:
+        """Wait until an expression in the page is true."""
+        for _ in range(int(WAIT / 0.05)):
+            if await self.run(script):
+                return
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"never came true: {script}; the page: {await self.run('document.body.innerText')}")
+
+    async def text(self, element: str, begin: str) -> str:
+        """The text of the element of an id, once it begins so."""
+        await self.until(f"document.getElementById({element!r}).textContent.startsWith({begin!r})")
+        return str(await self.run(f"document.getElementById({element!r}).textContent"))
+
     async def reload(self) -> None:
         """The page anew, and its script has run."""
         self.events = [event for event in self.events if event["method"] != "Page.loadEventFired"]
         await self.call("Page.reload")
         while not any(event["method"] == "Page.loadEventFired" for event in self.events):
-            self.events.append(await asyncio.wait_for(self._socket.receive_json(), 30))
+            self.events.append(await asyncio.wait_for(self._socket.receive_json(), WAIT))
 
     async def key(self, key: str, modifiers: int = 0) -> None:
-        text = {"text": key} if len(key) == 1 and not modifiers else {}
-        code = {"Enter": 13, "Escape": 27}.get(key, ord(key.upper()) if len(key) == 1 else 0)
+        text = {"text": {"Enter": "\r"}.get(key, key)} if not modifiers and (len(key) == 1 or key == "Enter") else {}
+        code = {"Enter": 13, "Escape": 27, "Tab": 9}.get(key, ord(key.upper()) if len(key) == 1 else 0)
         for kind in ("keyDown", "keyUp"):
             more = text if kind == "keyDown" else {}
             await self.call(
@@ -64,8 +80,10 @@ class Tab:
 
     async def click(self, element: str) -> None:
         """A press of the mouse in the middle of what a selector names."""
-        box = await self.run(
-            f"(() => {{ const e = document.querySelector({element!r}); e.scrollIntoView({{block: 'center'}}); "
+        await self.until(f"document.querySelector({element!r}) !== null")
+        box = await self.run(  # two frames later, when what the last action changed has its place
+            f"(async () => {{ const e = document.querySelector({element!r}); e.scrollIntoView({{block: 'center'}}); "
+            "for (let n = 0; n < 2; n++) await new Promise((done) => requestAnimationFrame(done)); "
             "const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
@@ -99,16 +117,15 @@ async def _browse(page: Path, scratch: Path, act: Callable[[Tab], Awaitable[Any]
                     await tab.call(f"{domain}.enable")
                 await tab.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(scratch / "saved"))
                 await tab.call("Page.navigate", url=page.as_uri())
-                while not await tab.run("document.readyState === 'complete' && location.href !== 'about:blank'"):
-                    await asyncio.sleep(0.05)
+                await tab.until("document.readyState === 'complete' && location.href !== 'about:blank'")
                 return await act(tab)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(WAIT)
 
 
 def _port(file: Path) -> int:
-    for _ in range(600):
+    for _ in range(int(WAIT / 0.05)):
         if file.exists() and (text := file.read_text()).count("\n"):
             return int(text.splitlines()[0])
         time.sleep(0.05)

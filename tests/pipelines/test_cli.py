@@ -178,7 +178,7 @@ def test_the_command_line_is_frozen() -> None:
     """A change here is a change of the contract with users and DAGs."""
     options = {name: sorted(p.name or "" for p in command.params) for name, command in cli.cli.commands.items()}
     assert options == {
-        "run": ["assignments", "force", "only", "quiet", "recipe", "root", "start", "workers"],
+        "run": ["assignments", "force", "only", "quiet", "recipe", "root", "since", "start", "workers"],
         "plan": ["as_json", "assignments", "recipe", "root"],
         "stages": ["as_json"],
         "inspect": ["as_json", "dataset", "labels", "pairs", "pairs_csv", "rows"],
@@ -186,7 +186,7 @@ def test_the_command_line_is_frozen() -> None:
         "compare": ["as_json", "run_a", "run_b", "samples", "seed", "step"],
         "verify": ["as_json", "environments", "graphs", "no_checksums", "path", "verifiers"],
         "seen": ["as_json", "content", "datasets", "logs", "state"],
-        "report": ["output", "recipe", "run_dir"],
+        "report": ["as_json", "output", "recipe", "run_dir", "since"],
         "receipt": ["as_json", "path"],
         "card": ["also", "dataset", "force", "show"],
         "ablate": [

@@ -11,7 +11,8 @@ from tiny_stages import DROP, MAKE, MEASURE, DropConfig, MakeConfig
 
 from arcmill.config import StageConfig
 from arcmill.errors import InputError, UsageError
-from arcmill.execute import execute, identify
+from arcmill.execute import execute
+from arcmill.identity import identify
 from pipelines.lineage import DAMAGED, DONE, UNFINISHED, find_rows, open_run
 
 

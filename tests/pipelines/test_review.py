@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, Tab, browse
+from browser import CHROMIUM, WAIT, Tab, browse
 from given_rows import dataset_of
 
 from arcmill.dataset import Dataset
@@ -165,7 +165,7 @@ def test_by_hand_in_a_spreadsheet_and_back(questions: str, tmp_path: Path) -> No
 
 
 async def saved(folder: Path, name: str) -> Path:
-    for _ in range(200):
+    for _ in range(int(WAIT / 0.05)):
         if (folder / "saved" / name).exists():
             return folder / "saved" / name
         await asyncio.sleep(0.05)
@@ -179,26 +179,32 @@ def test_passages_are_decided_by_keys_and_mouse_and_come_back(suggested: str, tm
     async def act(tab: Tab) -> dict[str, Any]:
         told: dict[str, Any] = {}
         await tab.key("a")  # nobody is named yet
-        told["nobody"] = await tab.run("document.getElementById('warning').textContent")
+        told["nobody"] = await tab.text("warning", "Write your name first")
         told["focus"] = await tab.run("document.activeElement.id")
         await tab.write("Ann =Ames")
         await tab.key("Escape")
         told["spans"] = await tab.run("[...document.querySelectorAll('#passage button')].map((b) => b.ariaLabel)")
         await tab.click("#passage button:nth-of-type(2)")  # the date stays as it is
+        await tab.until("document.getElementById('accept-label').textContent === 'Accept as edited'")
         told["text"] = await tab.run("document.getElementById('text').value")
         told["label"] = await tab.run("document.getElementById('accept-label').textContent")
         await tab.click("#text")
+        await tab.until("document.activeElement.id === 'text'")
         await tab.write(" Tall Tower!")
-        told["warning"] = await tab.run("document.getElementById('warning').textContent")
+        told["warning"] = await tab.text("warning", "The text names")
         await tab.key("Enter", 2)
-        told["refused"] = await tab.run("document.getElementById('told').textContent")
+        told["refused"] = await tab.text("told", "0 of 2")
         await tab.click("#reset")
+        await tab.until("document.getElementById('accept-label').textContent !== 'Accept as edited'")
         await tab.click("#passage button:nth-of-type(2)")
+        await tab.until("document.getElementById('accept-label').textContent === 'Accept as edited'")
         await tab.click("#accept")  # goes on to the next
+        await tab.text("told", "1 of 2")
         await tab.key("r")
+        await tab.until("document.activeElement.id === 'note'")
         await tab.write('not clear, "really"')
         await tab.key("Escape")
-        told["done"] = await tab.run("document.getElementById('told').textContent")
+        told["done"] = await tab.text("told", "2 of 2")
         await tab.key("s")
         told["csv"] = str(await saved(tmp_path, "r-reviewed.csv"))
         await tab.click("#save-json")
@@ -206,7 +212,7 @@ def test_passages_are_decided_by_keys_and_mouse_and_come_back(suggested: str, tm
         told["title"] = await tab.run("document.title")
         told["scripts"] = await tab.run("document.scripts.length + document.images.length")
         await tab.reload()
-        told["kept"] = await tab.run("document.getElementById('told').textContent")
+        told["kept"] = await tab.text("told", "2 of 2")
         told["requests"] = [
             e["params"]["request"]["url"] for e in tab.events if e["method"] == "Network.requestWillBeSent"
         ]

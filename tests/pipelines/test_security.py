@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -198,3 +199,26 @@ def test_a_salt_is_not_in_the_manifest() -> None:
     held = IngestForge(salt=CANARY).identity()
     assert CANARY not in json.dumps(held) and held["salt"] != IngestForge(salt="other").identity()["salt"]
     assert IngestForge().identity()["salt"] == ""
+
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("arcmill", "ingest", "filters", "dedup", "synth", "agent_data", "sequences", "pipelines", "airflow_dags")
+
+
+def sources_with(pattern: str) -> set[str]:
+    word = re.compile(pattern, re.MULTILINE)
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return {str(path.relative_to(ROOT)) for path in paths if word.search(path.read_text("utf-8"))}
+
+
+def test_pickles_pass_between_processes_of_one_run_alone() -> None:
+    assert sources_with(r"^\s*(?:import|from) (?:pickle|cloudpickle|marshal|joblib|shelve|dill)\b") == {
+        "arcmill/engines/slurm.py", "arcmill/engines/on_ray.py",
+    }  # fmt: skip
+    assert sources_with(r"allow_pickle=True|torch\.load\((?!.*weights_only=True)") == set()
+
+
+def test_temporary_files_have_no_fixed_names() -> None:
+    # What names /tmp is that of a sandbox, which has one of its own.
+    inside = r"arcmill/sandbox/.*|agent_data/environments/tracker/inside\.py|agent_data/mcp/launch\.py"
+    assert [name for name in sources_with(r"""["']/tmp|\bmktemp\(""") if not re.fullmatch(inside, name)] == []

@@ -249,7 +249,9 @@ def test_each_epoch_has_an_order_of_its_own(tokenizer_folder: str) -> None:
 
 
 def test_a_broken_epoch_is_an_error(tokenizer_folder: str) -> None:
-    documents = [document(value, "text", metadata={"epoch": value}) for value in ("-1", "one", "²", "1.5", "9" * 20)]
+    documents = [
+        document(value, "text", metadata={"epoch": value}) for value in ("-1", "one", "²", "1.5", "9" * 20, "9" * 5000)
+    ]
     rows, outcomes = packed(tokenizer_folder, documents)
     assert not rows
     assert {(o.rule, o.outcome) for o in outcomes.values()} == {("epoch", "errored")}

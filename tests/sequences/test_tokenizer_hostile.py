@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken
 
-from arcmill.errors import InputError
+from arcmill.errors import InputError, UsageError
 from arcmill.stage import SourceFile
+from sequences import tokenizer_trial
+from sequences.pack_encode import DocumentEncoder
 from sequences.tokenizer_import import STAGE, ImportTokenizer, find
 from sequences.tokenizer_mending import import_files
 from sequences.tokenizer_training import learn, write
@@ -36,6 +38,24 @@ def last_id(number: Any) -> Change:
     return lambda known: known["added_tokens"][-1].update(id=number)
 
 
+def nested(depth: int) -> dict[str, Any]:
+    step: dict[str, Any] = {"type": "NFC"}
+    for _ in range(depth):
+        step = {"type": "Sequence", "normalizers": [step]}
+    return step
+
+
+def replaced(what: str, by: str, times: int) -> dict[str, Any]:
+    step = {"type": "Replace", "pattern": {"String": what}, "content": by}
+    return {"type": "Sequence", "normalizers": [step] * times}
+
+
+def split(pattern: str) -> dict[str, Any]:
+    to_bytes = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    cut = {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+    return {"type": "Sequence", "pretokenizers": [cut, to_bytes]}
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -52,6 +72,17 @@ def last_id(number: Any) -> Change:
             "its pre_tokenizer is no step",
         ),
         (lambda known: known.update(decoder="ByteLevel"), "its decoder is no step"),
+        (lambda known: known.update(normalizer=nested(400)), "its normalizer is no step"),
+        (
+            lambda known: known.update(normalizer=replaced("x", "x" * 100, times=6)),
+            r"normalizer of 6 steps can make .* 1e\+12 times",
+        ),
+        (lambda known: known.update(normalizer={"type": "Prepend", "prepend": "x" * 100_000}), "can make a text"),
+        (
+            lambda known: known.update(decoder={"type": "Strip", "content": "a", "start": 2**63, "stop": 2**63}),
+            "cannot be encoded",
+        ),
+        (lambda known: known.update(pre_tokenizer=split("(a+)+b")), "cannot be encoded"),
     ],
 )
 def test_a_spec_that_would_take_hours_or_all_memory(tmp_path: Path, spec: str, change: Change, said: str) -> None:
@@ -61,6 +92,37 @@ def test_a_spec_that_would_take_hours_or_all_memory(tmp_path: Path, spec: str, c
     (tmp_path / "in" / "tokenizer.json").write_text(json.dumps(known), "utf-8")
     with pytest.raises(InputError, match=said):
         import_files(files(tmp_path / "in"), ImportTokenizer(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("count", "size"), [(2**32, 2**33), (10**25, 10**26), (-1, 300), (400, 300), (1.5, 300), ("4", 300)]
+)
+def test_a_tekken_file_that_counts_more_special_tokens_than_there_can_be(tmp_path: Path, count: Any, size: Any) -> None:
+    token = {"rank": 0, "token_bytes": "YQ==", "token_str": "a"}
+    config = {"pattern": ".", "default_vocab_size": size, "default_num_special_tokens": count, "version": "v3"}
+    (tmp_path / "tekken.json").write_text(json.dumps({"config": config, "vocab": [token]}), "utf-8")
+    with pytest.raises(InputError, match=r"not a tekken\.json \(ValueError"):
+        import_files(files(tmp_path), ImportTokenizer(), tmp_path)
+
+
+def test_what_cannot_be_told_before_it_is_tried_is_ended(
+    tmp_path: Path, spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tokenizer_trial, "SECONDS", 2)
+    known = json.loads(spec)
+    slow = split("( | )*y")["pretokenizers"]  # just below the bound of the library's own, as often as there are steps
+    known["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [slow[0]] * 60 + [slow[1]]}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(known), "utf-8")
+    with pytest.raises(InputError, match="more than 2 s of the processor"):
+        import_files(files(tmp_path), ImportTokenizer(), tmp_path)
+
+
+def test_a_folder_that_was_not_imported_panics_into_an_error(tmp_path: Path, spec: str) -> None:
+    known = json.loads(spec)
+    known["pre_tokenizer"] = split("(a+)+b")
+    (tmp_path / "tokenizer.json").write_text(json.dumps(known), "utf-8")
+    with pytest.raises(UsageError, match="cannot be encoded"):
+        DocumentEncoder.load(str(tmp_path), eos=None, pad="<|endoftext|>", fim=())
 
 
 def test_json_that_is_too_deep(tmp_path: Path) -> None:

@@ -36,6 +36,18 @@ def request_key(body: Mapping[str, Any]) -> bytes:
     return sha256(text.encode("ascii")).digest()
 
 
+def no_room(error: Exception) -> str:
+    """What is said where SQLite could not write, which it tells of a full disk in several ways; "" for other errors."""
+    if getattr(error, "sqlite_errorname", "").startswith(
+        ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_READONLY")
+    ):
+        return (
+            f"cannot be written, no space left on device or one that fails ({error}); what was answered before is kept, run the same "
+            "command again once there is room"
+        )
+    return ""
+
+
 class Journal:
     """Answers by key. Raises JournalInUse where another process holds it, OSError where the folder cannot be used."""
 
@@ -48,7 +60,7 @@ class Journal:
             self._open()
         except sqlite3.DatabaseError as error:
             self.close()
-            raise OSError(f"{folder / FILE}: not a journal ({error})") from None
+            raise OSError(f"{folder / FILE}: {no_room(error) or f'not a journal ({error})'}") from None
 
     def _take(self, patience: float) -> None:
         """A holder that is going (its run was killed) is waited for; any other one is given two seconds to die."""

@@ -22,8 +22,9 @@ from arcmill.engines.llm.link import LOST, Link, failure, opened
 from arcmill.engines.llm.settings import LlmSettings, llm_settings
 from arcmill.engines.memory import peak_memory, reset_peak_memory
 from arcmill.errors import ArcmillError, EngineError, UsageError
-from arcmill.execute import Job, finished_task
+from arcmill.execute import finished_task
 from arcmill.generation import Answer, Choice, Made, Request, RequestFailed, Work
+from arcmill.identity import Job
 from arcmill.parts import TaskWriter
 from arcmill.progress import Progress
 from arcmill.records import ToolCall, batch_to_rows, rows_to_batch
@@ -322,7 +323,10 @@ class Loop:
             return self.settings.journal
         filesystem, path = locate(self.job.staging)
         if not is_local(filesystem):
-            raise UsageError("the journal needs a local folder where the output is not local: --set llm.journal=PATH")
+            raise UsageError(
+                "the journal of a generation stage is a local folder, and the output is not local: name one that outlives this "
+                "machine's failure, with --set llm.journal=PATH"
+            )
         # Beside the dataset, not in it: its bytes depend on the order in which answers came.
         return path.rpartition("/")[0] + ".journal"
 

@@ -55,6 +55,13 @@ class LlmSettings(Settings):
     start_seconds: float = Field(1800.0, gt=0, description="longest wait for a started server; seconds")
     restarts: int = Field(5, ge=0, description="times a started server that died is started again")
 
+    @field_validator("journal")
+    @classmethod
+    def _local(cls, value: str | None) -> str | None:
+        if value is not None and "://" in value:  # every answer is synced to it before anyone learns of it
+            raise ValueError("a journal is a folder of this machine, or of a shared filesystem, and no URL")
+        return value
+
     @field_validator("endpoint", mode="before")
     @classmethod
     def _several(cls, value: Any) -> Any:

@@ -126,7 +126,7 @@ def _walk(row: Mapping[str, Any], path: str) -> list[Any]:
                 going += value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
             elif isinstance(value, dict) and part in value:
                 going.append(value[part])
-            elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            elif isinstance(value, list) and part.isdecimal() and len(part) < 20 and int(part) < len(value):
                 going.append(value[int(part)])
         held = going[:_FANNED]
     return held

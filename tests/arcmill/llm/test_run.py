@@ -224,6 +224,31 @@ def test_other_sampling_or_model_never_replays(tmp_path: Path, planned) -> None:
         assert sum(server.paid().values()) == before + 30, changed
 
 
+def test_on_an_object_store_the_journal_is_a_local_folder(
+    bucket: str, tmp_path: Path, planned, digest: Digest, fetch: Callable[[str, Path], Path]
+) -> None:
+    server = planned()
+    source = prompts(tmp_path)
+    with pytest.raises(UsageError, match=r"output is not local: .* --set llm\.journal=PATH"):
+        execute(
+            ASK, AskConfig(), {"input": [source]}, f"{bucket}/made", settings={**SERVER, "llm.endpoint": server.url}
+        )
+    for journal, told in (
+        (f"{bucket}/journal", "a journal is a folder of this machine"),
+        (str(tmp_path / "journal"), None),
+    ):
+        settings = {**SERVER, "llm.endpoint": server.url, "llm.journal": journal}
+        if told:
+            with pytest.raises(UsageError, match=told):
+                execute(ASK, AskConfig(), {"input": [source]}, f"{bucket}/made", settings=settings)
+            continue
+        execute(ASK, AskConfig(), {"input": [source]}, f"{bucket}/made", settings=settings)
+        paid = sum(server.paid().values())
+        generate(source, tmp_path / "here", server.url, {"llm.journal": journal})
+        assert sum(server.paid().values()) == paid  # the journal has it all
+    assert digest(fetch(f"{bucket}/made", tmp_path / "fetched")) == digest(tmp_path / "here")
+
+
 def test_two_runs_on_one_journal_refuse(tmp_path: Path, planned) -> None:
     from arcmill.engines.llm.journal import Journal
 

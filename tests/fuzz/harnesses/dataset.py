@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import tempfile
 from functools import cache
@@ -59,7 +61,8 @@ def seeds() -> list[bytes]:
 
 def run(data: bytes) -> str:
     from arcmill.dataset import Dataset, describe_drift
-    from pipelines.inspect import inspect_dataset, render
+    from pipelines.inspect import inspect_dataset
+    from pipelines.inspect_view import show
 
     root = Path(FOLDER.name, "data")
     held = dict(_made())
@@ -77,7 +80,8 @@ def run(data: bytes) -> str:
     problems = list(dataset.problems())
     rows = sum(batch.num_rows for batch in dataset.batches()) + sum(batch.num_rows for batch in dataset.ledger())
     if not problems:
-        render(inspect_dataset(str(root), 2))
+        with contextlib.redirect_stdout(io.StringIO()):
+            show(inspect_dataset(str(root), 2))
     return f"{len(problems) > 0} {rows > 0}"
 
 

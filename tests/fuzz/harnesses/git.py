@@ -93,5 +93,15 @@ HARNESS = Harness(
     "git",
     seeds,
     run,
-    tokens=("PACK\0\0\0\2", "ref: ", "tree ", "parent ", "commit ", "\xfftOc\0\0\0\2", "gitdir: ../.."),
+    tokens=(
+        "PACK\0\0\0\2",
+        "ref: ",
+        "tree ",
+        "parent ",
+        "commit ",
+        "encoding punycode\n",
+        "encoding undefined\n",
+        "\xfftOc\0\0\0\2",
+        "gitdir: ../..",
+    ),
 )

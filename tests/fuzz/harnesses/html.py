@@ -14,8 +14,11 @@ small town has people, and each of them knows her work.</p><pre><code class="lan
 
 def seeds() -> list[bytes]:
     return [
-        kind + PAGE.encode(charset)
-        for kind, charset in ((b"0", "utf-8"), (b"1", "utf-8"), (b"2", "utf-16"), (b"2", "latin-1"))
+        *(
+            kind + PAGE.encode(charset)
+            for kind, charset in ((b"0", "utf-8"), (b"1", "utf-8"), (b"2", "utf-16"), (b"2", "latin-1"))
+        ),
+        b"1<p>",  # no main text
     ]
 
 
@@ -32,5 +35,6 @@ def run(data: bytes) -> str:
 
 
 TOKENS = ("<p>", "</p>", "<div>", "<b>", "<table>", "<tr>", "<td>", "<math>", "<mfrac>", "<pre>", "<code>", "<template>", "<svg>", "<li>",
-          "<!--", "-->", "<![CDATA[", "<a href=", "&#1114112;", "<frameset>", "<select>", "<plaintext>", "<span class=katex>")  # fmt: skip
+          "<!--", "-->", "<![CDATA[", "<a href=", "&#1114112;", "<frameset>", "<select>", "<plaintext>", "<?td class=x?>", "<!DOCTYPE math>",
+          "<?annotation?>", "<span class=katex>")  # fmt: skip
 HARNESS = Harness("html", seeds, run, tokens=TOKENS)

@@ -40,6 +40,9 @@ from arcmill.errors import InputError, UsageError
 from arcmill.execute import execute
 from arcmill.records import Document, stable_id
 from arcmill.stage import Failure
+from ingest.code import git_objects
+from ingest.code.git_objects import Pack
+from ingest.code.git_repository import parse_commit
 from ingest.code.stage import STAGE, IngestCode, core, find
 
 Digest = Callable[[Path | str], str]
@@ -405,6 +408,55 @@ def test_damaged_repositories_cost_what_is_damaged(tmp_path: Path) -> None:
     os.chmod(found, 0o644)
     found.write_bytes(found.read_bytes()[:3])
     assert rules(tmp_path / "i") == [("errored", "corrupt")]
+
+
+def test_an_index_that_leads_astray_costs_the_repository_and_no_more(tmp_path: Path) -> None:
+    repository(tmp_path / "t", packed=True)
+    found = next((tmp_path / "t/.git/objects/pack").glob("*.idx"))
+    os.chmod(found, 0o644)
+    whole = found.read_bytes()
+    for start, count, byte in (
+        (8, 1024, b"\xff"),
+        (8, 1024, b"\0"),
+        (1032, 40, b"\xff"),
+        (len(whole) - 80, 40, b"\xff"),
+        (4, 4, b"\xff"),
+    ):
+        found.write_bytes(whole[:start] + byte * count + whole[start + count :])
+        made = [rule for _, rule in rules(tmp_path / "t")]
+        assert made and set(made) <= {"corrupt", "missing-object"}, (start, byte)
+
+
+def test_a_chain_of_deltas_may_make_so_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [bytes(5000) + b"abcd"[:count] for count in range(4)]
+    names = [hashlib.sha1(b"blob %d\0" % len(text) + text).digest() for text in texts]
+    objects = [pack_object(3, texts[0])]
+    for count in range(3):  # each copies the one before, and inserts a letter
+        copied = b"\xb0" + (5000 + count).to_bytes(2, "little") + b"\x01" + b"abcd"[count : count + 1]
+        delta = _number(5000 + count) + _number(5001 + count) + copied
+        objects.append(pack_object(7, delta, base=names[count]))
+    offsets: dict[bytes, int] = {}
+
+    def opened() -> Pack:
+        with (tmp_path / "p").open("rb") as stream:
+            return Pack(stream, 0, offsets.get, 20)
+
+    (tmp_path / "p").write_bytes(pack(objects))
+    for name, (offset, _, _, _) in zip(names, opened().entries(), strict=True):
+        offsets[name] = offset
+    assert opened().read(offsets[names[3]], 1 << 20) == (3, texts[3])
+    monkeypatch.setattr(git_objects, "_MOST_MADE", 10_000)  # 1 GiB: two of the three fit, by far
+    assert opened().read(offsets[names[1]], 1 << 20) == (3, texts[1])
+    with pytest.raises(git_objects.Corrupt, match="a chain of deltas that makes more"):
+        opened().read(offsets[names[3]], 1 << 20)
+
+
+@pytest.mark.parametrize("charset", [b"undefined", b"punycode", b"idna", b"base64", b"no such", b"\xff"])
+def test_a_commit_that_names_a_codec_of_no_text_is_read_as_utf8(charset: bytes) -> None:
+    head = b"tree %b\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\nencoding %b\n\n" % (b"a" * 40, charset)
+    began = time.process_time()
+    assert parse_commit("f" * 40, head + "é".encode() * 200_000).message.startswith("éé")
+    assert time.process_time() - began < 2  # punycode took the square
 
 
 # -- hostile archives ------------------------------------------------------------------------------------------------

@@ -281,6 +281,14 @@ def test_rows_of_issues_with_patches(tmp_path: Path) -> None:
     assert [d.text for d in read(tmp_path / "t.jsonl")[0]] == [d.text for d in documents[:2]]
 
 
+def test_parquet_whose_column_has_no_name_in_utf8_is_errored(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"instance_id": ["a"], "namename": ["x"]}), tmp_path / "t.parquet", store_schema=False)
+    path = tmp_path / "t.parquet"
+    path.write_bytes(path.read_bytes().replace(b"namename", b"name\x98ame"))
+    documents, failures = read(path)
+    assert documents == [] and [failure.outcome.rule for failure in failures] == ["corrupt"]
+
+
 def test_a_repository_has_one_name_wherever_it_is_said(tmp_path: Path) -> None:
     row = {
         "instance_id": "Owner__Thing-42",

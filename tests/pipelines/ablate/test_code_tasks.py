@@ -61,6 +61,43 @@ def test_prefix_middle_and_suffix_stand_in_the_file_one_after_another(vocabulary
         assert items.since[spm.spans[0]] == len(turned) - len(asked)
 
 
+def test_a_piece_inside_a_line_lies_between_words_with_more_of_the_line_behind(vocabulary: Vocabulary) -> None:
+    text = "    for item_one in items:\n        call(item_one, x)\nshort = 1\n"
+    kept = [Kept(Held("code", "h", text, {"programming_language": "Python"}), text, vocabulary.encode([text])[0])]
+    items = Items()
+    add_infill(items, kept, vocabulary, CONFIG, "infill_span")
+    asked = [
+        items.tokens[m.spans[0]][items.since[m.spans[0]] :] for m in items.measures if m.metric == "infill_span_bits"
+    ]
+    told = {*vocabulary.decode([each.tolist() for each in asked])}
+    assert told == {
+        " item_one",
+        " in items",
+        " items",
+        "(item_one",
+    }  # not ", x", which is short, nor " = 1", which ends the line
+    assert {m.metric.removeprefix("infill_span_") for m in items.measures} == {
+        "exact", "bits", "spm_exact", "spm_bits", "prefix_exact", "prefix_bits", "gain"
+    }  # fmt: skip
+
+
+def test_spm_is_asked_in_the_form_that_is_set(vocabulary: Vocabulary) -> None:
+    text = module(7)
+    kept = [Kept(Held("code", "h", text, {"programming_language": "Python"}), text, vocabulary.encode([text])[0])]
+    asked = {}
+    for order in ("joined", "suffix_first"):
+        items = Items()
+        add_infill(items, kept, vocabulary, CONFIG.model_copy(update={"spm_order": order}))
+        asked[order] = [items.tokens[m.spans[0]].tolist() for m in items.measures if m.metric == "infill_spm_bits"]
+    assert vocabulary.fim is not None and asked["joined"]
+    prefix, suffix, middle = vocabulary.fim
+    for joined, first in zip(asked["joined"], asked["suffix_first"], strict=True):
+        assert joined[1:3] == [prefix, suffix] and first[1] == suffix
+        at = joined.index(middle)
+        before, after = vocabulary.decode([joined[at + 1 :], joined[3:at]])  # prefix and middle without a mark between
+        assert before in text and before + after in text
+
+
 def context(sizes: list[int]) -> Held:
     text, files = "# Repository: acme/thing\n", []
     for number in range(len(sizes)):

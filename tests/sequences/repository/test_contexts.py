@@ -14,7 +14,7 @@ from sequences.repository.languages import File
 from sequences.repository.order import components
 from sequences.repository.roles import is_readme, is_test
 from sequences.repository.stage import ConcatRepo
-from sequences.repository.threads import Post, threads
+from sequences.repository.threads import Post, post, threads
 
 ROOMY = ConcatRepo(budget_tokens=10**9)
 
@@ -267,3 +267,8 @@ def test_a_thread_over_the_budget_is_cut_between_its_posts() -> None:
     assert [id for part in held for id in part] == ["p", *(f"c{n}" for n in range(9))]
     assert len(held) > 1 and [(id, outcome.rule) for id, outcome in made.left] == [("huge", "oversize")]
     assert all(len(one) + len(other) > 3 for one, other in pairwise(held))
+
+
+def test_a_number_of_thousands_of_digits_is_none() -> None:
+    for told, number in (("#12", 12), ("9" * 5000, None), ("²", None)):
+        assert post("a", {"number": told}, None, 1, (0, 0, 0)).number == number

@@ -118,6 +118,8 @@ def test_literals_are_spelled_as_pages_write_them() -> None:
     assert "March 21, 1967" in spellings(Term("date", "1967-03-21")) and "1967年3月" in spellings(
         Term("date", "1967-03")
     )
+    for kind, value in (("number", "9" * 5000), ("date", f"1967-{'0' * 5000}1")):  # more digits than int takes
+        assert spellings(Term(kind, value)) == [value]
     assert spellings(Term("date", "1967")) == ["1967"] and spellings(Term("date", "1967-13-01")) == ["1967-13-01"]
 
 

@@ -1,0 +1,1 @@
+"""How the packaged model is made: its texts, its training, its measurement."""
