@@ -156,11 +156,12 @@ def in_processes(step: PartTask, todo: Sequence[int]) -> Iterator[int]:
 def rank_runner(step: PartTask) -> Callable[[int], Any]:
     """datatrove's own way to run one rank of a pipeline, with its log files beside our staging."""
     from datatrove.executor.base import PipelineExecutor
+    from datatrove.io import get_datafolder
 
     class Executor(PipelineExecutor):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(pipeline=[step], logging_dir=f"{step.job.staging}/logs", skip_completed=False)
-            self.logging_dir = _Logs(self.logging_dir)
+            self.logging_dir: Any = _Logs(get_datafolder(f"{step.job.staging}/logs"))
 
         def run(self) -> None:
             raise NotImplementedError("ranks are run by arcmill")
