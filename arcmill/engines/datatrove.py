@@ -25,8 +25,7 @@ from arcmill.engines.inputs import input_parts
 from arcmill.engines.part_task import PartTask, Rests, Unit
 from arcmill.engines.placement import of_datatrove, of_ray, of_slurm
 from arcmill.errors import ArcmillError, EngineError, UsageError
-from arcmill.execute import finished_task
-from arcmill.identity import Job
+from arcmill.execute import Job, finished_task
 from arcmill.parts import group_by_bytes
 from arcmill.progress import Progress
 from arcmill.remote import out_of_reach
@@ -157,11 +156,12 @@ def in_processes(step: PartTask, todo: Sequence[int]) -> Iterator[int]:
 def rank_runner(step: PartTask) -> Callable[[int], Any]:
     """datatrove's own way to run one rank of a pipeline, with its log files beside our staging."""
     from datatrove.executor.base import PipelineExecutor
+    from datatrove.io import get_datafolder
 
     class Executor(PipelineExecutor):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__(pipeline=[step], logging_dir=f"{step.job.staging}/logs", skip_completed=False)
-            self.logging_dir: Any = _Logs(self.logging_dir)
+            self.logging_dir: Any = _Logs(get_datafolder(f"{step.job.staging}/logs"))
 
         def run(self) -> None:
             raise NotImplementedError("ranks are run by arcmill")

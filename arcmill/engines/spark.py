@@ -78,8 +78,9 @@ def _one_line(error: BaseException) -> str:
     named = [line for line in lines if "Error" in line.split(" ")[0] or "Exception" in line.split(" ")[0]]
     causes = [line for line in named if not line.startswith(("at ", "org.apache.spark.api.python", "File "))]
     cause = (causes or named or lines or [type(error).__name__])[-1][:400]
-    file = re.search(r"reading file (?:file:/*)?(/?\S+\.parquet)", str(error))
-    return cause if file is None or file[1] in cause else f"/{file[1].lstrip('/')}: {cause}"
+    found = re.search(r"reading file (\S+\.parquet)", str(error))
+    file = re.sub("^file:/+", "/", found[1]) if found else ""
+    return cause if file in cause else f"{file}: {cause}"
 
 
 def _other_inputs(job: Job) -> dict[str, Any]:

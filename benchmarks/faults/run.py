@@ -29,7 +29,7 @@ import warm
 from answers import answering
 from command import verified
 from steps import Case, cases, uncovered, undisturbed
-from table import Row, load, markdown, store
+from table import Row, by_stage, load, markdown, store
 
 KINDS: dict[str, Callable[[Case, int], Row | None]] = {
     "kill": kills.killed,
@@ -70,7 +70,7 @@ def main() -> int:
     rows = [row for kind in KINDS for place in sorted(work.glob(f"{kind}-{given.seed}*.jsonl")) for row in load(place)]
     if given.verify:
         rows = verify(rows, found, work)
-    (work / "table.md").write_text(markdown(rows))
+    (work / "table.md").write_text(by_stage(rows) + "\n" + markdown(rows))
     print(markdown([row for row in rows if not row.held]))
     told = ", ".join(uncovered(found)) or "none"
     print(f"{sum(row.held for row in rows)} of {len(rows)} faults held; stages without a step: {told}")

@@ -48,3 +48,23 @@ def markdown(rows: Iterable[Row]) -> str:
         ]
         lines.append("| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def by_stage(rows: Iterable[Row]) -> str:
+    """A line a stage: its kills, and for each other fault whether it held; a dash where it was not tried."""
+    rows = list(rows)
+    others = [fault for fault in dict.fromkeys(row.fault for row in rows) if fault != "kill -9"]
+    lines = ["| stage | kill -9 at | became | then | " + " | ".join(others) + " |", "|" + "---|" * (len(others) + 4)]
+    for stage in sorted({row.stage for row in rows}):
+        mine = {row.fault: row for row in rows if row.stage == stage}
+        kill = mine.get("kill -9")
+        cells = [kill.moments, kill.happened, _end(kill)] if kill else ["-", "-", "-"]
+        cells += [_end(mine[fault]) if fault in mine else "-" for fault in others]
+        lines.append(f"| `{stage}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _end(row: Row) -> str:
+    if not row.held:
+        return f"**not held**: {row.happened} {row.again}".replace("|", "\\|")
+    return "same bytes" if row.same else "named"

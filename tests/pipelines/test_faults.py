@@ -26,6 +26,7 @@ from arcmill import lock
 from arcmill.config import StageConfig, validate
 from arcmill.dataset import MANIFEST, Dataset
 from arcmill.engines.llm.journal import Journal
+from arcmill.engines.spark import _one_line
 from arcmill.errors import EngineError, InputError, UsageError
 from arcmill.execute import Result, execute
 from filters.quality import fasttext_process
@@ -306,3 +307,16 @@ def test_a_lock_that_its_run_took_away_holds_nothing(
     monkeypatch.setattr(fcntl, "flock", late)
     make(tmp_path / "out")
     assert taken and digest(tmp_path / "out") == digest(tmp_path / "alone")
+
+
+def test_an_error_of_spark_names_the_cause_and_the_file() -> None:
+    told = (
+        "An error occurred while calling o77.parquet.\n: org.apache.spark.SparkException: Job aborted due to stage failure: Task 1 "
+        "failed 1 times: Encountered error while reading file file:///data/a/part-00001.parquet. SQLSTATE: KD001\n\tat a.b(C.scala:1)\n"
+        "Caused by: org.apache.parquet.io.ParquetDecodingException: could not verify page integrity\n\tat d.e(F.java:2)\n\t... 1 more\n"
+    )
+    named = (
+        "/data/a/part-00001.parquet: org.apache.parquet.io.ParquetDecodingException: could not verify page integrity"
+    )
+    assert _one_line(RuntimeError(told)) == named
+    assert _one_line(RuntimeError("no more")) == "no more"
