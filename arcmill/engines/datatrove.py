@@ -25,7 +25,8 @@ from arcmill.engines.inputs import input_parts
 from arcmill.engines.part_task import PartTask, Rests, Unit
 from arcmill.engines.placement import of_datatrove, of_ray, of_slurm
 from arcmill.errors import ArcmillError, EngineError, UsageError
-from arcmill.execute import Job, finished_task
+from arcmill.execute import finished_task
+from arcmill.identity import Job
 from arcmill.parts import group_by_bytes
 from arcmill.progress import Progress
 from arcmill.remote import out_of_reach
