@@ -101,6 +101,6 @@ def test_a_row_that_was_changed_is_named(whole: Path, tmp_path: Path) -> None:
     rows[1]["evidence"] = rows[1]["evidence"].replace('"observed": "4"', '"observed": "5"')
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
     assert not verify_path(str(tmp_path / "accepted"))["ok"]  # the file is another one
-    problems = _replay(accepted, Counter(), Counter(), Trajectories(str(whole), ()))
+    problems = _replay(accepted, Counter(), Counter(), Trajectories(str(whole), ()), {})
     assert [problem.partition(":")[0] for problem in problems] == [rows[0]["id"], rows[1]["id"]]
     assert "is wrong now" in problems[0] and "is recorded" in problems[1]
