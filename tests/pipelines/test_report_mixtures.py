@@ -76,3 +76,17 @@ def test_repeats_are_those_of_a_mixture(run: Path) -> None:
     manifest["stage"] = "concat-repo"
     (run / "mixed" / "manifest.json").write_text(json.dumps(manifest))
     assert "100 % of what was read<" in Path(write_report(str(run), None)).read_text()
+
+
+def test_what_is_made_of_many_rows_is_no_loss(run: Path) -> None:
+    """Repositories are made of files: all of them are merged, and that is what was meant."""
+    manifest = json.loads((run / "mixed" / "manifest.json").read_text())
+
+    def findings(**counts: int) -> str:
+        held = {"in": 400, "kept": 0, "dropped": 0, "merged": 0, "errored": 0, "created": 0, **counts}
+        (run / "mixed" / "manifest.json").write_text(json.dumps({**manifest, "counts": held}))
+        return " ".join(found.text for found in gather(open_run(str(run))).warnings)
+
+    assert "Was that meant?" in findings(merged=400)
+    assert "Was that meant?" in findings(merged=300, dropped=100, created=25)
+    assert "Was that meant?" not in findings(merged=400, created=25)
