@@ -118,8 +118,8 @@ def prepare_review(case: Case) -> None:
     for number, row in enumerate(rows[:20]):
         row |= {
             "decision": "accept" if number else "refuse",
-            "by": "A. Name",
-            "at": "2026-01-01",
+            "reviewer": "A. Name",
+            "reviewed_at": "2026-01-01",
             "note": "" if number else "no",
         }
     with table.open("w", encoding="utf-8-sig", newline="") as stream:
