@@ -82,7 +82,10 @@ def _commit(repository: Repository, made: Commit, repo: str, people: People, con
         return Outcome("bot", detail=f"{repo}@{made.id}")
     if len(made.parents) > 1 and not config.merges:
         return Outcome("merge", detail=f"{repo}@{made.id}")
-    parent = repository.commit(made.parents[0].hex()).tree if made.parents else None
+    try:
+        parent = repository.commit(made.parents[0].hex()).tree if made.parents else None
+    except Missing:  # the edge of a shallow clone; against nothing, its diff would be the whole tree
+        return Outcome("missing-parent", detail=f"{repo}@{made.id}: its parent {made.parents[0].hex()} is not in this clone")
     diff = unified(repository, parent, made.tree, config.max_diff_files, config.max_file_bytes, config.max_diff_bytes)
     message = people.clean(made.message.strip())
     facts = {

@@ -72,7 +72,7 @@ def core(file: SourceFile, config: IngestForge) -> Iterator[Document | Failure]:
 
 STAGE = Stage(
     name="ingest-forge",
-    version=2,
+    version=3,
     help="Read issues, pull requests, reviews and commits: git histories, JSON of GitHub's API, rows of issues with patches.",
     example="arcmill ingest-forge --input repo/ --input dump/ --output forge",
     config=IngestForge,

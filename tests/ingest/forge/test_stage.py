@@ -225,6 +225,18 @@ def history(path: Path) -> tuple[Path, list[bytes]]:
     return path, [first, second, third, merge]
 
 
+def test_a_shallow_clone_ends_where_a_parent_is_not_there(tmp_path: Path) -> None:
+    path, made = history(tmp_path / "h")
+    name = made[0].decode()
+    (path / ".git/objects" / name[:2] / name[2:]).unlink()
+    (path / ".git/shallow").write_bytes(made[1] + b"\n")
+    documents, failures = read(path)
+    assert [(d.metadata or {})["sha"] for d in documents] == [made[3].decode()]
+    assert sorted((f.outcome.rule, f.outcome.outcome) for f in failures) == [
+        ("bot", "dropped"), ("missing-object", "dropped"), ("missing-parent", "dropped"),
+    ]  # fmt: skip
+
+
 def test_a_history_becomes_messages_and_diffs_that_apply(tmp_path: Path) -> None:
     path, made = history(tmp_path / "h")
     documents, failures = read(path)
