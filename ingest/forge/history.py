@@ -85,7 +85,9 @@ def _commit(repository: Repository, made: Commit, repo: str, people: People, con
     try:
         parent = repository.commit(made.parents[0].hex()).tree if made.parents else None
     except Missing:  # the edge of a shallow clone; against nothing, its diff would be the whole tree
-        return Outcome("missing-parent", detail=f"{repo}@{made.id}: its parent {made.parents[0].hex()} is not in this clone")
+        return Outcome(
+            "missing-parent", detail=f"{repo}@{made.id}: its parent {made.parents[0].hex()} is not in this clone"
+        )
     diff = unified(repository, parent, made.tree, config.max_diff_files, config.max_file_bytes, config.max_diff_bytes)
     message = people.clean(made.message.strip())
     facts = {
