@@ -30,7 +30,7 @@ from pipelines.canaries.config import Canaries
 from pipelines.canaries.others import Traces, compare
 from pipelines.canaries.run import read_report, run_canaries, summary
 from pipelines.canaries.verdicts import held, wilson
-from pipelines.catalogue import get_stage
+from pipelines.catalogue import find_stage
 from pipelines.recipe import load_recipe
 from pipelines.report import write_report
 from pipelines.verify import verify_path
@@ -276,7 +276,7 @@ def test_benchmark_items_are_planted_in_disguise(tmp_path: Path, monkeypatch: py
     execute(DOCUMENTS, StageConfig(), {}, f"{tmp_path}/docs")
     execute(PROBLEMS, StageConfig(), {"input": [f"{tmp_path}/docs"]}, f"{tmp_path}/toy")
     monkeypatch.setattr(
-        "pipelines.recipe.get_stage", lambda name: DECONTAMINATE if name == "decontaminate" else get_stage(name)
+        "pipelines.recipe.find_stage", lambda name: DECONTAMINATE if name == "decontaminate" else find_stage(name)
     )
     (tmp_path / "recipe.yaml").write_text(
         f"name: items\ncanaries: {{documents: 40, per_kind: 6}}\nsteps:\n"
