@@ -2,7 +2,7 @@
 
 A bucket of at most `cap` documents gives all its pairs. In a larger one (boilerplate, templates) every
 document is paired with the `anchors` best of the bucket only, and the pairs left out are counted, not
-forgotten: the documents concerned stay, unless another band or an anchor finds them out. Documents too short
+forgotten: the documents concerned stay, unless another band, an anchor, or what that is merged into finds them out. Documents too short
 for a shingle share a key only where they are equal, so the best of the bucket stands for all.
 """
 

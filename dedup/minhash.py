@@ -24,7 +24,7 @@ class DedupMinhash(Banding):
     )
     bucket_cap: int = Field(
         128, ge=2, description="documents in a band's bucket up to which every pair is compared; in a larger bucket "
-        "each is compared with the `anchors` best only"
+        "each is compared with the `anchors` best, and with what those are merged into"
     )  # fmt: skip
     anchors: int = Field(16, ge=1, description="best documents of a too large bucket that all others are compared with")
     variants: Literal["keep", "merge"] = Field(
@@ -46,7 +46,7 @@ def core(df: DataFrame, config: DedupMinhash, inputs: dict[str, Any]) -> tuple[D
 
 STAGE = Stage(
     name="dedup-minhash",
-    version=1,
+    version=2,
     help="Merge near-duplicates: MinHash candidates, each verified by exact Jaccard; the best survives.",
     example="arcmill dedup-minhash --input web-exact --output web-unique --set min_jaccard=0.8\n"
     "arcmill dedup-minhash --input june --input known=may-unique --input known_signatures=may-signatures "

@@ -3,7 +3,8 @@
 1. sign: text to band keys, where the text lies (one Arrow pass, numba);
 2. pair: rows meet by band key, sorted best first; pairs of a bucket, each pair once;
 3. verify: the shingle sets of candidate documents meet; exact Jaccard of each pair;
-4. decide: greedy in rank order over the verified pairs.
+4. decide: greedy in rank order over the verified pairs; where buckets were too large for all pairs, those that follow
+   of the verified ones are verified, too (`dedup.clusters`).
 Documents that were there before (`dedup.known`) join in at 2 with their stored keys, rank first, and never go.
 Where the pairs are few, 3 and 4 are one task, else joins and rounds of joins; the result is the same.
 Nothing but a few sums comes to the driver. Every step depends on sets of rows, never on their order or partition.
@@ -71,13 +72,22 @@ def find_duplicates(
         empty = (F.lit(None).cast(kind).alias(name) for name, kind in map(str.split, _MERGED.split(", ")))
         merged = df.sparkSession.range(0).select(*empty)
     elif not in_rounds:
-        merged = merged_in_one_task(documents, pairs, config, apart)
+        merged = merged_in_one_task(documents, pairs, config, apart, follow=bool(found["hot"]))
     else:
-        from dedup.clusters import merged_in_rounds
+        from dedup.clusters import FOLLOWS, followed_pairs, merged_in_rounds
 
         near = keep(verified_edges(documents, pairs, config, apart))
         edges = near.where("same")
-        merged = merged_in_rounds(edges).select(
+        decided = merged_in_rounds(edges)
+        tried = pairs.where("a >= 0").select("a", "b")
+        for _ in range(FOLLOWS if found["hot"] else 0):
+            further = keep(followed_pairs(edges, decided, tried))
+            if further.isEmpty():
+                break
+            near = keep(near.unionByName(verified_edges(documents, further, config, apart)))
+            edges, tried = near.where("same"), tried.union(further)
+            decided = merged_in_rounds(edges)
+        merged = decided.select(
             F.col("b_uid").alias("uid"),
             F.col("b_id").alias("id"),
             F.col("b_source").alias("source"),
@@ -147,17 +157,21 @@ def _sets(documents: DataFrame, pairs: DataFrame, ngram: int, apart: bool) -> Da
     return documents.join(wanted, "uid", "left_semi").mapInArrow(_shingler(ngram, apart), _SET)
 
 
-def merged_in_one_task(documents: DataFrame, pairs: DataFrame, config: DedupMinhash, apart: bool) -> DataFrame:
-    """Sets and pairs meet in one task, which verifies and decides; `verified` sums to the verified pairs.
+def merged_in_one_task(
+    documents: DataFrame, pairs: DataFrame, config: DedupMinhash, apart: bool, follow: bool
+) -> DataFrame:
+    """Sets and pairs meet in one task, which verifies, follows and decides; `verified` sums to the verified pairs.
 
     A row of uid -1 carries in `variants` how many near pairs of Problems are kept apart.
     """
     from pyspark.sql import functions as F
 
+    from dedup.clusters import FOLLOWS
+
     sets = _sets(documents, pairs, config.ngram, apart).withColumns({end: F.lit(-1).cast("long") for end in "ab"})
     bare = [F.lit(None).cast(sets.schema[name].dataType).alias(name) for name in sets.columns[:-2]]
     both = sets.unionAll(pairs.where("a >= 0").select(*bare, "a", "b"))
-    return both.repartition(1).mapInArrow(_decider(config.min_jaccard), _MERGED)
+    return both.repartition(1).mapInArrow(_decider(config.min_jaccard, FOLLOWS if follow else 0), _MERGED)
 
 
 def verified_edges(documents: DataFrame, pairs: DataFrame, config: DedupMinhash, apart: bool) -> DataFrame:
@@ -299,13 +313,14 @@ def _hash_sets(column: pa.Array) -> tuple[Any, Any, Any]:
     return np.ascontiguousarray(data[first : int(offsets[-1])]).copy().view(np.uint64), bounds[:-1], bounds[1:]
 
 
-def _decider(threshold: float) -> Mapper:
+def _decider(threshold: float, follows: int) -> Mapper:
     def decide(batches: Batches) -> Batches:
         import numpy as np
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        from dedup.clusters import greedy
+        from dedup.candidates import KNOWN
+        from dedup.clusters import followed, greedy
         from dedup.jaccard import jaccard
 
         parts = [batch for batch in batches if batch.num_rows]
@@ -324,24 +339,38 @@ def _decider(threshold: float) -> Mapper:
             raise EngineError("dedup-minhash: a candidate pair names a document that did not come")
         better, worse = np.minimum(*ends), np.maximum(*ends)
         hashes, begin, end = _hash_sets(pa.concat_arrays(nodes.column("shingles").cast(pa.large_binary()).chunks))
-        scores = jaccard(hashes, begin[better], end[better], hashes, begin[worse], end[worse])
-        near = scores >= threshold
         formal, answered = nodes.column("formal").to_numpy(), nodes.column("answered").to_numpy()
-        same = _same(formal[better], formal[worse], answered[better], answered[worse])
-        variants = int((near & ~same).sum())
-        near &= same
-        better, worse, scores = better[near], worse[near], scores[near]
+
+        def verified(better: Any, worse: Any) -> tuple[Any, Any, Any, int]:
+            scores = jaccard(hashes, begin[better], end[better], hashes, begin[worse], end[worse])
+            near = scores >= threshold
+            same = _same(formal[better], formal[worse], answered[better], answered[worse])
+            told_apart = int((near & ~same).sum())
+            near &= same
+            return better[near], worse[near], scores[near], told_apart
+
+        tried = better * uids.size + worse
+        better, worse, scores, variants = verified(better, worse)
         merging = greedy(better, worse)
+        for _ in range(follows):
+            further = followed(better, worse, merging, uids >= KNOWN, tried)
+            if not further[0].size:
+                break
+            tried = np.concatenate((tried, further[0] * uids.size + further[1]))
+            found = verified(*further)
+            better, worse, scores = (np.concatenate(both) for both in zip((better, worse, scores), found, strict=False))
+            variants += found[3]
+            merging = greedy(better, worse)
         edges = merging[merging >= 0]
-        verified = np.zeros(edges.size, np.int64)
-        verified[:1] = near.sum()
+        counted = np.zeros(edges.size, np.int64)
+        counted[:1] = better.size
         gone = nodes.take(pa.array(worse[edges])).select(["uid", "id", "source"])
         into = nodes.take(pa.array(better[edges])).select(["id", "short"])
         none = np.zeros(edges.size, np.int64)
         columns = [
             *gone.columns,
             *into.columns,
-            *(pa.chunked_array([values]) for values in (scores[edges], verified, none)),
+            *(pa.chunked_array([values]) for values in (scores[edges], counted, none)),
         ]
         names = ["uid", "id", "source", "into_id", "short", "score", "verified", "variants"]
         table = pa.Table.from_arrays(columns, names=names)

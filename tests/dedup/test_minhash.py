@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import dedup.minhash_plan as plan
+from dedup import clusters
 from dedup.minhash import STAGE
 
 
@@ -154,6 +155,33 @@ def test_hot_bucket_is_bounded_and_what_was_skipped_is_told(frame, merged) -> No
     assert statistics["hot_buckets"] > 0 < statistics["pairs_skipped"]
     assert len(out) == 39  # all are like the best, which is an anchor everywhere
     assert {row["into_id"] for row in out.values()} == {f"t{min(k for k in range(40) if f't{k:02d}' not in out):02d}"}
+
+
+def test_what_is_like_a_merged_anchor_is_compared_with_its_survivor(frame, merged, monkeypatch) -> None:
+    base = [f"w{n:05d}" for n in np.random.default_rng(78).integers(0, 50_000, 200)]
+    rows = []
+    for k in range(400):  # all of one length, so ids say who is best, and anchors are others
+        text = list(base)
+        text[k % 200] = f"k{k:05d}"
+        rows.append(doc(f"s{k:03d}", text))
+    whole, _ = merged(STAGE, frame(rows), bucket_cap=1000)
+    given = {"bucket_cap": 16, "anchors": 2}
+    monkeypatch.setattr(clusters, "FOLLOWS", 0)
+    alone, statistics = merged(STAGE, frame(rows), **given)
+    assert statistics["hot_buckets"] > 0 and len(alone) < len(whole)  # else this test shows nothing
+    monkeypatch.undo()
+    found, told = merged(STAGE, frame(rows), **given)
+    assert {key: row["into_id"] for key, row in found.items()} == {key: row["into_id"] for key, row in whole.items()}
+    text_of = {row["id"]: row["text"].split() for row in rows}
+    assert all(
+        true_jaccard(text_of[key], text_of[row["into_id"]]) == pytest.approx(row["score"]) for key, row in found.items()
+    )
+    monkeypatch.setattr(plan, "ONE_TASK_PAIRS", -1)
+    again, rounds = merged(STAGE, frame(rows, 3, True), **given)
+    assert {key: (row["into_id"], row["score"]) for key, row in again.items()} == {
+        key: (row["into_id"], row["score"]) for key, row in found.items()
+    }
+    assert rounds == told
 
 
 def test_alarm_and_conservation(frame, merged) -> None:
