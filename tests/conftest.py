@@ -14,12 +14,12 @@ import pytest
 
 @pytest.fixture(scope="session")
 def digest() -> Callable[[Path | str], str]:
-    """SHA-256 over every file of a dataset but the metrics, names included."""
+    """SHA-256 over every file of a dataset, names included, but metrics and card, which tell of the run and of the folder."""
 
     def compute(folder: Path | str) -> str:
         total = hashlib.sha256()
         for path in sorted(Path(folder).rglob("*")):
-            if path.is_file() and path.name != "metrics.json":
+            if path.is_file() and path.name not in ("metrics.json", "README.md"):
                 total.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
         return total.hexdigest()
 

@@ -71,7 +71,9 @@ class Ran:
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     if not AIRFLOW or os.environ.get("ARCMILL_AIRFLOW_STANDALONE") != "1":
-        pytest.skip("ARCMILL_AIRFLOW_STANDALONE=1 and ARCMILL_AIRFLOW_PYTHON start a whole Airflow, which takes minutes")
+        pytest.skip(
+            "ARCMILL_AIRFLOW_STANDALONE=1 and ARCMILL_AIRFLOW_PYTHON start a whole Airflow, which takes minutes"
+        )
     folder = tmp_path_factory.mktemp("airflow")
     installation = Installation(folder, dict.fromkeys(DAYS, 3), {})
     port, logs, triggers = free_ports(3)

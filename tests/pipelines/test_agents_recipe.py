@@ -84,6 +84,6 @@ def test_a_spoilt_row_is_the_one_that_is_named(run: Path) -> None:
     tool["content"] += " "
     pq.write_table(pa.Table.from_pylist(rows, schema=table.schema), path)
     player = Trajectories(str(run), ())
-    problems = _replay(trajectories, Counter(), Counter(), player)
+    problems = _replay(trajectories, Counter(), Counter(), player, {})
     player.close()
     assert [problem.partition(":")[0] for problem in problems] == [spoilt["id"]] == player.diverged
