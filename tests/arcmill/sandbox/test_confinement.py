@@ -15,12 +15,6 @@ from arcmill.sandbox import Limits, Sandbox
 from arcmill.sandbox.launch import NOBODY, interpreter, readable
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(LIMITS, workers=2) as made:
-        yield made
-
-
 @needs_sandbox
 def test_no_network(sandbox):
     with socket.socket() as server, socket.socket(socket.AF_UNIX) as abstract:

@@ -11,12 +11,6 @@ from sandbox_attempts import LIMITS, held, needs_sandbox, processes_with, run
 from arcmill.sandbox import Limits, Sandbox
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(LIMITS, workers=2) as made:
-        yield made
-
-
 @needs_sandbox
 @pytest.mark.parametrize(
     "program",

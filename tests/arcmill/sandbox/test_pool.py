@@ -20,12 +20,6 @@ from arcmill.sandbox import Sandbox, available, pool
 from arcmill.sandbox.places import Places
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(LIMITS, workers=2) as made:
-        yield made
-
-
 @needs_sandbox
 def test_threads_share_a_pool(sandbox):
     with ThreadPoolExecutor(8) as threads:

@@ -10,12 +10,6 @@ from sandbox_attempts import LIMITS, needs_sandbox
 from arcmill.sandbox import Sandbox
 
 
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox(LIMITS, workers=2) as made:
-        yield made
-
-
 @needs_sandbox
 def test_a_program_runs_with_stdin_files_and_arguments_of_a_script(sandbox):
     program = "import helper, sys; print(helper.twice(int(input())), __name__, sys.argv, open('data/a.txt').read())"
